@@ -1,0 +1,194 @@
+//! The messages of the edits lane, one bidirectional stream per joined room: a document's snapshot, edits and acks.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Map, Refusal, messages};
+use crate::ids::{Generation, RoomHandle, Slot};
+
+messages! {
+    /// What a client sends on an edits lane.
+    EditsToServer {
+        /// The first message: whose document this stream is about.
+        1 => Open(Open),
+        /// An edit.
+        2 => Submit(Submit),
+    }
+}
+
+messages! {
+    /// What a server sends on an edits lane.
+    EditsToClient {
+        /// A page of the document as it is.
+        1 => Snapshot(Snapshot),
+        /// Edits in the room's order, this member's own too.
+        2 => Edits(Edits),
+        /// An edit of this member is durable.
+        3 => Ack(Ack),
+        /// An edit of this member has no effect, and never will.
+        4 => Reject(Reject),
+    }
+}
+
+/// Opens the edits lane of a room (D1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Open {
+    /// The room, which this session has joined.
+    #[serde(rename = "h")]
+    pub room: RoomHandle,
+    /// The last sequence number that the client has applied, to be sent what came after it instead of a snapshot.
+    #[serde(rename = "q", default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
+}
+
+/// An edit on its way to the server (D2).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Submit {
+    /// The session's number for this edit in this room, from 1, rising; a number that came before is answered again.
+    #[serde(rename = "n")]
+    pub number: u64,
+    /// 1 to 64 operations, applied whole or not at all.
+    #[serde(rename = "o")]
+    pub ops: Vec<Op>,
+}
+
+/// One operation on one record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Op {
+    /// What is done.
+    #[serde(rename = "k")]
+    pub kind: OpKind,
+    /// The record's id; 1 to 128 bytes.
+    #[serde(rename = "i")]
+    pub record: String,
+    /// The fields, for put and patch.
+    #[serde(rename = "f", default, skip_serializing_if = "Map::is_empty")]
+    pub fields: Map,
+}
+
+/// What an operation does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "u8", try_from = "u8")]
+pub enum OpKind {
+    /// 1. The record is these fields, new or not.
+    Put,
+    /// 2. Each field replaces that of its name, nil removes it; the record must exist.
+    Patch,
+    /// 3. The record is no more; it need not exist.
+    Remove,
+}
+
+impl From<OpKind> for u8 {
+    fn from(kind: OpKind) -> Self {
+        match kind {
+            OpKind::Put => 1,
+            OpKind::Patch => 2,
+            OpKind::Remove => 3,
+        }
+    }
+}
+
+impl TryFrom<u8> for OpKind {
+    type Error = &'static str;
+
+    fn try_from(number: u8) -> Result<Self, Self::Error> {
+        match number {
+            1 => Ok(Self::Put),
+            2 => Ok(Self::Patch),
+            3 => Ok(Self::Remove),
+            _ => Err("an operation of a later version"),
+        }
+    }
+}
+
+/// A page of the document (D3).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The sequence number of the last edit that is in the whole snapshot; the same in every page.
+    #[serde(rename = "q")]
+    pub sequence: u64,
+    /// Records in the order of their ids.
+    #[serde(rename = "r")]
+    pub records: Vec<Record>,
+    /// Whether more pages follow.
+    #[serde(rename = "c", default, skip_serializing_if = "std::ops::Not::not")]
+    pub more: bool,
+}
+
+/// A record as it is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its id.
+    #[serde(rename = "i")]
+    pub id: String,
+    /// The sequence number of the edit that changed it last.
+    #[serde(rename = "v")]
+    pub version: u64,
+    /// Its fields.
+    #[serde(rename = "f")]
+    pub fields: Map,
+}
+
+/// Edits of one tick, in order and without gaps (D4).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Edits {
+    /// The edits.
+    #[serde(rename = "e")]
+    pub edits: Vec<Edit>,
+}
+
+/// An edit that has its place in the room's order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Edit {
+    /// Its place, from 1, without gaps.
+    #[serde(rename = "q")]
+    pub sequence: u64,
+    /// When the server took it, in milliseconds since the Unix epoch; never falls within a room.
+    #[serde(rename = "t")]
+    pub time_ms: u64,
+    /// The id of the user who made it.
+    #[serde(rename = "u")]
+    pub user: String,
+    /// The slot of the member who made it, in the epoch in which it was made.
+    #[serde(rename = "s")]
+    pub slot: Slot,
+    /// The generation of that slot.
+    #[serde(rename = "g")]
+    pub generation: Generation,
+    /// That member's session's number for it.
+    #[serde(rename = "n")]
+    pub number: u64,
+    /// What it does.
+    #[serde(rename = "o")]
+    pub ops: Vec<Op>,
+}
+
+/// An edit is durable (D5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ack {
+    /// The session's number for it.
+    #[serde(rename = "n")]
+    pub number: u64,
+    /// Its place in the room's order.
+    #[serde(rename = "q")]
+    pub sequence: u64,
+    /// When the server took it, in milliseconds since the Unix epoch.
+    #[serde(rename = "t")]
+    pub time_ms: u64,
+}
+
+/// An edit has no effect (D6).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reject {
+    /// The session's number for it.
+    #[serde(rename = "n")]
+    pub number: u64,
+    /// Why.
+    #[serde(rename = "c")]
+    pub code: Refusal,
+    /// A sentence for the developer.
+    #[serde(rename = "m")]
+    pub message: String,
+    /// When to try again under a new number, in milliseconds from now.
+    #[serde(rename = "ra", default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}

@@ -1,0 +1,123 @@
+//! What a session gives out: events for the application, transmits for the transport.
+
+use bytes::Bytes;
+
+use crate::ids::{RoomHandle, Slot};
+use crate::message::control::{Bye, Direct, ErrorMessage, Member, Pong};
+use crate::message::edits::{Ack, Reject};
+use crate::message::{Refusal, Value};
+
+/// What the application should know. Motion is not among them: it has its own poll, where the newest wins.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The server took the hello.
+    Welcome {
+        /// The server's time in milliseconds since the Unix epoch.
+        time_ms: u64,
+    },
+    /// A room was entered: its roster is whole.
+    Entered {
+        /// The number that `enter` returned.
+        request: u32,
+        /// The room, to be named so from now on.
+        room: RoomHandle,
+        /// Whether events after the ones seen are lost.
+        events_lost: bool,
+    },
+    /// Something was refused: an entry if it has a request, else something about a room.
+    Refused(ErrorMessage),
+    /// A membership of this session has ended.
+    Left {
+        /// The room.
+        room: RoomHandle,
+        /// Why, if the session did not ask for it.
+        reason: Option<Refusal>,
+    },
+    /// Another member is new in a room.
+    MemberJoined {
+        /// The room.
+        room: RoomHandle,
+        /// The member's slot; the room has the rest.
+        slot: Slot,
+    },
+    /// Another member is gone.
+    MemberLeft {
+        /// The room.
+        room: RoomHandle,
+        /// The member as it was.
+        member: Member,
+    },
+    /// Another member's presence or status changed.
+    MemberChanged {
+        /// The room.
+        room: RoomHandle,
+        /// The member's slot; the room has the rest.
+        slot: Slot,
+    },
+    /// Another member sent an event to the room.
+    Broadcast {
+        /// The room.
+        room: RoomHandle,
+        /// The sender's slot.
+        from: Slot,
+        /// The event's number in the room's epoch.
+        number: u64,
+        /// What happened.
+        name: String,
+        /// Its data.
+        data: Value,
+        /// When the server got it, in milliseconds since the Unix epoch.
+        time_ms: u64,
+    },
+    /// Events of a room are lost: the next number is not the one that follows the last.
+    EventsLost {
+        /// The room.
+        room: RoomHandle,
+    },
+    /// Another member sent an event to this one.
+    Direct(Direct),
+    /// The room's document is whole.
+    DocumentLoaded {
+        /// The room.
+        room: RoomHandle,
+    },
+    /// The room's document has changed by an edit, one's own or another's.
+    DocumentChanged {
+        /// The room.
+        room: RoomHandle,
+        /// The edit's place.
+        sequence: u64,
+    },
+    /// An edit of this session is durable.
+    EditAcked {
+        /// The room.
+        room: RoomHandle,
+        /// Its number, place and time.
+        ack: Ack,
+    },
+    /// An edit of this session has no effect.
+    EditRejected {
+        /// The room.
+        room: RoomHandle,
+        /// Its number and why.
+        reject: Reject,
+    },
+    /// The answer to a ping.
+    Pong(Pong),
+    /// The server is about to close the connection.
+    Bye(Bye),
+}
+
+/// What the transport is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transmit {
+    /// Write these bytes to the control lane.
+    Control(Bytes),
+    /// Send this datagram. Its first byte is 0 and reserved for the transport.
+    Datagram(Bytes),
+    /// Write these bytes to the room's edits lane; the first time, open its stream.
+    Edits(RoomHandle, Bytes),
+    /// Finish the room's edits lane, if it was opened.
+    CloseEdits(RoomHandle),
+}

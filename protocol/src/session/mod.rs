@@ -1,0 +1,303 @@
+//! The client's end of a session, sans-IO: the same state machine runs the Rust client, bots, benches and simulations.
+//!
+//! Feed it what arrived (`handle_*`), tell it what the user wants, then drain [`Session::poll_transmit`] to the
+//! transport and [`Session::poll_event`] to the application, and call [`Session::handle_timeout`] no later than
+//! [`Session::poll_timeout`] says. It never fails by what a server sends, except that it ends.
+
+mod event;
+mod motion;
+mod room;
+
+pub use event::{Event, Transmit};
+pub use room::Room;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+
+use crate::close::CloseCode;
+use crate::ids::{RoomHandle, RoomName, Slot};
+use crate::limits::MOTION_DATAGRAM_BYTES_MAX;
+use crate::message::control::{
+    self, Bye, Hello, Join, Leave, Ping, Seen, SendEvent, SetStatus, Status, ToClient, ToServer,
+    User,
+};
+use crate::message::edits::Op;
+use crate::message::{FrameBuffer, Map, MessageError, Value};
+use crate::motion::frame::{self, FrameHeader};
+use crate::motion::upward::Ack;
+use crate::motion::{Position, Received};
+use crate::time::Timestamp;
+use crate::varint::Reader;
+
+/// A client's session with a server over one connection.
+#[derive(Debug)]
+pub struct Session {
+    control: FrameBuffer,
+    user: Option<User>,
+    joining: BTreeMap<u32, Joining>,
+    rooms: BTreeMap<RoomHandle, Room>,
+    next_request: u32,
+    acks: Vec<Ack>,
+    transmits: VecDeque<Transmit>,
+    events: VecDeque<Event>,
+    counters: Counters,
+}
+
+/// What a session counted; all only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Datagrams that had nothing usable: malformed, or for a room that the session is not in.
+    pub datagrams_unusable: u64,
+    /// Parts of frames that were too old, or against a baseline that is not held.
+    pub parts_unusable: u64,
+}
+
+/// A room that was asked for and not answered yet.
+#[derive(Debug)]
+struct Joining {
+    name: RoomName,
+}
+
+impl Session {
+    /// Begins a session; `hello` is the first thing to be sent. Its version is set here.
+    pub fn new(hello: Hello) -> Self {
+        let hello = Hello { version: crate::VERSION, ..hello };
+        Self {
+            control: FrameBuffer::default(),
+            user: None,
+            joining: BTreeMap::new(),
+            rooms: BTreeMap::new(),
+            next_request: 1,
+            acks: Vec::new(),
+            transmits: VecDeque::from([Transmit::Control(ToServer::Hello(hello).encode())]),
+            events: VecDeque::new(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// The user that the server stamped this session with; `None` before the welcome.
+    pub fn user(&self) -> Option<&User> {
+        self.user.as_ref()
+    }
+
+    /// A room that this session has entered, or is still receiving the roster of.
+    pub fn room(&self, room: RoomHandle) -> Option<&Room> {
+        self.rooms.get(&room)
+    }
+
+    /// What was counted since the beginning.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Asks to enter a room; answered by [`Event::Entered`] or [`Event::Refused`] with the number returned.
+    /// `seen` asks for the events after it.
+    pub fn enter(&mut self, name: RoomName, presence: Map, seen: Option<Seen>) -> u32 {
+        let request = self.next_request;
+        self.next_request += 1;
+        let join = Join { request, room: name.to_string(), presence, seen };
+        self.send(&ToServer::Join(join));
+        self.joining.insert(request, Joining { name });
+        request
+    }
+
+    /// Leaves a room; answered by [`Event::Left`].
+    pub fn leave(&mut self, room: RoomHandle) {
+        self.send(&ToServer::Leave(Leave { room }));
+    }
+
+    /// Sets the member's newest position. It goes out at once, or when a tick has passed since the last; a position
+    /// that another follows before that is never sent.
+    pub fn set_motion(&mut self, now: Timestamp, room: RoomHandle, position: Position) {
+        if let Some(room) = self.rooms.get_mut(&room) {
+            room.mover.set(now, position);
+        }
+    }
+
+    /// Patches the member's own presence, here at once and by the server's tick at the others; nil removes a field.
+    pub fn update_presence(&mut self, room: RoomHandle, patch: Map) {
+        if let Some(state) = self.rooms.get_mut(&room) {
+            state.patch_self(&patch);
+            self.send(&ToServer::Presence(control::Presence { room, patch }));
+        }
+    }
+
+    /// Sends an event to everyone else in the room, or to the members named in `to`.
+    pub fn broadcast(&mut self, room: RoomHandle, name: &str, data: Value, to: Vec<Slot>) {
+        let event = SendEvent { room, name: name.to_owned(), data, to };
+        self.send(&ToServer::Event(event));
+    }
+
+    /// Opens the room's document; [`Event::DocumentLoaded`] says when it is there. Nothing happens if it is open.
+    pub fn open_document(&mut self, room: RoomHandle) {
+        if let Some(state) = self.rooms.get_mut(&room) {
+            state.open_document(&mut self.transmits);
+        }
+    }
+
+    /// Submits an edit and returns its number, which [`Event::EditAcked`] or [`Event::EditRejected`] repeats. Opens the
+    /// document if it is not. `None` if this session is not in the room.
+    pub fn submit(&mut self, room: RoomHandle, ops: Vec<Op>) -> Option<u64> {
+        let state = self.rooms.get_mut(&room)?;
+        state.open_document(&mut self.transmits);
+        Some(state.submit(ops, &mut self.transmits))
+    }
+
+    /// Says whether the user is there, to all rooms. While `Away` the server sends no motion.
+    pub fn set_status(&mut self, status: Status) {
+        self.send(&ToServer::Status(SetStatus { status }));
+    }
+
+    /// Asks for a [`Event::Pong`] with this token.
+    pub fn ping(&mut self, token: u64) {
+        self.send(&ToServer::Ping(Ping { token }));
+    }
+
+    /// Leaves every room and ends the session; close the connection once this is sent.
+    pub fn bye(&mut self) {
+        self.send(&ToServer::Bye(Bye::new(CloseCode::Done, "")));
+    }
+
+    /// Takes the next bytes of the control lane.
+    ///
+    /// # Errors
+    /// The server broke the protocol; the session is of no use any more.
+    pub fn handle_control(&mut self, chunk: &[u8]) -> Result<(), MessageError> {
+        self.control.push(chunk);
+        while let Some(message) = self.control.pop()? {
+            if let Some(message) = ToClient::decode(&message)? {
+                self.handle_message(message);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the next bytes of a room's edits lane.
+    ///
+    /// # Errors
+    /// The server broke the protocol; the session is of no use any more.
+    pub fn handle_edits(&mut self, room: RoomHandle, chunk: &[u8]) -> Result<(), MessageError> {
+        match self.rooms.get_mut(&room) {
+            Some(state) => state.handle_edits(chunk, &mut self.events),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a datagram, without the byte that is reserved for the transport.
+    pub fn handle_datagram(&mut self, datagram: &[u8]) {
+        let mut reader = Reader::new(datagram);
+        while !reader.is_empty() {
+            if !self.handle_record(&mut reader) {
+                self.counters.datagrams_unusable += 1;
+                return;
+            }
+        }
+    }
+
+    /// Tells the session that time has passed.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        for room in self.rooms.values_mut() {
+            room.mover.handle_timeout(now);
+        }
+    }
+
+    /// When [`Self::handle_timeout`] and [`Self::poll_transmit`] have something to do next; `None`: not until more is
+    /// handled.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.rooms.values().filter_map(|room| room.mover.due()).min()
+    }
+
+    /// The next thing to send. Drain it after every call that takes `&mut self`.
+    pub fn poll_transmit(&mut self, now: Timestamp) -> Option<Transmit> {
+        self.transmits.pop_front().or_else(|| self.datagram(now))
+    }
+
+    /// The next thing that the application should know. Drain it, too; the session keeps it until then.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// The next member of `room` whose position changed since it was last returned here, and that position.
+    pub fn poll_motion(&mut self, room: RoomHandle) -> Option<(Slot, Position)> {
+        self.rooms.get_mut(&room)?.poll_motion()
+    }
+
+    fn send(&mut self, message: &ToServer) {
+        self.transmits.push_back(Transmit::Control(message.encode()));
+    }
+
+    fn handle_message(&mut self, message: ToClient) {
+        match message {
+            ToClient::Welcome(welcome) => {
+                self.user = Some(welcome.user);
+                self.events.push_back(Event::Welcome { time_ms: welcome.time_ms });
+            }
+            ToClient::Joined(joined) => {
+                if let Some(joining) = self.joining.remove(&joined.request) {
+                    self.rooms.insert(joined.room, Room::new(joining.name, joined));
+                }
+            }
+            ToClient::Roster(page) => {
+                if let Some(room) = self.rooms.get_mut(&page.room) {
+                    room.handle_roster(page, &mut self.events);
+                }
+            }
+            ToClient::Diff(diff) => {
+                if let Some(room) = self.rooms.get_mut(&diff.room) {
+                    room.handle_diff(diff, &mut self.events);
+                }
+            }
+            ToClient::Left(left) => {
+                if self.rooms.remove(&left.room).is_some() {
+                    self.transmits.push_back(Transmit::CloseEdits(left.room));
+                    self.events.push_back(Event::Left { room: left.room, reason: left.reason });
+                }
+            }
+            ToClient::Direct(direct) => self.events.push_back(Event::Direct(direct)),
+            ToClient::Error(error) => {
+                if let Some(request) = error.request {
+                    self.joining.remove(&request);
+                }
+                self.events.push_back(Event::Refused(error));
+            }
+            ToClient::Pong(pong) => self.events.push_back(Event::Pong(pong)),
+            ToClient::Bye(bye) => self.events.push_back(Event::Bye(bye)),
+        }
+    }
+
+    /// Takes one record of a downward datagram; false if the rest is of no use.
+    fn handle_record(&mut self, reader: &mut Reader<'_>) -> bool {
+        if reader.u8() != Ok(frame::KIND) {
+            return false;
+        }
+        let Ok(header) = FrameHeader::read(reader) else { return false };
+        let Some(room) = self.rooms.get_mut(&header.room) else { return false };
+        let Ok(Received { parts, unusable }) = room.handle_frame(&header, reader) else {
+            return false;
+        };
+        self.counters.parts_unusable += u64::from(unusable);
+        if parts != 0 {
+            self.acks.push(Ack { room: header.room, tick: header.tick, parts });
+        }
+        true
+    }
+
+    /// One datagram of all acks and samples that are due and fit. The first byte is the transport's.
+    fn datagram(&mut self, now: Timestamp) -> Option<Transmit> {
+        // The longest record: an ack of 128 parts, or a sample of four axes.
+        const RECORD_BYTES_MAX: usize = 1 + 5 + 5 + 20;
+        let mut out = vec![0];
+        while out.len() + RECORD_BYTES_MAX <= MOTION_DATAGRAM_BYTES_MAX {
+            let Some(ack) = self.acks.pop() else { break };
+            ack.put(&mut out);
+        }
+        for (handle, room) in &mut self.rooms {
+            if out.len() + RECORD_BYTES_MAX > MOTION_DATAGRAM_BYTES_MAX {
+                break;
+            }
+            room.mover.poll_sample(now, *handle, room.axes, &mut out);
+        }
+        (out.len() > 1).then(|| Transmit::Datagram(Bytes::from(out)))
+    }
+}

@@ -1,0 +1,337 @@
+//! One room as a member sees it: who is there, what they say, where they point, and its document.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use super::event::{Event, Transmit};
+use super::motion::Mover;
+use crate::document::{self, Document};
+use crate::ids::{Epoch, Generation, RoomHandle, RoomName, Slot, Tick};
+use crate::message::control::{self, Diff, Joined, Member, MotionFormat, Roster, Seen};
+use crate::message::edits::{EditsToClient, EditsToServer, Op, Open, Snapshot, Submit};
+use crate::message::{FrameBuffer, Map, MessageError, Rights};
+use crate::motion::frame::FrameHeader;
+use crate::motion::{Axes, DecodeError, Position, Received, View};
+use crate::varint::Reader;
+
+/// A room that the session is a member of.
+#[derive(Debug)]
+pub struct Room {
+    name: RoomName,
+    handle: RoomHandle,
+    request: u32,
+    epoch: Epoch,
+    slot: Slot,
+    generation: Generation,
+    rights: Rights,
+    format: MotionFormat,
+    tick: Tick,
+    event_last: u64,
+    missed: Vec<control::Event>,
+    events_lost: bool,
+    entered: bool,
+    members: BTreeMap<Slot, Member>,
+    view: View,
+    moved: BTreeSet<Slot>,
+    edits: Option<Edits>,
+    edits_sent: u64,
+    pub(super) axes: Axes,
+    pub(super) mover: Mover,
+}
+
+/// An open edits lane.
+#[derive(Debug, Default)]
+struct Edits {
+    buffer: FrameBuffer,
+    document: Document,
+    loaded: bool,
+    loading: bool,
+}
+
+impl Room {
+    pub(super) fn new(name: RoomName, joined: Joined) -> Self {
+        // A server of this version sends 1 to 4 axes and 1 to 60 ticks; anything else is made usable, not trusted.
+        let axes = Axes::new(joined.motion.axes).unwrap_or(Axes::TWO);
+        let tick_period = Duration::from_secs(1) / joined.motion.tick_hz.max(1);
+        Self {
+            name,
+            handle: joined.room,
+            request: joined.request,
+            epoch: joined.epoch,
+            slot: joined.slot,
+            generation: joined.generation,
+            rights: joined.rights,
+            format: joined.motion,
+            tick: joined.tick,
+            event_last: joined
+                .events
+                .first()
+                .map_or(joined.event_last, |first| first.number.saturating_sub(1)),
+            missed: joined.events,
+            events_lost: joined.events_lost,
+            entered: false,
+            members: BTreeMap::new(),
+            view: View::new(axes, joined.epoch),
+            moved: BTreeSet::new(),
+            edits: None,
+            edits_sent: 0,
+            axes,
+            mover: Mover::new(tick_period),
+        }
+    }
+
+    /// Its full name.
+    pub fn name(&self) -> &RoomName {
+        &self.name
+    }
+
+    /// This member's own slot.
+    pub fn slot(&self) -> Slot {
+        self.slot
+    }
+
+    /// The generation of this member's own slot.
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// What this member may do here.
+    pub fn rights(&self) -> Rights {
+        self.rights
+    }
+
+    /// How the room's motion is coded, and how often it ticks.
+    pub fn motion_format(&self) -> MotionFormat {
+        self.format
+    }
+
+    /// The last tick that the control lane brought.
+    pub fn tick(&self) -> Tick {
+        self.tick
+    }
+
+    /// Whether the roster is whole.
+    pub fn is_entered(&self) -> bool {
+        self.entered
+    }
+
+    /// The place in the room's events, for `enter` to go on from.
+    pub fn seen(&self) -> Seen {
+        Seen { epoch: self.epoch, number: self.event_last }
+    }
+
+    /// All members, this one too, in the order of their slots.
+    pub fn members(&self) -> impl Iterator<Item = &Member> {
+        self.members.values()
+    }
+
+    /// The member of a slot.
+    pub fn member(&self, slot: Slot) -> Option<&Member> {
+        self.members.get(&slot)
+    }
+
+    /// Where a member is; `None` if it is not in the room or has not moved yet. The own position comes back, too.
+    pub fn position(&self, slot: Slot) -> Option<Position> {
+        self.view.position(slot, self.members.get(&slot)?.generation)
+    }
+
+    /// The document; `None` until it is loaded.
+    pub fn document(&self) -> Option<&Document> {
+        self.edits.as_ref().filter(|edits| edits.loaded).map(|edits| &edits.document)
+    }
+
+    pub(super) fn patch_self(&mut self, patch: &Map) {
+        if let Some(member) = self.members.get_mut(&self.slot) {
+            document::patch(&mut member.presence, patch);
+        }
+    }
+
+    pub(super) fn handle_roster(&mut self, page: Roster, events: &mut VecDeque<Event>) {
+        self.tick = page.tick;
+        for member in page.members {
+            self.put(member);
+        }
+        if !page.more && !self.entered {
+            self.entered = true;
+            events.push_back(Event::Entered {
+                request: self.request,
+                room: self.handle,
+                events_lost: self.events_lost,
+            });
+            for event in std::mem::take(&mut self.missed) {
+                self.handle_event(event, events);
+            }
+        }
+    }
+
+    /// Applies a tick's changes. Before the roster is whole, changes of members that have not come yet are in the page
+    /// that brings them (rule R5).
+    pub(super) fn handle_diff(&mut self, diff: Diff, events: &mut VecDeque<Event>) {
+        self.tick = diff.tick;
+        for slot in diff.leaves {
+            if let Some(member) = self.members.remove(&slot)
+                && self.entered
+            {
+                events.push_back(Event::MemberLeft { room: self.handle, member });
+            }
+        }
+        for member in diff.joins {
+            let slot = member.slot;
+            if self.put(member) && self.entered && slot != self.slot {
+                events.push_back(Event::MemberJoined { room: self.handle, slot });
+            }
+        }
+        let mut changed = BTreeSet::new();
+        for (slot, patch) in diff.presence {
+            if let Some(member) = self.members.get_mut(&slot)
+                && slot != self.slot
+            {
+                document::patch(&mut member.presence, &patch);
+                changed.insert(slot);
+            }
+        }
+        for (slot, status) in diff.statuses {
+            if let Some(member) = self.members.get_mut(&slot) {
+                member.status = status;
+                changed.insert(slot);
+            }
+        }
+        changed.remove(&self.slot);
+        if self.entered {
+            let room = self.handle;
+            events.extend(changed.into_iter().map(|slot| Event::MemberChanged { room, slot }));
+        }
+        for event in diff.events {
+            if self.entered {
+                self.handle_event(event, events);
+            } else {
+                self.missed.push(event);
+            }
+        }
+    }
+
+    pub(super) fn handle_frame(
+        &mut self,
+        header: &FrameHeader,
+        reader: &mut Reader<'_>,
+    ) -> Result<Received, DecodeError> {
+        let Self { view, moved, mover, slot: own, generation, .. } = self;
+        view.handle_frame(header, reader, |slot, point| {
+            if slot != *own {
+                moved.insert(slot);
+            } else if point.generation == generation.low() {
+                mover.handle_echo(point.position);
+            }
+        })
+    }
+
+    pub(super) fn poll_motion(&mut self) -> Option<(Slot, Position)> {
+        while let Some(slot) = self.moved.pop_first() {
+            if let Some(position) = self.position(slot) {
+                return Some((slot, position));
+            }
+        }
+        None
+    }
+
+    pub(super) fn open_document(&mut self, transmits: &mut VecDeque<Transmit>) {
+        if self.edits.is_none() {
+            self.edits = Some(Edits::default());
+            let open = EditsToServer::Open(Open { room: self.handle, after: None });
+            transmits.push_back(Transmit::Edits(self.handle, open.encode()));
+        }
+    }
+
+    pub(super) fn submit(&mut self, ops: Vec<Op>, transmits: &mut VecDeque<Transmit>) -> u64 {
+        self.edits_sent += 1;
+        let submit = EditsToServer::Submit(Submit { number: self.edits_sent, ops });
+        transmits.push_back(Transmit::Edits(self.handle, submit.encode()));
+        self.edits_sent
+    }
+
+    pub(super) fn handle_edits(
+        &mut self,
+        chunk: &[u8],
+        events: &mut VecDeque<Event>,
+    ) -> Result<(), MessageError> {
+        let Some(edits) = &mut self.edits else { return Ok(()) };
+        edits.buffer.push(chunk);
+        while let Some(message) = edits.buffer.pop()? {
+            if let Some(message) = EditsToClient::decode(&message)? {
+                edits.handle_message(self.handle, message, events);
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps a member; true if it was not there before.
+    fn put(&mut self, member: Member) -> bool {
+        let generation = member.generation;
+        let slot = member.slot;
+        let old = self.members.insert(slot, member);
+        let new = old.is_none_or(|old| old.generation != generation);
+        // A frame may have come before the control lane brought its member.
+        if new && slot != self.slot && self.view.position(slot, generation).is_some() {
+            self.moved.insert(slot);
+        }
+        new
+    }
+
+    fn handle_event(&mut self, event: control::Event, events: &mut VecDeque<Event>) {
+        if event.number <= self.event_last {
+            return;
+        }
+        if event.number != self.event_last + 1 {
+            events.push_back(Event::EventsLost { room: self.handle });
+        }
+        self.event_last = event.number;
+        if event.from == self.slot && event.generation == self.generation {
+            return;
+        }
+        events.push_back(Event::Broadcast {
+            room: self.handle,
+            from: event.from,
+            number: event.number,
+            name: event.name,
+            data: event.data,
+            time_ms: event.time_ms,
+        });
+    }
+}
+
+impl Edits {
+    fn handle_message(
+        &mut self,
+        room: RoomHandle,
+        message: EditsToClient,
+        events: &mut VecDeque<Event>,
+    ) {
+        match message {
+            EditsToClient::Snapshot(page) => self.handle_snapshot(room, page, events),
+            EditsToClient::Edits(batch) => {
+                for edit in batch.edits {
+                    // What the snapshot already has comes again if it was under way: it is skipped.
+                    if edit.sequence == self.document.sequence() + 1 {
+                        self.document.apply(edit.sequence, &edit.ops);
+                        let sequence = edit.sequence;
+                        events.push_back(Event::DocumentChanged { room, sequence });
+                    }
+                }
+            }
+            EditsToClient::Ack(ack) => events.push_back(Event::EditAcked { room, ack }),
+            EditsToClient::Reject(reject) => {
+                events.push_back(Event::EditRejected { room, reject });
+            }
+        }
+    }
+
+    fn handle_snapshot(&mut self, room: RoomHandle, page: Snapshot, events: &mut VecDeque<Event>) {
+        let more = page.more;
+        self.document.load(page, !self.loading);
+        self.loading = more;
+        if !more {
+            self.loaded = true;
+            events.push_back(Event::DocumentLoaded { room });
+        }
+    }
+}
