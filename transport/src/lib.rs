@@ -1,1 +1,32 @@
-//! Placeholder.
+//! The [`Link`] of both ends: one connection that carries Hither's lanes, over WebTransport, raw
+//! QUIC or memory. It stands apart so that neither the server nor a client knows which it is.
+//!
+//! A server binds a [`Listener`]: one UDP socket for both kinds of client, told apart by their
+//! ALPN. A client binds a [`ClientEndpoint`], whose socket any number of connections share.
+//! [`memory::pair`] links two ends in one process.
+//!
+//! Deadlines are the caller's: wrap the future in a timeout. A future that is dropped before its
+//! connection is established closes that connection.
+
+mod bounds;
+mod client;
+mod link;
+mod listener;
+pub mod memory;
+mod quic;
+mod socket;
+mod stream;
+mod tls;
+#[cfg(feature = "webtransport")]
+mod webtransport;
+
+pub use client::{ClientEndpoint, ConnectError};
+pub use link::{Closed, Link, LinkStats, SendDatagramError, Transport};
+pub use listener::{HandshakeError, Incoming, Listener, Reject, Request};
+pub use socket::{BindError, SocketBuffers};
+pub use stream::{ReadError, RecvStream, SendStream, WriteError};
+pub use tls::{ClientTls, ServerTls, TlsError};
+
+/// The first byte of every datagram given to [`Link::send_datagram`]. On WebTransport it is the
+/// quarter stream id of the only session; the other transports leave it out.
+pub const RESERVED: u8 = 0x00;

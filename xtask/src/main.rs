@@ -1,2 +1,50 @@
-//! Placeholder.
-fn main() {}
+//! The tasks behind the README's commands and CI: `cargo xtask demo|test|bench|soak`.
+//! A crate of its own, so that they need no shell and run the same for a developer and for CI.
+
+mod bench;
+mod demo;
+mod fuzz;
+mod server;
+mod shell;
+mod soak;
+mod test;
+mod tools;
+mod totals;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "\
+Usage: cargo xtask <task>
+
+  demo                           build and start `hither dev`, and print its address
+  test [--only STEP,STEP...]     everything that must hold before a commit
+  bench                          the criterion benches, then the load generator's table
+  soak [--minutes M] [--seed N]  simulation and fuzzing with fresh seeds, 60 minutes unless told";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<ExitCode> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args.as_slice() {
+        ["demo"] => demo::run(),
+        ["test", flags @ ..] => test::run(flags),
+        ["bench"] => bench::run(),
+        ["soak", flags @ ..] => soak::run(flags),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => bail!("no such task: {args:?}\n\n{USAGE}"),
+    }
+}

@@ -17,26 +17,50 @@ const INTEGER_MAX: u64 = (1 << 53) - 1;
 pub fn check(bytes: &[u8]) -> Result<(), MessageError> {
     let mut walk = Walk { rest: bytes };
     // How many values are still owed at each level; the outermost owes one.
-    let mut owed = [0usize; NESTING_MAX + 1];
-    owed[0] = 1;
+    let mut owed = [Level::default(); NESTING_MAX + 1];
+    owed[0].values = 1;
     let mut depth = 0;
     loop {
-        while owed[depth] == 0 {
+        while owed[depth].values == 0 {
             if depth == 0 {
                 return if walk.rest.is_empty() { Ok(()) } else { Err(MessageError::Trailing) };
             }
             depth -= 1;
         }
-        owed[depth] -= 1;
-        let children = walk.value()?;
-        // Each child has a byte at least, so a length that the bytes can't hold ends here.
-        if children > walk.rest.len() {
+        let level = &mut owed[depth];
+        if level.is_map && level.values % 2 == 0 && !walk.is_at_string() {
+            return Err(MessageError::Key);
+        }
+        level.values -= 1;
+        let inside = walk.value()?;
+        // Each value has a byte at least, so a length that the bytes can't hold ends here.
+        if inside.values > walk.rest.len() {
             return Err(MessageError::Truncated);
         }
-        if children > 0 {
+        if inside.values > 0 {
             depth += 1;
-            *owed.get_mut(depth).ok_or(MessageError::TooDeep)? = children;
+            *owed.get_mut(depth).ok_or(MessageError::TooDeep)? = inside;
         }
+    }
+}
+
+/// The values that are still to come inside an array or a map, a map's keys among them.
+#[derive(Clone, Copy, Default)]
+struct Level {
+    values: usize,
+    is_map: bool,
+}
+
+impl Level {
+    const NONE: Self = Self { values: 0, is_map: false };
+
+    fn array(len: u64) -> Self {
+        Self { values: usize::try_from(len).unwrap_or(usize::MAX), is_map: false }
+    }
+
+    fn map(len: u64) -> Self {
+        // Saturated or not, such a length is above what any message holds.
+        Self { values: Self::array(len).values.saturating_mul(2), is_map: true }
     }
 }
 
@@ -44,55 +68,63 @@ struct Walk<'a> {
     rest: &'a [u8],
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    /// Whether a string comes next. At the end of the bytes, too: what is missing is not of a wrong type.
+    fn is_at_string(&self) -> bool {
+        matches!(self.rest.first(), None | Some(0xa0..=0xbf | 0xd9..=0xdb))
+    }
+
     /// Steps over one value's head and its own bytes; returns how many values are inside it.
-    fn value(&mut self) -> Result<usize, MessageError> {
+    fn value(&mut self) -> Result<Level, MessageError> {
         let head = self.uint(1)? as u8;
         match head {
-            0x00..=0x7f | 0xe0..=0xff | 0xc0 | 0xc2 | 0xc3 => Ok(0),
-            0x80..=0x8f => Ok(usize::from(head & 0x0f) * 2),
-            0x90..=0x9f => Ok(usize::from(head & 0x0f)),
-            0xa0..=0xbf => self.skip(u64::from(head & 0x1f)),
-            0xc4 | 0xd9 => self.sized(1),
-            0xc5 | 0xda => self.sized(2),
-            0xc6 | 0xdb => self.sized(4),
-            0xca => self.skip(4),
-            0xcb => self.skip(8),
+            0x00..=0x7f | 0xe0..=0xff | 0xc0 | 0xc2 | 0xc3 => Ok(Level::NONE),
+            0x80..=0x8f => Ok(Level::map(u64::from(head & 0x0f))),
+            0x90..=0x9f => Ok(Level::array(u64::from(head & 0x0f))),
+            0xa0..=0xbf => self.string(u64::from(head & 0x1f)),
+            0xc4..=0xc6 => {
+                let len = self.uint(1 << (head - 0xc4))?;
+                self.take(len).map(|_| Level::NONE)
+            }
+            0xca | 0xcb => self.take(4 << (head - 0xca)).map(|_| Level::NONE),
             0xcc..=0xcf => self.unsigned(1 << (head - 0xcc)),
             0xd0..=0xd3 => self.signed(1 << (head - 0xd0)),
-            0xdc => Ok(self.uint(2)? as usize),
-            0xdd => Ok(self.uint(4)? as usize),
-            0xde => Ok(self.uint(2)? as usize * 2),
-            0xdf => Ok((self.uint(4)? as usize).saturating_mul(2)),
+            0xd9..=0xdb => {
+                let len = self.uint(1 << (head - 0xd9))?;
+                self.string(len)
+            }
+            0xdc | 0xdd => Ok(Level::array(self.uint(2 << (head - 0xdc))?)),
+            0xde | 0xdf => Ok(Level::map(self.uint(2 << (head - 0xde))?)),
             0xc1 | 0xc7..=0xc9 | 0xd4..=0xd8 => Err(MessageError::Type),
         }
     }
 
-    fn sized(&mut self, bytes: usize) -> Result<usize, MessageError> {
-        let len = self.uint(bytes)?;
-        self.skip(len)
+    fn string(&mut self, len: u64) -> Result<Level, MessageError> {
+        // serde would take what is no UTF-8 for binary data.
+        let text = std::str::from_utf8(self.take(len)?);
+        text.map(|_| Level::NONE).map_err(|_| MessageError::Text)
     }
 
-    fn skip(&mut self, len: u64) -> Result<usize, MessageError> {
-        let len = usize::try_from(len).map_err(|_| MessageError::Truncated)?;
-        self.rest = self.rest.get(len..).ok_or(MessageError::Truncated)?;
-        Ok(0)
+    fn unsigned(&mut self, bytes: u64) -> Result<Level, MessageError> {
+        if self.uint(bytes)? > INTEGER_MAX { Err(MessageError::Integer) } else { Ok(Level::NONE) }
     }
 
-    fn unsigned(&mut self, bytes: usize) -> Result<usize, MessageError> {
-        if self.uint(bytes)? > INTEGER_MAX { Err(MessageError::Integer) } else { Ok(0) }
-    }
-
-    fn signed(&mut self, bytes: usize) -> Result<usize, MessageError> {
+    fn signed(&mut self, bytes: u64) -> Result<Level, MessageError> {
         let raw = self.uint(bytes)?;
         let value = (raw << (64 - 8 * bytes)) as i64 >> (64 - 8 * bytes);
-        if value.unsigned_abs() > INTEGER_MAX { Err(MessageError::Integer) } else { Ok(0) }
+        let outside = value.unsigned_abs() > INTEGER_MAX;
+        if outside { Err(MessageError::Integer) } else { Ok(Level::NONE) }
     }
 
-    fn uint(&mut self, bytes: usize) -> Result<u64, MessageError> {
-        let (head, rest) = self.rest.split_at_checked(bytes).ok_or(MessageError::Truncated)?;
+    fn uint(&mut self, bytes: u64) -> Result<u64, MessageError> {
+        Ok(self.take(bytes)?.iter().fold(0, |value, &byte| value << 8 | u64::from(byte)))
+    }
+
+    fn take(&mut self, len: u64) -> Result<&'a [u8], MessageError> {
+        let len = usize::try_from(len).map_err(|_| MessageError::Truncated)?;
+        let (taken, rest) = self.rest.split_at_checked(len).ok_or(MessageError::Truncated)?;
         self.rest = rest;
-        Ok(head.iter().fold(0, |value, &byte| value << 8 | u64::from(byte)))
+        Ok(taken)
     }
 }
 
@@ -145,5 +177,18 @@ mod tests {
     fn f3_ext_is_refused() {
         case(&[0xd4, 0x01, 0x00], Err(MessageError::Type));
         case(&[0xc1], Err(MessageError::Type));
+    }
+
+    #[test]
+    fn f3_strings_are_utf_8_and_keys_are_strings() {
+        case(&[0xa2, 0xc3, 0x9f], Ok(()));
+        case(&[0xa1, 0xff], Err(MessageError::Text));
+        case(&[0xd9, 1, 0xff], Err(MessageError::Text));
+        case(&[0xc4, 1, 0xff], Ok(()));
+        case(&[0x81, 0xa1, b'a', 0x81, 0xd9, 1, b'b', 0x01], Ok(()));
+        case(&[0x81, 0x01, 0x02], Err(MessageError::Key));
+        case(&[0x92, 0x82, 0xa1, b'a', 0x90, 0xc4, 1, b'b', 0x01, 0x01], Err(MessageError::Key));
+        case(&[0x81, 0xdb], Err(MessageError::Truncated));
+        case(&[0x82, 0xa1, b'a', 0x01], Err(MessageError::Truncated));
     }
 }

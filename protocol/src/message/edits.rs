@@ -103,7 +103,8 @@ impl TryFrom<u8> for OpKind {
 /// A page of the document (D3).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// The sequence number of the last edit that is in the whole snapshot; the same in every page.
+    /// The sequence number of the last edit that is in the first page; the same in every page. Records of later pages
+    /// may be of later versions, whose edits come, too.
     #[serde(rename = "q")]
     pub sequence: u64,
     /// Records in the order of their ids.

@@ -43,7 +43,7 @@ impl FrameBuffer {
         Ok(Some(self.buffer.split_to(len).freeze()))
     }
 
-    /// Whether a message has begun and not ended, which at the end of a stream is an error of the sender.
+    /// Whether no message has begun that has not ended; at the end of a stream anything else is an error of the sender.
     pub fn is_empty(&self) -> bool {
         self.buffer.is_empty()
     }

@@ -33,6 +33,12 @@ pub enum MessageError {
     /// A type that the protocol does not use: MessagePack's ext and its reserved byte.
     #[error("the message has a type that the protocol does not use")]
     Type,
+    /// A string that is not UTF-8.
+    #[error("a string is not UTF-8")]
+    Text,
+    /// A key of a map that is not a string.
+    #[error("a key of a map is not a string")]
+    Key,
     /// An integer outside -(2^53-1) to 2^53-1.
     #[error("an integer is 2^53 or more")]
     Integer,
@@ -42,6 +48,23 @@ pub enum MessageError {
     /// The length before the message is above its cap.
     #[error("the message is longer than its cap")]
     TooLong,
+}
+
+impl MessageError {
+    /// The name in `vectors/values.json`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Truncated => "truncated",
+            Self::Trailing => "trailing",
+            Self::TooDeep => "too_deep",
+            Self::Type => "type",
+            Self::Text => "text",
+            Self::Key => "key",
+            Self::Integer => "integer",
+            Self::Shape => "shape",
+            Self::TooLong => "too_long",
+        }
+    }
 }
 
 /// Declares a lane's messages of one direction: the enum, its numbers, and its serde both ways.
@@ -105,6 +128,10 @@ fn split_kind(bytes: &[u8]) -> Result<(u64, &[u8]), MessageError> {
 
 /// Reads a body whose bytes have been checked; what follows it in the array is skipped.
 fn decode_body<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, MessageError> {
+    // serde would take an array for a struct, too, field by field.
+    if !matches!(body.first(), Some(0x80..=0x8f | 0xde | 0xdf)) {
+        return Err(MessageError::Shape);
+    }
     let mut deserializer = rmp_serde::Deserializer::from_read_ref(body);
     T::deserialize(&mut deserializer).map_err(|_| MessageError::Shape)
 }

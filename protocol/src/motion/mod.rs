@@ -38,6 +38,18 @@ pub enum DecodeError {
     Kind,
 }
 
+impl DecodeError {
+    /// The name in `vectors/motion_up.json` and `vectors/motion_down.json`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Truncated => "truncated",
+            Self::Overflow => "overflow",
+            Self::Range => "range",
+            Self::Kind => "kind",
+        }
+    }
+}
+
 /// How many axes a namespace's positions have: 1 to 4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Axes(u8);
@@ -80,6 +92,11 @@ impl Position {
     /// A position on up to four axes; values are cut to `-2^30` to `2^30 - 1`.
     pub fn new(axes: [i32; AXES_MAX]) -> Self {
         Self(axes.map(|value| value.clamp(-AXIS_LIMIT, AXIS_LIMIT - 1)))
+    }
+
+    /// The same place on the axes that there are: the others become 0.
+    pub fn on(self, axes: Axes) -> Self {
+        Self(std::array::from_fn(|axis| if axis < axes.count() { self.0[axis] } else { 0 }))
     }
 
     /// All four values.

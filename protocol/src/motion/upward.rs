@@ -27,7 +27,7 @@ pub enum Upward {
 pub struct Sample {
     /// The room.
     pub room: RoomHandle,
-    /// The member's number for this sample in this room, rising; the highest wins.
+    /// The client's number for this sample, rising over all rooms of the connection; the highest wins.
     pub number: u32,
     /// The position.
     pub position: Position,

@@ -38,6 +38,8 @@ pub struct Session {
     joining: BTreeMap<u32, Joining>,
     rooms: BTreeMap<RoomHandle, Room>,
     next_request: u32,
+    /// The number of the last motion sample, of all rooms together.
+    last_sample: u32,
     acks: Vec<Ack>,
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
@@ -69,6 +71,7 @@ impl Session {
             joining: BTreeMap::new(),
             rooms: BTreeMap::new(),
             next_request: 1,
+            last_sample: 0,
             acks: Vec::new(),
             transmits: VecDeque::from([Transmit::Control(ToServer::Hello(hello).encode())]),
             events: VecDeque::new(),
@@ -111,7 +114,7 @@ impl Session {
     /// that another follows before that is never sent.
     pub fn set_motion(&mut self, now: Timestamp, room: RoomHandle, position: Position) {
         if let Some(room) = self.rooms.get_mut(&room) {
-            room.mover.set(now, position);
+            room.mover.set(now, position.on(room.axes));
         }
     }
 
@@ -296,7 +299,7 @@ impl Session {
             if out.len() + RECORD_BYTES_MAX > MOTION_DATAGRAM_BYTES_MAX {
                 break;
             }
-            room.mover.poll_sample(now, *handle, room.axes, &mut out);
+            room.mover.poll_sample(now, *handle, room.axes, &mut self.last_sample, &mut out);
         }
         (out.len() > 1).then(|| Transmit::Datagram(Bytes::from(out)))
     }

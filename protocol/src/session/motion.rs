@@ -21,6 +21,8 @@ pub(super) struct Mover {
     interval: Duration,
     number: u32,
     state: State,
+    /// When the newest position was sent first; the next one keeps its interval from that, not from a repeat.
+    last_new: Option<Timestamp>,
     last_sent: Option<Timestamp>,
     sent: VecDeque<Position>,
 }
@@ -42,6 +44,7 @@ impl Mover {
             interval,
             number: 0,
             state: State::Still,
+            last_new: None,
             last_sent: None,
             sent: VecDeque::with_capacity(SENT_MAX),
         }
@@ -78,20 +81,25 @@ impl Mover {
 
     /// When the next sample goes out.
     pub(super) fn due(&self) -> Option<Timestamp> {
-        let after = |pause| self.last_sent.map(|sent| sent + pause);
         match self.state {
             State::Still => None,
-            State::Moved { at, .. } => Some(after(self.interval).map_or(at, |next| next.max(at))),
-            State::Resting { until, .. } => after(REPEAT_EVERY).map(|next| next.min(until)),
+            State::Moved { at, .. } => {
+                Some(self.last_new.map_or(at, |last| at.max(last + self.interval)))
+            }
+            State::Resting { until, .. } => {
+                self.last_sent.map(|last| until.min(last + REPEAT_EVERY))
+            }
         }
     }
 
-    /// Appends the sample that is due, if one is.
+    /// Appends the sample that is due, if one is. A new one takes the number after `last_number`, which is the
+    /// session's and not the membership's: a late sample of an earlier membership must not win over this one's.
     pub(super) fn poll_sample(
         &mut self,
         now: Timestamp,
         room: RoomHandle,
         axes: Axes,
+        last_number: &mut u32,
         out: &mut Vec<u8>,
     ) {
         if self.due().is_none_or(|due| now < due) {
@@ -101,10 +109,12 @@ impl Mover {
             State::Still => return,
             State::Resting { until, .. } if now >= until => return self.handle_timeout(now),
             State::Resting { position, .. } => position,
-            State::Moved { position, at } => {
-                self.number += 1;
+            State::Moved { position, .. } => {
+                *last_number += 1;
+                self.number = *last_number;
+                self.last_new = Some(now);
                 let ambiguous = self.sent.contains(&position);
-                self.state = State::Resting { position, until: at + REPEAT_FOR, ambiguous };
+                self.state = State::Resting { position, until: now + REPEAT_FOR, ambiguous };
                 self.remember(position);
                 position
             }
@@ -136,7 +146,7 @@ mod tests {
         let mut times = Vec::new();
         while let Some(due) = mover.due().filter(|due| *due <= at(end)) {
             let mut out = Vec::new();
-            mover.poll_sample(due, RoomHandle(1), Axes::TWO, &mut out);
+            mover.poll_sample(due, RoomHandle(1), Axes::TWO, &mut 0, &mut out);
             if !out.is_empty() {
                 times.push(due.as_millis());
             }
@@ -187,10 +197,29 @@ mod tests {
         }
         assert_eq!(mover.due(), Some(at(1050)));
         let mut out = Vec::new();
-        mover.poll_sample(at(1050), RoomHandle(1), Axes::TWO, &mut out);
+        mover.poll_sample(at(1050), RoomHandle(1), Axes::TWO, &mut 1, &mut out);
         let mut expected = Vec::new();
         let position = Position::xy(1039, 0);
         Sample { room: RoomHandle(1), number: 2, position }.put(&mut expected, Axes::TWO);
         assert_eq!(out, expected);
+    }
+
+    #[test]
+    fn m10_repeats_do_not_put_off_the_next_position() {
+        let mut mover = Mover::new(TICK);
+        mover.set(at(1000), Position::xy(1, 0));
+        assert_eq!(sends(&mut mover, 1040), [1000, 1016, 1032]);
+        mover.set(at(1041), Position::xy(2, 0));
+        assert_eq!(mover.due(), Some(at(1050)));
+    }
+
+    #[test]
+    fn m10_the_300_ms_begin_when_the_sample_is_sent() {
+        let mut mover = Mover::new(Duration::from_millis(500));
+        mover.set(at(1000), Position::xy(1, 0));
+        sends(&mut mover, 1000);
+        mover.set(at(1001), Position::xy(2, 0));
+        let times = sends(&mut mover, 5000);
+        assert_eq!((times[0], times.last()), (1500, Some(&1788)));
     }
 }

@@ -177,6 +177,10 @@ impl Room {
         }
         for member in diff.joins {
             let slot = member.slot;
+            // The own join comes back, too, perhaps from before a patch that is applied here already.
+            if slot == self.slot && self.members.contains_key(&slot) {
+                continue;
+            }
             if self.put(member) && self.entered && slot != self.slot {
                 events.push_back(Event::MemberJoined { room: self.handle, slot });
             }

@@ -1,0 +1,186 @@
+//! Where everything that members are shown comes together. It stands apart as the one place that
+//! transports, each in its own tasks, and the driver share: single-threaded, borrowed for moments.
+//!
+//! A frame is stamped when it comes and booked when no other waits to be read, so that the
+//! bookkeeping of a tick's first frames does not make its last ones look old.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::yield_now;
+use tokio::time::Instant;
+
+use crate::ages::{Ages, Arrival, Move};
+
+/// The run's clock, its rooms' slots, its ages, and the frames that are not booked yet.
+#[derive(Clone)]
+pub(super) struct World {
+    start: Instant,
+    members_per_room: usize,
+    shared: Rc<RefCell<Shared>>,
+    work: Rc<Notify>,
+}
+
+struct Shared {
+    ages: Ages,
+    /// By room and slot, the place in the room of the member that has it; strangers have None.
+    slots: Vec<Vec<Option<usize>>>,
+    unbooked: VecDeque<(Arrival, Frame)>,
+    window: Option<u16>,
+}
+
+/// Slots and positions.
+type Frame = Vec<(u16, (i32, i32))>;
+
+/// Where one member's transport puts what arrives for it.
+pub(super) struct Inbox {
+    world: World,
+    viewer: usize,
+}
+
+/// Frames that may wait to be booked; more are booked on arrival. At 4,096 members a room, 3 GiB.
+const UNBOOKED_MAX: usize = 65_536;
+
+/// Frames booked in one go: some 100 µs in a room of 500.
+const BOOKED_AT_ONCE: usize = 4;
+
+impl World {
+    pub(super) fn new(rooms: usize, members_per_room: usize, windows: usize) -> Self {
+        let shared = Shared {
+            ages: Ages::new(rooms, members_per_room, windows),
+            slots: vec![Vec::new(); rooms],
+            unbooked: VecDeque::new(),
+            window: None,
+        };
+        let shared = Rc::new(RefCell::new(shared));
+        Self { start: Instant::now(), members_per_room, shared, work: Rc::default() }
+    }
+
+    /// µs since the world began.
+    pub(super) fn now_us(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn at(&self, time_us: u64) -> Instant {
+        self.start + Duration::from_micros(time_us)
+    }
+
+    pub(super) fn inbox(&self, viewer: usize) -> Inbox {
+        Inbox { world: self.clone(), viewer }
+    }
+
+    /// From now on moves and updates count in `window`.
+    pub(super) fn set_window(&self, window: Option<u16>) {
+        self.shared.borrow_mut().window = window;
+    }
+
+    /// `mover` was due at `at_us` to say that it is at `position`, and says so now.
+    pub(super) fn handle_move(&self, mover: usize, at_us: u64, position: (i32, i32)) {
+        let mut shared = self.shared.borrow_mut();
+        let window = shared.window;
+        shared.ages.handle_move(mover, Move { at_us, position, window });
+    }
+
+    /// Books frames for ever, giving way to everything else after each few.
+    pub(super) async fn run_booking(self) {
+        loop {
+            let booked = self.shared.borrow_mut().book(BOOKED_AT_ONCE, self.members_per_room);
+            if booked < BOOKED_AT_ONCE {
+                self.work.notified().await;
+            }
+            yield_now().await;
+        }
+    }
+
+    /// Books what is left, and shows the ages.
+    pub(super) fn with_ages<T>(&self, read: impl FnOnce(&Ages) -> T) -> T {
+        let mut shared = self.shared.borrow_mut();
+        shared.book(usize::MAX, self.members_per_room);
+        read(&shared.ages)
+    }
+}
+
+impl Inbox {
+    /// The server gave this member `slot`. To be called before its [`Member`](super::Member) is
+    /// handed out.
+    pub(super) fn set_slot(&self, slot: u16) {
+        let mut shared = self.world.shared.borrow_mut();
+        let members_per_room = self.world.members_per_room;
+        let slots = &mut shared.slots[self.viewer / members_per_room];
+        let slot = usize::from(slot);
+        if slots.len() <= slot {
+            slots.resize(slot + 1, None);
+        }
+        slots[slot] = Some(self.viewer % members_per_room);
+    }
+
+    /// A frame arrived just now and shows these slots at these positions. Its own slot and repeats
+    /// do no harm.
+    pub(super) fn show(&self, entries: impl IntoIterator<Item = (u16, (i32, i32))>) {
+        let world = &self.world;
+        let at_us = world.now_us();
+        let frame = entries.into_iter().collect();
+        let mut shared = world.shared.borrow_mut();
+        let arrival = Arrival { viewer: self.viewer, at_us, window: shared.window };
+        shared.unbooked.push_back((arrival, frame));
+        if shared.unbooked.len() > UNBOOKED_MAX {
+            shared.book(1, world.members_per_room);
+        }
+        world.work.notify_one();
+    }
+
+    /// The connection is gone while the run still needs it.
+    pub(super) fn report_lost(&self, reason: &dyn std::fmt::Display) {
+        eprintln!("hither-load: member {} lost its connection: {reason}", self.viewer);
+    }
+}
+
+impl Shared {
+    /// Books up to `frames_max` frames, the oldest first, and says how many.
+    fn book(&mut self, frames_max: usize, members_per_room: usize) -> usize {
+        let frames = frames_max.min(self.unbooked.len());
+        for (arrival, frame) in self.unbooked.drain(..frames) {
+            let slots = &self.slots[arrival.viewer / members_per_room];
+            let place = |slot: u16| slots.get(usize::from(slot)).copied().flatten();
+            let entries =
+                frame.into_iter().filter_map(|(slot, position)| Some((place(slot)?, position)));
+            self.ages.handle_frame(arrival, entries);
+        }
+        frames
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_count_where_they_came_and_strangers_nowhere() {
+        let world = World::new(2, 2, 1);
+        let inboxes: Vec<_> = (0..4).map(|viewer| world.inbox(viewer)).collect();
+        for (inbox, slot) in inboxes.iter().zip([7, 3, 3, 9]) {
+            inbox.set_slot(slot);
+        }
+        world.handle_move(0, 0, (1, 1));
+        world.handle_move(2, 0, (2, 2));
+        world.set_window(Some(0));
+        inboxes[1].show([(7, (1, 1)), (3, (5, 5)), (500, (6, 6))]);
+        world.set_window(None);
+        inboxes[3].show([(3, (2, 2))]);
+        let counts = world.with_ages(|ages| (ages.windows()[0].updates, ages.unknown()));
+        assert_eq!(counts, (1, 0), "the second came in no window");
+    }
+
+    #[test]
+    fn waiting_frames_are_bounded() {
+        let world = World::new(1, 2, 1);
+        let inbox = world.inbox(1);
+        for _ in 0..UNBOOKED_MAX + 10 {
+            inbox.show([]);
+        }
+        assert_eq!(world.shared.borrow().unbooked.len(), UNBOOKED_MAX);
+    }
+}

@@ -1,0 +1,166 @@
+//! One run of the load generator: everybody joins, mice move on schedule, windows are measured, the
+//! grace passes. It stands apart from the transports, of which it knows [`Member`] and nothing
+//! else.
+
+mod baseline_ws;
+mod inbox;
+mod meter;
+mod plan;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::task::{unconstrained, yield_now};
+use tokio::time::{sleep_until, timeout};
+
+use crate::mouse::Mouse;
+use crate::report::Report;
+use crate::schedule::{Look, Schedule};
+use crate::traces::{Trace, Traces};
+use inbox::{Inbox, World};
+use meter::Meter;
+pub use plan::{Plan, Transport};
+
+/// Runs `plan` to its end on the current thread's local runtime. Errors: a plan that makes no sense
+/// or traces that do not parse (the caller's), and members that could not all join within a minute.
+/// A member that loses its connection later does not end the run: it is named on stderr, and what
+/// it misses is missing in the coverage.
+pub async fn run(plan: &Plan) -> Result<Report> {
+    let hands = hands(plan)?;
+    let world = World::new(plan.rooms, plan.members, usize::from(plan.windows));
+    let members = timeout(JOIN_DEADLINE, join_all(plan, &world))
+        .await
+        .context("not all members joined within a minute")??;
+    let start_us = world.now_us();
+    let schedule = Schedule::new(members.len(), plan.hz, start_us, plan.seed);
+    let last = vec![None; members.len()];
+    let mut crowd = Crowd { members, hands, last, schedule, world, start_us };
+
+    let booking = spawn_local(crowd.world.clone().run_booking());
+    let turns = spawn_local(run_turns(crowd.world.clone(), on_turn));
+
+    let mut end_us = start_us + micros(plan.warmup);
+    // Unconstrained: tokio's budget of 128 operations a poll would refuse what more members send at
+    // the same time.
+    unconstrained(crowd.drive_until(end_us)).await;
+    let mut meter = Meter::new(plan, &crowd.members)?;
+/// One member as its transport sees it. Receiving runs in the transport's own task and goes to the
+/// member's [`Inbox`].
+trait Member {
+    /// Sends where the mouse now is; `t_ms` is the time of the look since the run's start. Never
+    /// waits: when nothing can be sent now, a newer position replaces this one or it is dropped.
+    fn send(&mut self, position: (i32, i32), t_ms: u64);
+
+    /// What has come down to it since it joined.
+    fn received(&self) -> Received;
+}
+
+/// Counts since a member joined.
+#[derive(Debug, Clone, Copy, Default)]
+struct Received {
+    /// Datagrams, or messages, of motion.
+    datagrams: u64,
+    /// Bytes on the wire with the headers of IP and UDP or TCP.
+    bytes: u64,
+}
+
+/// How long all members together may take to join.
+const JOIN_DEADLINE: Duration = Duration::from_secs(60);
+
+/// How many join at the same time: servers bound the handshakes pending for one address.
+const JOINING_MAX: usize = 16;
+
+async fn join_all(plan: &Plan, world: &World) -> Result<Vec<Box<dyn Member>>> {
+    let joins = (0..plan.rooms * plan.members).map(|index| {
+        let room = plan.room(index / plan.members);
+        let inbox = world.inbox(index);
+        async move { join(plan, &room, inbox).await.with_context(|| format!("member {index}")) }
+    });
+    stream::iter(joins).buffered(JOINING_MAX).try_collect().await
+}
+
+/// Connects one member and joins `room`; returns once it is in and knows its slot.
+async fn join(plan: &Plan, room: &str, inbox: Inbox) -> Result<Box<dyn Member>> {
+    match plan.transport {
+        Transport::BaselineWs => Ok(Box::new(baseline_ws::join(plan, room, inbox).await?)),
+        other => bail!("{} is not built in", other.name()),
+    }
+}
+
+/// What moves a member's mouse.
+enum Hand {
+    Seeded(Box<Mouse>),
+    Recorded(Arc<Trace>),
+}
+
+impl Hand {
+    fn sample_at(&mut self, t_ms: u64) -> (i32, i32) {
+        match self {
+            Self::Seeded(mouse) => mouse.sample_at(t_ms),
+            Self::Recorded(trace) => trace.sample_at(t_ms),
+        }
+    }
+}
+
+fn hands(plan: &Plan) -> Result<Vec<Hand>> {
+    let all = 0..plan.rooms * plan.members;
+    let Some(folder) = &plan.traces else {
+        let mouse = |index: usize| Mouse::new(plan.seed.wrapping_add(index as u64));
+        return Ok(all.map(|index| Hand::Seeded(Box::new(mouse(index)))).collect());
+    };
+    let traces = Traces::load(folder)?;
+    Ok(all.map(|index| Hand::Recorded(traces.of_member(index))).collect())
+}
+
+/// All members, their mice and when each looks at its own.
+struct Crowd {
+    members: Vec<Box<dyn Member>>,
+    hands: Vec<Hand>,
+    /// The position that each sent last.
+    last: Vec<Option<(i32, i32)>>,
+    schedule: Schedule,
+    world: World,
+    start_us: u64,
+}
+
+impl Crowd {
+    /// Does every look due before `end_us`, none before its time, and returns at `end_us`.
+    /// `on_late` is told how many µs after its time each look was done.
+    async fn drive_until(
+        &mut self,
+        end_us: u64,
+        window: Option<u16>,
+        on_late: &mut dyn FnMut(u64),
+    ) {
+        while let Some(due_us) =
+            self.schedule.peek().map(|look| look.due_us).filter(|&due| due < end_us)
+        {
+            sleep_until(self.world.at(due_us)).await;
+            // A sleep that is over at once lets nobody else run, and a late driver must not starve
+            // the receiving tasks.
+            yield_now().await;
+            let now_us = self.world.now_us();
+            while let Some(look) = self.schedule.poll_before(end_us.min(now_us + 1)) {
+                on_late(now_us - look.due_us);
+                self.look(look, window);
+            }
+        }
+        sleep_until(self.world.at(end_us)).await;
+    }
+
+    fn look(&mut self, look: Look, window: Option<u16>) {
+        let Look { due_us, member } = look;
+        let t_ms = (due_us - self.start_us) / 1000;
+        let position = self.hands[member].sample_at(t_ms);
+        if self.last[member].replace(position) != Some(position) {
+            self.world.handle_move(member, Move { at_us: due_us, position, window });
+            self.members[member].send(position, t_ms);
+        }
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

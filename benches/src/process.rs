@@ -1,0 +1,145 @@
+//! What the kernel knows about processes and sockets: CPU, memory, drops. It stands apart because
+//! it alone depends on Linux and holds the crate's `unsafe`.
+
+#![expect(unsafe_code, reason = "std offers neither another process's CPU clock nor TCP_INFO")]
+
+use std::fs::read_to_string;
+use std::io::{Error, ErrorKind, Result};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
+
+/// User and system time that a process has used, ended threads included; `None` is this process.
+/// The kernel's clock of the process counts the same time as /proc/PID/stat, in ns instead of steps
+/// of 10 ms. Fails when there is no such process.
+pub fn cpu_time(pid: Option<u32>) -> Result<Duration> {
+    let pid = match pid {
+        // The clock's id has no room for more, and would wrap round to another process's.
+        Some(pid @ 1..=PID_MAX) => pid.cast_signed(),
+        Some(_) => return Err(ErrorKind::NotFound.into()),
+        None => 0,
+    };
+    let mut clock = 0;
+    // SAFETY: the call only writes the clock's id to the place given, which is valid for it.
+    let code = unsafe { libc::clock_getcpuclockid(pid, &raw mut clock) };
+    if code != 0 {
+        return Err(Error::from_raw_os_error(code));
+    }
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the call only writes one timespec to the place given, which is one.
+    if unsafe { libc::clock_gettime(clock, &raw mut time) } != 0 {
+        return Err(Error::last_os_error());
+    }
+    let seconds = u64::try_from(time.tv_sec).map_err(Error::other)?;
+    let nanos = u32::try_from(time.tv_nsec).map_err(Error::other)?;
+    Ok(Duration::new(seconds, nanos))
+}
+
+/// The most memory that a process has had resident so far, in KiB (VmHWM). Fails when there is no
+/// such process.
+pub fn rss_peak_kb(pid: u32) -> Result<u64> {
+    let status = read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let field = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+    field.ok_or_else(|| Error::new(ErrorKind::InvalidData, "no VmHWM in the process's status"))
+}
+
+/// Datagrams dropped so far because the receive buffer of a UDP socket was full: all sockets open
+/// on this machine, without those bound to `server_port`, as what the server loses is the server's.
+pub fn udp_drops(server_port: u16) -> Result<u64> {
+    let mut drops = 0;
+    for table in ["/proc/net/udp", "/proc/net/udp6"] {
+        match read_to_string(table) {
+            Ok(table) => drops += drops_in(&table, server_port),
+            Err(error) if error.kind() == ErrorKind::NotFound => {} // a kernel without IPv6
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(drops)
+}
+
+/// What a TCP socket has received so far, in bytes on the wire: payload, and for each segment (lone
+/// ACKs too) 52 B, which is 20 of IPv4, 20 of TCP and 12 of its timestamps, on by default.
+pub fn tcp_wire_bytes_received(socket: BorrowedFd<'_>) -> Result<u64> {
+    let mut info = MaybeUninit::<libc::tcp_info>::zeroed();
+    let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes to `info`, which has that size, and to
+    // `length`.
+    let code = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            info.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    if code != 0 {
+        return Err(Error::last_os_error());
+    }
+    // SAFETY: `tcp_info` is plain integers, and all of it was zeroed before the kernel filled what
+    // it knows.
+    let info = unsafe { info.assume_init() };
+    Ok(info.tcpi_bytes_received + 52 * u64::from(info.tcpi_segs_in))
+}
+
+/// The kernel's own bound, 2^22.
+const PID_MAX: u32 = 4_194_304;
+
+fn drops_in(table: &str, server_port: u16) -> u64 {
+    let row = |line: &str| {
+        let mut fields = line.split_whitespace();
+        let (_, port) = fields.nth(1)?.rsplit_once(':')?;
+        let drops = fields.last()?.parse::<u64>().ok()?;
+        (u16::from_str_radix(port, 16).ok()? != server_port).then_some(drops)
+    };
+    table.lines().skip(1).filter_map(row).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_shows_as_cpu_time_of_this_process() {
+        let before = cpu_time(None).unwrap();
+        let mut spent = Duration::ZERO;
+        while spent < Duration::from_millis(2) {
+            spent = cpu_time(Some(std::process::id())).unwrap() - before;
+        }
+        assert!(cpu_time(None).unwrap() >= before + spent);
+    }
+
+    #[test]
+    fn memory_has_a_peak_and_a_process_that_is_not_there_is_an_error() {
+        assert!(rss_peak_kb(std::process::id()).unwrap() > 500);
+        assert!(rss_peak_kb(u32::MAX).is_err());
+        assert!(cpu_time(Some(PID_MAX)).is_err());
+        assert!(cpu_time(Some(i32::MAX.cast_unsigned())).is_err());
+    }
+
+    #[test]
+    fn drops_are_summed_without_the_servers_own() {
+        let table = "\
+   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
+  100: 0100007F:1151 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 18 2 0 7
+  101: 0100007F:9C40 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 19 2 0 5
+  102: 00000000:0044 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 20 2 0 1
+";
+        assert_eq!(drops_in(table, 0x1151), 6);
+        assert_eq!(drops_in(table, 1), 13);
+    }
+
+    #[test]
+    fn tcp_counts_payload_and_a_header_a_segment() {
+        use std::io::{Read, Write};
+        use std::os::fd::AsFd;
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut near = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut far, _) = listener.accept().unwrap();
+        let before = tcp_wire_bytes_received(near.as_fd()).unwrap();
+        far.write_all(&[7; 100]).unwrap();
+        near.read_exact(&mut [0; 100]).unwrap();
+        assert_eq!(tcp_wire_bytes_received(near.as_fd()).unwrap() - before, 100 + 52);
+    }
+}

@@ -1,0 +1,99 @@
+//! What a run came to, as the JSON object that scripts read. It stands apart because its fields are
+//! a contract: names, units and order stay, whatever measures them.
+
+use serde::Serialize;
+
+/// One run of the generator.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// Always `run`.
+    pub mode: &'static str,
+    /// `quic`, `webtransport` or `baseline-ws`.
+    pub transport: &'static str,
+    /// Rooms at the same time.
+    pub rooms: usize,
+    /// Members in each of them.
+    pub members: usize,
+    /// Looks of a member at its mouse, per second.
+    pub hz: u32,
+    /// The server's peak resident memory in KiB; 0 when its pid was not given.
+    pub server_rss_peak_kb: u64,
+    /// Whether the generator was the limit, so that ages and coverage say nothing about the server.
+    pub generator_limited: bool,
+    /// The windows in order.
+    pub windows: Vec<Window>,
+}
+
+/// One window. Moves, what is expected of them, coverage and ages are those of the moves due in it;
+/// updates, datagrams, bytes and CPU are what happened in it. What has no measure (no pid, no
+/// update) is 0.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Window {
+    /// Its length as measured.
+    pub seconds: f64,
+    /// Samples sent.
+    pub moves: u64,
+    /// Receipts of another member's newer position.
+    pub updates: u64,
+    /// Moves x (members a room - 1).
+    pub expected: u64,
+    /// How many of the expected were covered by the end of the grace, in percent; rounded down, so
+    /// 100 means all of them.
+    pub covered_pct: f64,
+    /// Datagrams of motion that members received; messages, on a WebSocket.
+    pub datagrams: u64,
+    /// The server's user and system time, in percent of one core.
+    pub server_cpu_pct: f64,
+    /// The same per update, in µs.
+    pub cpu_us_per_update: f64,
+    /// The same per datagram, in µs.
+    pub cpu_us_per_datagram: f64,
+    /// The generator's user and system time, in percent of one core.
+    pub loadgen_cpu_pct: f64,
+    /// Bytes on the wire from the server to all members, headers of IP and UDP or TCP in, per
+    /// update.
+    pub down_bytes_per_update: f64,
+    /// How old the covered moves were when they arrived.
+    pub age_ms: AgeMs,
+}
+
+/// Ages in ms.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct AgeMs {
+    /// The median.
+    pub p50: f64,
+    /// Of 100, one is older.
+    pub p99: f64,
+    /// Of 1,000, one is older.
+    pub p999: f64,
+    /// The oldest.
+    pub max: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_object_has_exactly_these_fields_in_this_order() {
+        let report = Report {
+            mode: "run",
+            transport: "quic",
+            rooms: 1,
+            members: 100,
+            hz: 20,
+            server_rss_peak_kb: 0,
+            generator_limited: false,
+            windows: vec![Window { seconds: 3.0, covered_pct: 100.0, ..Window::default() }],
+        };
+        let expected = concat!(
+            r#"{"mode":"run","transport":"quic","rooms":1,"members":100,"hz":20,"#,
+            r#""server_rss_peak_kb":0,"generator_limited":false,"windows":[{"seconds":3.0,"#,
+            r#""moves":0,"updates":0,"expected":0,"covered_pct":100.0,"datagrams":0,"#,
+            r#""server_cpu_pct":0.0,"cpu_us_per_update":0.0,"cpu_us_per_datagram":0.0,"#,
+            r#""loadgen_cpu_pct":0.0,"down_bytes_per_update":0.0,"#,
+            r#""age_ms":{"p50":0.0,"p99":0.0,"p999":0.0,"max":0.0}}]}"#,
+        );
+        assert_eq!(serde_json::to_string(&report).unwrap(), expected);
+    }
+}

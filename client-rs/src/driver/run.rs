@@ -1,0 +1,241 @@
+//! The loop of a connection: takes what arrives to the session and tells the observer, until the connection ends.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use hither_protocol::message::MessageError;
+use hither_protocol::message::control::Bye;
+use hither_protocol::session::{Event, Session};
+use hither_protocol::{CloseCode, RoomHandle, Timestamp};
+use hither_transport::{Link, RecvStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Sleep, sleep};
+
+use super::handle::{Shared, State};
+use super::lanes::{self, CHUNK_BYTES_MAX, Chunk, Frames};
+use crate::closed::Closed;
+
+/// Chunks of edits lanes that wait for the driver; further ones stay in their streams, at the server's cost.
+const CHUNKS_MAX: usize = 8;
+
+/// Most datagrams that are taken before they are acked together. They come at once when a room has several parts.
+const DATAGRAMS_AT_ONCE: usize = 16;
+
+/// What has just happened to a session, for the observer of [`Driver::run`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Activity {
+    /// Datagrams arrived and are decoded: [`Session::poll_motion`] has what they moved.
+    Datagrams,
+    /// The session gave out this event.
+    Event(Event),
+    /// The server ended the edits lane of a room that this session is still in; what was submitted and not answered has
+    /// an unknown fate.
+    EditsEnded(RoomHandle),
+}
+
+/// The task of one connection. If it is dropped before its end, the connection closes.
+pub struct Driver {
+    shared: Arc<Shared>,
+    link: Link,
+    control_frames: Option<Frames>,
+    streams: JoinSet<()>,
+    chunks_sender: mpsc::Sender<Chunk>,
+    chunks: mpsc::Receiver<Chunk>,
+    bye: Option<Bye>,
+}
+
+enum Input {
+    Datagram(Bytes),
+    Control(Option<Bytes>),
+    Edits(Chunk),
+    Woken,
+    Ended(hither_transport::Closed),
+}
+
+impl Driver {
+    pub(super) fn new(shared: Arc<Shared>, control_frames: Frames) -> Self {
+        let (chunks_sender, chunks) = mpsc::channel(CHUNKS_MAX);
+        let link = shared.link.clone();
+        let control_frames = Some(control_frames);
+        Self {
+            shared,
+            link,
+            control_frames,
+            streams: JoinSet::new(),
+            chunks_sender,
+            chunks,
+            bye: None,
+        }
+    }
+
+    /// Runs the connection to its end and returns its cause. `observe` is called after each thing that arrived, under the
+    /// session's lock: it may act on the session, must be quick, and must not call a [`Handle`](super::Handle) of it.
+    ///
+    /// Must be called within a tokio runtime with time enabled; streams get tasks of their own.
+    pub async fn run(mut self, mut observe: impl FnMut(&mut Session, Activity)) -> Closed {
+        let closed = self.drive(&mut observe).await;
+        self.link.close(closed.code.unwrap_or(CloseCode::Done.number()), "");
+        self.shared.closed.send_replace(Some(closed.clone()));
+        closed
+    }
+
+    async fn drive(&mut self, observe: &mut impl FnMut(&mut Session, Activity)) -> Closed {
+        let mut control = match self.link.open_stream().await {
+            Ok((send, recv)) => {
+                if let Some(frames) = self.control_frames.take() {
+                    self.streams.spawn(lanes::run_writer(send, frames));
+                }
+                recv
+            }
+            Err(closed) => return closed.into(),
+        };
+        let mut timer = pin!(sleep(std::time::Duration::ZERO));
+        let mut control_ended = false;
+        loop {
+            let armed = self.arm(timer.as_mut());
+            let input = tokio::select! {
+                datagram = self.link.recv_datagram() => datagram.map_or_else(Input::Ended, Input::Datagram),
+                chunk = read(&mut control), if !control_ended => Input::Control(chunk),
+                Some(chunk) = self.chunks.recv() => Input::Edits(chunk),
+                () = self.shared.wake.notified() => Input::Woken,
+                () = timer.as_mut(), if armed => Input::Woken,
+            };
+            let handled = match input {
+                Input::Datagram(datagram) => {
+                    self.handle_datagrams(&datagram, observe);
+                    Ok(())
+                }
+                Input::Control(Some(bytes)) => self.handle_stream(observe, |session| session.handle_control(&bytes)),
+                Input::Control(None) => {
+                    // The server closes the connection next, and its code is worth a second's patience.
+                    control_ended = true;
+                    self.shared.close_soon();
+                    Ok(())
+                }
+                Input::Edits(chunk) => self.handle_edits(chunk, observe),
+                Input::Woken => Ok(()),
+                Input::Ended(closed) => return self.cause(closed.into()),
+            };
+            if let Err(error) = handled {
+                return self.cause(Closed::by_protocol(error));
+            }
+            if self.handle_time() {
+                let cause = if control_ended { Closed::control_ended() } else { Closed::by_this_end() };
+                return self.cause(cause);
+            }
+        }
+    }
+
+    /// Sets the timer and opens the lanes that were asked for. False if nothing is due.
+    fn arm(&mut self, timer: Pin<&mut Sleep>) -> bool {
+        let mut state = self.shared.lock();
+        let due = state.session.poll_timeout();
+        let due = due.into_iter().chain(state.closing).min();
+        if due != state.armed
+            && let Some(due) = due
+        {
+            timer.reset(self.shared.clock.instant(due));
+        }
+        state.armed = due;
+        for opening in state.opening.drain(..) {
+            let edits = lanes::run_edits(self.link.clone(), opening, self.chunks_sender.clone());
+            self.streams.spawn(edits);
+        }
+        due.is_some()
+    }
+
+    /// Tells the session the time; true when it is time to close.
+    fn handle_time(&self) -> bool {
+        let now = self.shared.clock.now();
+        let mut state = self.shared.lock();
+        if state.session.poll_timeout().is_some_and(|due| due <= now) {
+            state.session.handle_timeout(now);
+            self.shared.flush(&mut state, now);
+        }
+        state.closing.is_some_and(|at| at <= now)
+    }
+
+    fn handle_datagrams(&self, first: &[u8], observe: &mut impl FnMut(&mut Session, Activity)) {
+        let now = self.shared.clock.now();
+        let mut state = self.shared.lock();
+        state.session.handle_datagram(first);
+        for _ in 1..DATAGRAMS_AT_ONCE {
+            let next = pin!(self.link.recv_datagram());
+            // An end of the connection is found again by the loop.
+            let Poll::Ready(Ok(datagram)) = next.poll(&mut Context::from_waker(Waker::noop())) else { break };
+            state.session.handle_datagram(&datagram);
+        }
+        observe(&mut state.session, Activity::Datagrams);
+        self.shared.flush(&mut state, now);
+    }
+
+    fn handle_stream(
+        &mut self,
+        observe: &mut impl FnMut(&mut Session, Activity),
+        handle: impl FnOnce(&mut Session) -> Result<(), MessageError>,
+    ) -> Result<(), MessageError> {
+        let now = self.shared.clock.now();
+        let mut state = self.shared.lock();
+        let handled = handle(&mut state.session);
+        // What came before an error stands, a bye above all.
+        while let Some(event) = state.session.poll_event() {
+            if let Event::Bye(bye) = &event {
+                self.bye = Some(bye.clone());
+            }
+            observe(&mut state.session, Activity::Event(event));
+        }
+        self.shared.flush(&mut state, now);
+        handled
+    }
+
+    fn handle_edits(
+        &mut self,
+        Chunk { room, lane, bytes }: Chunk,
+        observe: &mut impl FnMut(&mut Session, Activity),
+    ) -> Result<(), MessageError> {
+        if let Some(bytes) = bytes {
+            let mine = is_open(&self.shared.lock(), room, lane);
+            return if mine { self.handle_stream(observe, |session| session.handle_edits(room, &bytes)) } else { Ok(()) };
+        }
+        while self.streams.try_join_next().is_some() {}
+        let mut state = self.shared.lock();
+        if is_open(&state, room, lane) {
+            if let Some(lane) = state.edits.get_mut(&room) {
+                lane.frames = None;
+            }
+            observe(&mut state.session, Activity::EditsEnded(room));
+            self.shared.flush(&mut state, self.shared.clock.now());
+        }
+        Ok(())
+    }
+
+    /// What the server said itself goes before what can be seen from here.
+    fn cause(&mut self, seen: Closed) -> Closed {
+        self.bye.take().map_or(seen, Closed::by_bye)
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.shared.closed.send_if_modified(|closed| {
+            let abandoned = closed.is_none();
+            closed.get_or_insert_with(Closed::abandoned);
+            abandoned
+        });
+        self.link.close(CloseCode::Done.number(), ""); // without effect on a closed one
+    }
+}
+
+/// Whether this is the room's lane, and not one from before the room was left and entered again.
+fn is_open(state: &State, room: RoomHandle, lane: u64) -> bool {
+    state.edits.get(&room).is_some_and(|open| open.number == lane && open.frames.is_some())
+}
+
+/// The next bytes of the control lane; `None` at its end, of whatever kind.
+async fn read(control: &mut RecvStream) -> Option<Bytes> {
+    control.read_chunk(CHUNK_BYTES_MAX).await.ok().flatten()
+}

@@ -1,0 +1,100 @@
+//! The knobs of rooms and sessions as the config resolved them. Their docs, defaults and costs are the config's.
+
+use std::time::Duration;
+
+use hither_protocol::limits;
+use hither_protocol::message::control::MotionFormat;
+use hither_protocol::motion::Axes;
+
+/// What a namespace decides for its rooms.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoomPolicy {
+    /// Ticks in a second, 1 to 60.
+    pub tick_hz: u32,
+    /// Axes of motion.
+    pub axes: Axes,
+    /// What one step of an axis is in the application's unit.
+    pub step: f64,
+    /// Most members of a room.
+    pub members_max: usize,
+    /// How long after its connection has gone a member stays.
+    pub grace: Duration,
+    /// Largest presence, encoded, in bytes.
+    pub presence_bytes_max: usize,
+    /// Largest data of an event, encoded, in bytes.
+    pub event_bytes_max: usize,
+    /// Largest record, encoded, in bytes.
+    pub record_bytes_max: usize,
+    /// What one session may send.
+    pub rates: Rates,
+}
+
+/// What one session may send in a second to one room; twice that at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rates {
+    /// Motion samples; beyond, the newest is kept until there is room for it.
+    pub motion: u32,
+    /// Presence patches.
+    pub presence: u32,
+    /// Events.
+    pub events: u32,
+    /// Edits.
+    pub edits: u32,
+}
+
+/// What a server decides for its sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionPolicy {
+    /// How long a connection may take to say hello.
+    pub hello_deadline: Duration,
+    /// Most rooms that a session may be in.
+    pub rooms_max: usize,
+}
+
+impl RoomPolicy {
+    /// The time of one tick.
+    pub fn tick_period(&self) -> Duration {
+        Duration::from_secs(1) / self.tick_hz.max(1)
+    }
+
+    /// What a member is told of the room's motion.
+    pub fn motion_format(&self) -> MotionFormat {
+        MotionFormat { tick_hz: self.tick_hz, axes: self.axes.count() as u8, step: self.step }
+    }
+}
+
+impl Default for RoomPolicy {
+    fn default() -> Self {
+        Self {
+            tick_hz: 30,
+            axes: Axes::TWO,
+            step: 1.0,
+            members_max: limits::MEMBERS_MAX,
+            grace: Duration::from_millis(2_500),
+            presence_bytes_max: limits::PRESENCE_BYTES_MAX,
+            event_bytes_max: limits::EVENT_BYTES_MAX,
+            record_bytes_max: limits::RECORD_BYTES_MAX,
+            rates: Rates::default(),
+        }
+    }
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self {
+            motion: limits::MOTION_PER_SECOND,
+            presence: limits::PRESENCE_PER_SECOND,
+            events: limits::EVENTS_PER_SECOND,
+            edits: limits::EDITS_PER_SECOND,
+        }
+    }
+}
+
+impl Default for SessionPolicy {
+    fn default() -> Self {
+        Self {
+            hello_deadline: Duration::from_millis(limits::HELLO_DEADLINE_MS),
+            rooms_max: limits::ROOMS_PER_SESSION_MAX,
+        }
+    }
+}

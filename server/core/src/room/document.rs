@@ -1,0 +1,239 @@
+//! A room's document and the order of its edits: what is ordered, what is durable, and who has been told.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use hither_protocol::document::Document;
+use hither_protocol::limits::{DEPTH_MAX, EDIT_OPS_MAX, RECORD_ID_BYTES_MAX};
+use hither_protocol::message::edits::{
+    Ack, Edit, Edits, EditsToClient, Op, Reject, Snapshot, Submit,
+};
+use hither_protocol::message::{Refusal, encoded_len};
+use hither_protocol::{Generation, Slot};
+
+use super::{Output, Recipient};
+use std::mem;
+
+/// The largest document of a room.
+const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The most bytes of edits in one message.
+const MESSAGE_BYTES: usize = 32 * 1024;
+/// The most bytes of latest edits that are kept for those who come back.
+const RECENT_BYTES_MAX: usize = 256 * 1024;
+/// How many of a member's latest answers are kept, to be given again.
+const ANSWERS_MAX: usize = 64;
+
+/// Who submits an edit.
+#[derive(Debug)]
+pub(super) struct Author {
+    pub(super) slot: Slot,
+    pub(super) generation: Generation,
+    pub(super) user: String,
+}
+
+/// The document with all ordered edits, and the way of each edit from there to the others.
+#[derive(Debug, Default)]
+pub(super) struct EditLog {
+    document: Document,
+    /// Ordered, but not durable yet. Bounded by the rates of the room's members.
+    ordered: VecDeque<Edit>,
+    /// Durable, to be told in the coming tick.
+    stored: Vec<Edit>,
+    /// Told, the latest of them, and their bytes.
+    recent: VecDeque<(usize, Edit)>,
+    recent_bytes: usize,
+    lanes: BTreeMap<Slot, Lane>,
+    answers: BTreeMap<(Slot, Generation), Answers>,
+}
+
+/// An open edits lane whose member lacks a part of the document.
+#[derive(Debug)]
+struct Lane {
+    /// The place of the snapshot's first page.
+    sequence: u64,
+    /// The last record that was sent.
+    after: Option<String>,
+}
+
+/// A member's numbers: the last, and what became of the latest.
+#[derive(Debug, Default)]
+struct Answers {
+    last: u64,
+    latest: VecDeque<EditsToClient>,
+}
+
+impl EditLog {
+    /// Takes the document that the store has.
+    pub(super) fn load(&mut self, document: Document) {
+        self.document = document;
+    }
+
+    /// Opens a lane: by the edits after `after` where they are known, else by a snapshot, page by page.
+    pub(super) fn open(&mut self, slot: Slot, after: Option<u64>, outputs: &mut VecDeque<Output>) {
+        if let Some(missed) = after.and_then(|after| self.recent_after(after)) {
+            push_edits(Recipient::One(slot), missed, outputs);
+            return;
+        }
+        let sequence = self.document.sequence();
+        self.lanes.insert(slot, Lane { sequence, after: None });
+    }
+
+    /// The member is gone, or its connection is.
+    pub(super) fn close(&mut self, slot: Slot) {
+        self.lanes.remove(&slot);
+        self.answers.retain(|(member, _), _| *member != slot);
+    }
+
+    /// The next page of a member's snapshot.
+    pub(super) fn page(&mut self, slot: Slot) -> Option<Snapshot> {
+        let lane = self.lanes.get_mut(&slot)?;
+        let mut page = Snapshot { sequence: lane.sequence, records: Vec::new(), more: false };
+        let mut bytes = 0;
+        for record in self.document.records_after(lane.after.as_deref()) {
+            bytes += encoded_len(&record);
+            if bytes > MESSAGE_BYTES && !page.records.is_empty() {
+                page.more = true;
+                break;
+            }
+            page.records.push(record);
+        }
+        if page.more {
+            lane.after = page.records.last().map(|record| record.id.clone());
+        } else {
+            self.lanes.remove(&slot);
+        }
+        Some(page)
+    }
+
+    /// Orders an edit, or rejects it, or answers a number again (D2, D6, D7).
+    pub(super) fn submit(
+        &mut self,
+        author: Author,
+        submit: Submit,
+        time_ms: u64,
+        record_bytes_max: usize,
+        outputs: &mut VecDeque<Output>,
+    ) {
+        let to = Recipient::One(author.slot);
+        let answers = self.answers.entry((author.slot, author.generation)).or_default();
+        if submit.number <= answers.last {
+            outputs.extend(answers.again(submit.number).map(|bytes| Output::Edits(to, bytes)));
+            return;
+        }
+        answers.last = submit.number;
+        let checked = check_form(&submit.ops)
+            .and_then(|()| self.document.check(&submit.ops, record_bytes_max, DOCUMENT_BYTES_MAX));
+        if let Err(code) = checked {
+            let message = code.name().to_owned();
+            let number = submit.number;
+            let reject = Reject { number, code, message, retry_after_ms: None };
+            let bytes = answers.remember(EditsToClient::Reject(reject));
+            outputs.push_back(Output::Edits(to, bytes));
+            return;
+        }
+        let edit = Edit {
+            sequence: self.document.sequence() + 1,
+            time_ms,
+            user: author.user,
+            slot: author.slot,
+            generation: author.generation,
+            number: submit.number,
+            ops: submit.ops,
+        };
+        self.document.apply(edit.sequence, &edit.ops);
+        outputs.push_back(Output::Store(edit.clone()));
+        self.ordered.push_back(edit);
+    }
+
+    /// Everything up to `sequence` is durable: acks it. True if there is something to tell in the tick.
+    pub(super) fn stored(&mut self, sequence: u64, outputs: &mut VecDeque<Output>) -> bool {
+        while let Some(edit) = self.ordered.pop_front_if(|edit| edit.sequence <= sequence) {
+            let ack = Ack { number: edit.number, sequence: edit.sequence, time_ms: edit.time_ms };
+            if let Some(answers) = self.answers.get_mut(&(edit.slot, edit.generation)) {
+                let bytes = answers.remember(EditsToClient::Ack(ack));
+                outputs.push_back(Output::Edits(Recipient::One(edit.slot), bytes));
+            }
+            self.stored.push(edit);
+        }
+        !self.stored.is_empty()
+    }
+
+    /// Tells everyone what became durable since the last tick.
+    pub(super) fn flush(&mut self, outputs: &mut VecDeque<Output>) {
+        let edits = mem::take(&mut self.stored);
+        for edit in &edits {
+            let bytes = encoded_len(edit);
+            self.recent_bytes += bytes;
+            self.recent.push_back((bytes, edit.clone()));
+        }
+        while self.recent_bytes > RECENT_BYTES_MAX {
+            let Some((bytes, _)) = self.recent.pop_front() else { break };
+            self.recent_bytes -= bytes;
+        }
+        push_edits(Recipient::All, edits, outputs);
+    }
+
+    /// The told edits after `after`; `None` if some of them are not known any more, or were never made.
+    fn recent_after(&self, after: u64) -> Option<Vec<Edit>> {
+        let waiting = (self.stored.len() + self.ordered.len()) as u64;
+        let told = self.document.sequence() - waiting;
+        let missing = usize::try_from(told.checked_sub(after)?).ok()?;
+        let from = self.recent.len().checked_sub(missing)?;
+        Some(self.recent.range(from..).map(|(_, edit)| edit.clone()).collect())
+    }
+}
+
+impl Answers {
+    fn remember(&mut self, answer: EditsToClient) -> bytes::Bytes {
+        let bytes = answer.encode();
+        if self.latest.len() == ANSWERS_MAX {
+            self.latest.pop_front();
+        }
+        self.latest.push_back(answer);
+        bytes
+    }
+
+    /// The answer to a number that came before; nothing while its edit is on its way to the store.
+    fn again(&self, number: u64) -> Option<bytes::Bytes> {
+        let same = |answer: &&EditsToClient| match answer {
+            EditsToClient::Ack(ack) => ack.number == number,
+            EditsToClient::Reject(reject) => reject.number == number,
+            EditsToClient::Snapshot(_) | EditsToClient::Edits(_) => false,
+        };
+        self.latest.iter().find(same).map(EditsToClient::encode)
+    }
+}
+
+/// Whether an edit's operations are within the table of limits, whatever the document.
+fn check_form(ops: &[Op]) -> Result<(), Refusal> {
+    let id_is_good = |op: &Op| (1..=RECORD_ID_BYTES_MAX).contains(&op.record.len());
+    let depth = |op: &Op| op.fields.values().map(|value| value.depth()).max().unwrap_or(0);
+    if ops.is_empty() || !ops.iter().all(id_is_good) {
+        Err(Refusal::BadRequest)
+    } else if ops.len() > EDIT_OPS_MAX || ops.iter().any(|op| depth(op) > DEPTH_MAX) {
+        Err(Refusal::TooLarge)
+    } else {
+        Ok(())
+    }
+}
+
+/// Sends edits in as few messages as hold them.
+fn push_edits(to: Recipient, edits: Vec<Edit>, outputs: &mut VecDeque<Output>) {
+    let mut batch = Vec::new();
+    let mut bytes = 0;
+    let mut send = |batch: &mut Vec<Edit>| {
+        if !batch.is_empty() {
+            let edits = EditsToClient::Edits(Edits { edits: mem::take(batch) });
+            outputs.push_back(Output::Edits(to, edits.encode()));
+        }
+    };
+    for edit in edits {
+        let len = encoded_len(&edit);
+        if bytes + len > MESSAGE_BYTES {
+            send(&mut batch);
+            bytes = 0;
+        }
+        bytes += len;
+        batch.push(edit);
+    }
+    send(&mut batch);
+}

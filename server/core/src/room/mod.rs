@@ -1,0 +1,388 @@
+//! A room: its members, what they say, where they point and what they change, merged tick by tick.
+//!
+//! This file is the room's front: each `handle_*` is one event of one member, and names the part that knows about it.
+//! `roster` has the members and their presence, `motion` the frames, `document` the edits; `changes` merges what goes
+//! out in the tick. All of them are bounded, and a handler on the hot path, [`Room::handle_sample`], is O(1).
+
+mod changes;
+mod document;
+mod fanout;
+mod motion;
+mod replay;
+mod roster;
+mod viewer;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hither_protocol::message::control::{Direct, Event, Joined, Left, SendEvent, Status, ToClient};
+use hither_protocol::message::edits::{Edit, EditsToClient, Submit};
+use hither_protocol::message::{Map, Refusal, encoded_len};
+use hither_protocol::motion::upward::{Ack, Sample};
+use hither_protocol::{Epoch, Generation, RoomHandle, RoomName, Slot, Tick, Timestamp};
+
+use crate::policy::RoomPolicy;
+use changes::Changes;
+use document::EditLog;
+use motion::Motion;
+use replay::Replay;
+pub use roster::NewMember;
+use roster::Roster;
+
+/// What a room is called, and which of its lives this is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomId {
+    /// Its full name.
+    pub name: RoomName,
+    /// Its number on this node.
+    pub handle: RoomHandle,
+    /// This life of it.
+    pub epoch: Epoch,
+}
+
+/// What a room wants to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Send this on the control lane. Reliable; in this order.
+    Control(Recipient, Bytes),
+    /// Send this on the edits lane of the room. Reliable; in this order.
+    Edits(Recipient, Bytes),
+    /// Send this datagram, whose first byte is reserved for the transport.
+    Datagram(Slot, Bytes),
+    /// Make this edit durable, after those before it, then call [`Room::handle_stored`].
+    Store(Edit),
+}
+
+/// Whom an output is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recipient {
+    /// One member.
+    One(Slot),
+    /// Every connected member; on the edits lane, every one whose lane is open.
+    All,
+}
+
+/// What a room counted since it was last asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Samples that came after a newer one of their member.
+    pub samples_stale: u64,
+    /// Acks of what was never sent.
+    pub acks_unknown: u64,
+    /// Frames that were sent again since they were not acked.
+    pub frames_repeated: u64,
+    /// Ticks that had something to send.
+    pub ticks: u64,
+}
+
+/// A room of one node in one epoch.
+#[derive(Debug)]
+pub struct Room {
+    id: RoomId,
+    policy: RoomPolicy,
+    /// The moment of tick 0.
+    start: Timestamp,
+    tick: Tick,
+    /// Whether the next tick has something to do.
+    dirty: bool,
+    roster: Roster,
+    motion: Motion,
+    changes: Changes,
+    replay: Replay,
+    edits: EditLog,
+    last_time_ms: u64,
+    outputs: VecDeque<Output>,
+    counters: Counters,
+}
+
+impl Room {
+    /// An empty room. `phase` moves its ticks within their period, so that a node's rooms do not all tick at once.
+    pub fn new(id: RoomId, policy: RoomPolicy, now: Timestamp, phase: Duration) -> Self {
+        let motion = Motion::new(id.handle, id.epoch, policy.axes);
+        Self {
+            start: now - policy.tick_period() + phase.min(policy.tick_period()),
+            tick: Tick(0),
+            dirty: false,
+            roster: Roster::new(policy.members_max),
+            motion,
+            changes: Changes::default(),
+            replay: Replay::default(),
+            edits: EditLog::default(),
+            last_time_ms: 0,
+            outputs: VecDeque::new(),
+            counters: Counters::default(),
+            id,
+            policy,
+        }
+    }
+
+    /// What it is called.
+    pub fn id(&self) -> &RoomId {
+        &self.id
+    }
+
+    /// Its namespace's policy.
+    pub fn policy(&self) -> &RoomPolicy {
+        &self.policy
+    }
+
+    /// Whether it has no members, lost ones counted as members.
+    pub fn is_empty(&self) -> bool {
+        self.roster.is_empty()
+    }
+
+    /// How many members it has.
+    pub fn len(&self) -> usize {
+        self.roster.len()
+    }
+
+    /// Takes its counters, which start again from 0.
+    pub fn take_counters(&mut self) -> Counters {
+        std::mem::take(&mut self.counters)
+    }
+
+    /// Takes in a member, answers it with `joined`, and tells the others in the tick. Then pull its roster with
+    /// [`Self::poll_roster`].
+    ///
+    /// # Errors
+    /// `RoomFull`, or `TooLarge` for the presence.
+    pub fn handle_join(
+        &mut self,
+        now: Timestamp,
+        request: u32,
+        member: NewMember,
+    ) -> Result<Slot, Refusal> {
+        if encoded_len(&member.presence) > self.policy.presence_bytes_max {
+            return Err(Refusal::TooLarge);
+        }
+        let (rights, seen) = (member.rights, member.seen);
+        let away = member.status == Status::Away;
+        let slot = self.roster.add(now, member).ok_or(Refusal::RoomFull)?;
+        let generation = self.generation(slot);
+        self.motion.add_member(now, slot, generation);
+        self.motion.set_away(now, slot, away);
+        self.changes.join(slot);
+        self.dirty = true;
+        let (events, events_lost) = self.replay.after(self.id.epoch, seen);
+        let joined = Joined {
+            request,
+            room: self.id.handle,
+            epoch: self.id.epoch,
+            slot,
+            generation,
+            tick: self.tick,
+            rights,
+            motion: self.policy.motion_format(),
+            event_last: self.replay.last_flushed(),
+            events,
+            events_lost,
+        };
+        self.control(Recipient::One(slot), &ToClient::Joined(joined));
+        Ok(slot)
+    }
+
+    /// Ends a membership that its member ends, and answers it with `left`.
+    pub fn handle_leave(&mut self, now: Timestamp, slot: Slot) {
+        let left = Left { room: self.id.handle, reason: None };
+        self.control(Recipient::One(slot), &ToClient::Left(left));
+        self.remove(now, slot);
+    }
+
+    /// A member's connection is gone: it is lost at once, and removed when its grace is over (R7).
+    pub fn handle_lost(&mut self, now: Timestamp, slot: Slot) {
+        if self.roster.lose(slot, now + self.policy.grace) {
+            self.motion.remove_viewer(slot);
+            self.edits.close(slot);
+            self.changes.status(slot, Status::Lost);
+            self.dirty = true;
+        }
+    }
+
+    /// A member's user is there, or is not (P4).
+    pub fn handle_status(&mut self, now: Timestamp, slot: Slot, status: Status) {
+        let status = if status == Status::Lost { Status::Away } else { status };
+        if self.roster.set_status(slot, status) {
+            self.motion.set_away(now, slot, status == Status::Away);
+            self.changes.status(slot, status);
+            self.dirty = true;
+        }
+    }
+
+    /// Patches a member's presence (P1, P3).
+    ///
+    /// # Errors
+    /// `TooLarge` if the whole would be; nothing is changed then.
+    pub fn handle_presence(&mut self, slot: Slot, patch: Map) -> Result<(), Refusal> {
+        self.roster.patch(slot, &patch, self.policy.presence_bytes_max)?;
+        self.changes.presence(slot, patch);
+        self.dirty = true;
+        Ok(())
+    }
+
+    /// Takes an event: at once to those named, else to all in the tick (V1, V3).
+    ///
+    /// # Errors
+    /// `TooLarge`, `NotFound` when a member named is not there, or `RateLimited` when the tick has all that it can carry.
+    pub fn handle_event(
+        &mut self,
+        now: Timestamp,
+        slot: Slot,
+        event: SendEvent,
+    ) -> Result<(), Refusal> {
+        if encoded_len(&event.data) > self.policy.event_bytes_max {
+            return Err(Refusal::TooLarge);
+        }
+        let time_ms = self.time_ms(now);
+        let SendEvent { name, data, to, .. } = event;
+        let (from, generation) = (slot, self.generation(slot));
+        if to.is_empty() {
+            let number = self.replay.next_number();
+            let event = Event { number, from, generation, name, data, time_ms };
+            self.replay.push(event)?;
+            self.dirty = true;
+            return Ok(());
+        }
+        if to.iter().any(|slot| !self.roster.contains(*slot)) {
+            return Err(Refusal::NotFound);
+        }
+        let room = self.id.handle;
+        let direct = ToClient::Direct(Direct { room, from, generation, name, data, time_ms });
+        let bytes = direct.encode();
+        for slot in to {
+            self.outputs.push_back(Output::Control(Recipient::One(slot), bytes.clone()));
+        }
+        Ok(())
+    }
+
+    /// Takes a motion sample: the newest of its member wins (M9). O(1).
+    pub fn handle_sample(&mut self, slot: Slot, sample: &Sample) {
+        if self.motion.handle_sample(slot, sample) {
+            self.dirty |= self.motion.is_dirty();
+        } else {
+            self.counters.samples_stale += 1;
+        }
+    }
+
+    /// Takes a viewer's ack of parts of a frame (M7).
+    pub fn handle_ack(&mut self, now: Timestamp, slot: Slot, ack: &Ack) {
+        if !self.motion.handle_ack(now, slot, ack) {
+            self.counters.acks_unknown += 1;
+        }
+    }
+
+    /// Opens a member's edits lane: what it lacks of the document follows by [`Self::poll_snapshot`].
+    pub fn handle_open(&mut self, slot: Slot, after: Option<u64>) {
+        self.edits.open(slot, after, &mut self.outputs);
+    }
+
+    /// Takes an edit: orders it and asks for it to be stored; it is answered by ack or reject (D2, D5 to D7).
+    pub fn handle_submit(&mut self, now: Timestamp, slot: Slot, submit: Submit) {
+        let time_ms = self.time_ms(now);
+        let Some(member) = self.roster.get(slot) else { return };
+        let author =
+            document::Author { slot, generation: member.generation, user: member.user.id.clone() };
+        let record_bytes_max = self.policy.record_bytes_max;
+        self.edits.submit(author, submit, time_ms, record_bytes_max, &mut self.outputs);
+    }
+
+    /// The store has all edits up to `sequence`: they are acked at once and told to all in the tick.
+    pub fn handle_stored(&mut self, sequence: u64) {
+        if self.edits.stored(sequence, &mut self.outputs) {
+            self.dirty = true;
+        }
+    }
+
+    /// Puts the document as the store has it into a room that is new.
+    pub fn handle_loaded(&mut self, document: hither_protocol::document::Document) {
+        self.edits.load(document);
+    }
+
+    /// Ends everybody's membership, for the reason given: the room is of no use any more.
+    pub fn handle_close(&mut self, reason: Refusal) {
+        let left = Left { room: self.id.handle, reason: Some(reason) };
+        self.control(Recipient::All, &ToClient::Left(left));
+    }
+
+    /// Does what is due: the tick, repeats, the end of graces.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        while let Some(slot) = self.roster.pop_expired(now) {
+            self.remove(now, slot);
+        }
+        if self.dirty && now >= self.next_tick() {
+            self.handle_tick(now);
+        } else if self.motion.repeat_due().is_some_and(|due| now >= due) {
+            self.counters.frames_repeated += self.motion.repeat(now, &mut self.outputs);
+        }
+    }
+
+    /// When [`Self::handle_timeout`] has something to do next; `None` for an idle room.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        let tick = self.dirty.then(|| self.next_tick());
+        [tick, self.motion.repeat_due(), self.roster.next_expiry()].into_iter().flatten().min()
+    }
+
+    /// The next thing to be done. Drain it after every `handle_*`.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The next page of a new member's roster, at most 48 KiB; `None` once it has all. Take one whenever the member's
+    /// queue has room, and send it in order with the room's other control messages.
+    pub fn poll_roster(&mut self, slot: Slot) -> Option<Bytes> {
+        let page = self.roster.page(slot, self.id.handle, self.tick)?;
+        Some(ToClient::Roster(page).encode())
+    }
+
+    /// The next page of the document for a member whose edits lane was opened; `None` once it has all.
+    pub fn poll_snapshot(&mut self, slot: Slot) -> Option<Bytes> {
+        Some(EditsToClient::Snapshot(self.edits.page(slot)?).encode())
+    }
+
+    fn handle_tick(&mut self, now: Timestamp) {
+        self.tick = self.tick_at(now);
+        self.counters.ticks += 1;
+        self.edits.flush(&mut self.outputs);
+        for diff in self.changes.flush(self.id.handle, self.tick, &self.roster, &mut self.replay) {
+            self.control(Recipient::All, &ToClient::Diff(diff));
+        }
+        self.motion.tick(now, self.tick, &mut self.outputs);
+        self.dirty = !self.changes.is_empty() || self.replay.has_pending();
+    }
+
+    fn remove(&mut self, now: Timestamp, slot: Slot) {
+        if self.roster.remove(now, slot) {
+            self.motion.remove_member(slot);
+            self.edits.close(slot);
+            self.changes.leave(slot);
+            self.dirty = true;
+        }
+    }
+
+    fn control(&mut self, to: Recipient, message: &ToClient) {
+        self.outputs.push_back(Output::Control(to, message.encode()));
+    }
+
+    fn generation(&self, slot: Slot) -> Generation {
+        self.roster.get(slot).map_or(Generation(0), |member| member.generation)
+    }
+
+    fn tick_at(&self, now: Timestamp) -> Tick {
+        let ticks = now.since(self.start).as_micros() / self.policy.tick_period().as_micros();
+        // 60 ticks a second for two years fit; a room that lives longer stops at the last number.
+        Tick(u32::try_from(ticks).unwrap_or(u32::MAX))
+    }
+
+    fn next_tick(&self) -> Timestamp {
+        self.start + self.policy.tick_period() * self.tick.0.saturating_add(1)
+    }
+
+    /// Milliseconds since the Unix epoch that never fall within a room.
+    fn time_ms(&mut self, now: Timestamp) -> u64 {
+        self.last_time_ms = self.last_time_ms.max(now.as_millis());
+        self.last_time_ms
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,223 @@
+//! Who is in a room: slots and their generations, presence, status, and the pages of a new member's roster.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use hither_protocol::document;
+use hither_protocol::message::control::{self, Seen, Status, User};
+use hither_protocol::message::{Map, Refusal, Rights, encoded_len};
+use hither_protocol::{Generation, RoomHandle, Slot, Tick, Timestamp};
+
+/// How long a slot stays empty after a leave. With the byte of the generation in motion, no frame of its old member can
+/// be taken for one of the new: a generation's byte comes again after 256 of these pauses at the earliest (R8).
+const QUARANTINE: Duration = Duration::from_secs(1);
+
+/// The most bytes of members in one page of a roster, so that a page fits a message.
+const PAGE_BYTES_MAX: usize = 48 * 1024;
+
+/// A session that joins a room.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NewMember {
+    /// Who it is.
+    pub user: User,
+    /// What it may do.
+    pub rights: Rights,
+    /// Its first presence.
+    pub presence: Map,
+    /// Whether its user is there.
+    pub status: Status,
+    /// The last event that it has seen of this room.
+    pub seen: Option<Seen>,
+}
+
+/// A member of a room.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) generation: Generation,
+    pub(super) user: User,
+    pub(super) presence: Map,
+    pub(super) status: Status,
+    /// The slot from which its roster goes on; `None` when it has all.
+    roster_from: Option<u16>,
+}
+
+/// The members by slot.
+#[derive(Debug)]
+pub(super) struct Roster {
+    members_max: usize,
+    slots: Vec<Option<Member>>,
+    generations: Vec<u32>,
+    len: usize,
+    /// Freed slots with the time from which they may be given again, the oldest first.
+    free: VecDeque<(Timestamp, Slot)>,
+    /// Lost members with the end of their grace. All graces are equal, so the first ends first.
+    lost: VecDeque<(Timestamp, Slot, Generation)>,
+}
+
+impl Roster {
+    pub(super) fn new(members_max: usize) -> Self {
+        Self {
+            members_max,
+            slots: Vec::new(),
+            generations: Vec::new(),
+            len: 0,
+            free: VecDeque::new(),
+            lost: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    pub(super) fn get(&self, slot: Slot) -> Option<&Member> {
+        self.slots.get(slot.index())?.as_ref()
+    }
+
+    pub(super) fn contains(&self, slot: Slot) -> bool {
+        self.get(slot).is_some()
+    }
+
+    /// Gives a member a slot; `None` if the room is full.
+    pub(super) fn add(&mut self, now: Timestamp, new: NewMember) -> Option<Slot> {
+        let slot = self.take_slot(now)?;
+        self.len += 1;
+        self.slots[slot.index()] = Some(Member {
+            generation: Generation(self.generations[slot.index()]),
+            user: new.user,
+            presence: new.presence,
+            status: new.status,
+            roster_from: Some(0),
+        });
+        Some(slot)
+    }
+
+    /// Takes a member out; false if there was none.
+    pub(super) fn remove(&mut self, now: Timestamp, slot: Slot) -> bool {
+        let Some(member) = self.slots.get_mut(slot.index()).and_then(Option::take) else {
+            return false;
+        };
+        self.len -= 1;
+        self.generations[slot.index()] = member.generation.0.wrapping_add(1);
+        self.free.push_back((now + QUARANTINE, slot));
+        true
+    }
+
+    /// Marks a member as lost until `expiry`; false if it was already, or is not there.
+    pub(super) fn lose(&mut self, slot: Slot, expiry: Timestamp) -> bool {
+        if !self.set_status(slot, Status::Lost) {
+            return false;
+        }
+        let generation = self.get(slot).map_or(Generation(0), |member| member.generation);
+        self.lost.push_back((expiry, slot, generation));
+        true
+    }
+
+    /// The next lost member whose grace has ended.
+    pub(super) fn pop_expired(&mut self, now: Timestamp) -> Option<Slot> {
+        loop {
+            let &(expiry, slot, generation) = self.lost.front().filter(|lost| lost.0 <= now)?;
+            debug_assert!(expiry <= now);
+            self.lost.pop_front();
+            let lost =
+                |member: &Member| member.generation == generation && member.status == Status::Lost;
+            if self.get(slot).is_some_and(lost) {
+                return Some(slot);
+            }
+        }
+    }
+
+    pub(super) fn next_expiry(&self) -> Option<Timestamp> {
+        self.lost.front().map(|lost| lost.0)
+    }
+
+    /// Sets a member's status; false if that changes nothing.
+    pub(super) fn set_status(&mut self, slot: Slot, status: Status) -> bool {
+        match self.slots.get_mut(slot.index()) {
+            Some(Some(member)) if member.status != status => {
+                member.status = status;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Patches a member's presence, if the whole stays within `bytes_max`.
+    pub(super) fn patch(
+        &mut self,
+        slot: Slot,
+        patch: &Map,
+        bytes_max: usize,
+    ) -> Result<(), Refusal> {
+        let Some(Some(member)) = self.slots.get_mut(slot.index()) else {
+            return Err(Refusal::NotFound);
+        };
+        let mut presence = member.presence.clone();
+        document::patch(&mut presence, patch);
+        if encoded_len(&presence) > bytes_max {
+            return Err(Refusal::TooLarge);
+        }
+        member.presence = presence;
+        Ok(())
+    }
+
+    /// A member as others see it.
+    pub(super) fn describe(&self, slot: Slot) -> Option<control::Member> {
+        self.get(slot).map(|member| control::Member {
+            slot,
+            generation: member.generation,
+            user: member.user.clone(),
+            presence: member.presence.clone(),
+            status: member.status,
+        })
+    }
+
+    /// The next page of the roster of the member at `to`.
+    pub(super) fn page(
+        &mut self,
+        to: Slot,
+        room: RoomHandle,
+        tick: Tick,
+    ) -> Option<control::Roster> {
+        let from = self.get(to)?.roster_from?;
+        let mut page = control::Roster { room, tick, members: Vec::new(), more: false };
+        let mut bytes = 0;
+        let mut next = None;
+        for index in from..self.slots.len() as u16 {
+            let Some(member) = self.describe(Slot(index)) else { continue };
+            bytes += encoded_len(&member);
+            if bytes > PAGE_BYTES_MAX && !page.members.is_empty() {
+                next = Some(index);
+                break;
+            }
+            page.members.push(member);
+        }
+        page.more = next.is_some();
+        if let Some(Some(member)) = self.slots.get_mut(to.index()) {
+            member.roster_from = next;
+        }
+        Some(page)
+    }
+
+    fn take_slot(&mut self, now: Timestamp) -> Option<Slot> {
+        if self.len >= self.members_max {
+            return None;
+        }
+        let free = self.free.front().filter(|(from, _)| *from <= now).map(|(_, slot)| *slot);
+        if free.is_some() {
+            self.free.pop_front();
+            return free;
+        }
+        // Slots under quarantine count as taken, so the room may say full a second early.
+        if self.slots.len() >= self.members_max {
+            return None;
+        }
+        self.slots.push(None);
+        self.generations.push(0);
+        Some(Slot((self.slots.len() - 1) as u16))
+    }
+}

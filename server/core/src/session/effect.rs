@@ -1,0 +1,122 @@
+//! What a session wants to be done: to its own connection, or to a room that it is in.
+
+use bytes::Bytes;
+use hither_protocol::message::control::{Bye, SendEvent, Status};
+use hither_protocol::message::edits::Submit;
+use hither_protocol::message::{Map, Refusal};
+use hither_protocol::motion::upward::{Ack, Sample};
+use hither_protocol::{RoomHandle, RoomName, Slot};
+
+use crate::room::NewMember;
+
+/// An effect of a session, in the order in which they are to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Find out who this is, then call `handle_granted`, or `close` with a code of the range 4100.
+    Authenticate {
+        /// What the client gave to prove who it is.
+        token: Option<String>,
+        /// The name that it would like to have.
+        name: Option<String>,
+    },
+    /// Send this on the control lane.
+    Send(Bytes),
+    /// Take the session into a room, then call `handle_joined` or `handle_join_refused`.
+    Join {
+        /// The client's number for its request.
+        request: u32,
+        /// The room.
+        name: RoomName,
+        /// The member to be.
+        member: NewMember,
+    },
+    /// Call `Room::handle_leave`; the session has forgotten the room already.
+    Leave {
+        /// The room.
+        room: RoomHandle,
+        /// The member's slot.
+        slot: Slot,
+    },
+    /// Call `Room::handle_presence`.
+    Presence {
+        /// The room.
+        room: RoomHandle,
+        /// The member's slot.
+        slot: Slot,
+        /// The fields that change.
+        patch: Map,
+    },
+    /// Call `Room::handle_event`.
+    Event {
+        /// The room.
+        room: RoomHandle,
+        /// The member's slot.
+        slot: Slot,
+        /// The event.
+        event: SendEvent,
+    },
+    /// Call `Room::handle_status`.
+    Status {
+        /// The room.
+        room: RoomHandle,
+        /// The member's slot.
+        slot: Slot,
+        /// The new status.
+        status: Status,
+    },
+    /// Make the lane on which this came the edits lane of the room, and call `Room::handle_open`.
+    OpenEdits {
+        /// The room.
+        room: RoomHandle,
+        /// The member's slot.
+        slot: Slot,
+        /// The last edit that the client has.
+        after: Option<u64>,
+    },
+    /// End the edits lane on which this came: it named a room that the session is not in, maybe not any more.
+    RefuseEdits,
+    /// Call `Room::handle_submit`.
+    Submit {
+        /// The room.
+        room: RoomHandle,
+        /// The member's slot.
+        slot: Slot,
+        /// The edit.
+        submit: Submit,
+    },
+    /// Send this on the room's edits lane.
+    SendEdits(RoomHandle, Bytes),
+    /// Count this refusal; its answer is an effect of its own.
+    Refused(Refusal),
+    /// Close the connection once everything before is sent; nothing comes after.
+    Close(Bye),
+}
+
+/// What a datagram holds for a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Motion {
+    /// Call `Room::handle_sample`.
+    Sample {
+        /// The member's slot.
+        slot: Slot,
+        /// Its sample.
+        sample: Sample,
+    },
+    /// Call `Room::handle_ack`.
+    Ack {
+        /// The member's slot.
+        slot: Slot,
+        /// Its ack.
+        ack: Ack,
+    },
+}
+
+impl Motion {
+    /// The room that it is for.
+    pub fn room(&self) -> RoomHandle {
+        match self {
+            Self::Sample { sample, .. } => sample.room,
+            Self::Ack { ack, .. } => ack.room,
+        }
+    }
+}

@@ -1,0 +1,427 @@
+//! The server's end of a session: reads what the client sends, checks rights, rates and sizes, and says what to do.
+//!
+//! Every effect that names a room has been checked against this session's rights there, so that rooms check none.
+
+mod effect;
+mod membership;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use hither_protocol::limits::{
+    DEPTH_MAX, EVENT_NAME_BYTES_MAX, EVENT_TARGETS_MAX, TOKEN_BYTES_MAX, USER_NAME_BYTES_MAX,
+};
+use hither_protocol::message::control::{
+    Bye, ErrorMessage, Hello, Join, Pong, Presence, SendEvent, Status, ToClient, ToServer, User,
+    Welcome,
+};
+use hither_protocol::message::edits::{EditsToClient, EditsToServer, Reject};
+use hither_protocol::message::{FrameBuffer, Map, MessageError, Refusal, Rights, Value};
+use hither_protocol::motion::DecodeError;
+use hither_protocol::motion::upward::{self, Upward};
+use hither_protocol::{CloseCode, RoomHandle, RoomName, Slot, Timestamp, VERSION};
+
+use crate::grant::Grant;
+use crate::policy::{RoomPolicy, SessionPolicy};
+use crate::room::NewMember;
+pub use effect::{Effect, Motion};
+use membership::Membership;
+
+/// One connection's session.
+#[derive(Debug)]
+pub struct Session {
+    policy: SessionPolicy,
+    state: State,
+    control: FrameBuffer,
+    status: Status,
+    /// Rooms that it has asked to join, and has not been answered for.
+    joining: Vec<RoomName>,
+    rooms: BTreeMap<RoomHandle, Membership>,
+    effects: VecDeque<Effect>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nothing has come yet.
+    New { deadline: Timestamp },
+    /// The hello is being looked at.
+    Greeted,
+    /// The user is known.
+    Welcome { grant: Grant },
+    /// The session has ended; what still comes is ignored.
+    Closed,
+}
+
+impl Session {
+    /// A session whose client has to say hello from now on.
+    pub fn new(policy: SessionPolicy, now: Timestamp) -> Self {
+        let deadline = now + policy.hello_deadline;
+        Self {
+            policy,
+            state: State::New { deadline },
+            control: FrameBuffer::default(),
+            status: Status::Active,
+            joining: Vec::new(),
+            rooms: BTreeMap::new(),
+            effects: VecDeque::new(),
+        }
+    }
+
+    /// Whether the hello was taken.
+    pub fn is_welcome(&self) -> bool {
+        matches!(self.state, State::Welcome { .. })
+    }
+
+    /// The rooms that it is in, with its slots.
+    pub fn memberships(&self) -> impl Iterator<Item = (RoomHandle, Slot)> + '_ {
+        self.rooms.iter().map(|(room, membership)| (*room, membership.slot))
+    }
+
+    /// Takes the next bytes of the control lane.
+    pub fn handle_control(&mut self, now: Timestamp, chunk: &[u8]) {
+        self.control.push(chunk);
+        while !matches!(self.state, State::Closed) {
+            match self
+                .control
+                .pop()
+                .and_then(|message| message.map(|message| ToServer::decode(&message)).transpose())
+            {
+                Ok(None) => return,
+                Ok(Some(None)) => self.handle_unknown(),
+                Ok(Some(Some(message))) => self.handle_message(now, message),
+                Err(error) => self.handle_malformed(error),
+            }
+        }
+    }
+
+    /// The hello's token, or its lack, was found good: answers [`Effect::Authenticate`].
+    pub fn handle_granted(&mut self, now: Timestamp, grant: Grant) {
+        let user = User { id: grant.user_id.clone(), name: grant.name.clone() };
+        let welcome = Welcome { version: VERSION, user, time_ms: now.as_millis() };
+        self.send(&ToClient::Welcome(welcome));
+        self.state = State::Welcome { grant };
+    }
+
+    /// A room has taken this session in: answers [`Effect::Join`].
+    pub fn handle_joined(
+        &mut self,
+        name: &RoomName,
+        room: RoomHandle,
+        slot: Slot,
+        policy: &RoomPolicy,
+    ) {
+        self.joining.retain(|joining| joining != name);
+        let rights = self.rights_in(name);
+        self.rooms.insert(room, Membership::new(name.clone(), slot, rights, policy));
+    }
+
+    /// A room has not taken this session in: answers [`Effect::Join`].
+    pub fn handle_join_refused(&mut self, name: &RoomName, request: u32, code: Refusal) {
+        self.joining.retain(|joining| joining != name);
+        self.refuse(Some(request), None, code);
+    }
+
+    /// A room refused what an effect asked of it.
+    pub fn handle_refused(&mut self, room: RoomHandle, code: Refusal) {
+        self.refuse(None, Some(room), code);
+    }
+
+    /// A room has ended this session's membership.
+    pub fn handle_removed(&mut self, room: RoomHandle) {
+        self.rooms.remove(&room);
+    }
+
+    /// Takes a message of an edits lane; `lane` is the room that its `open` named, `None` before it.
+    pub fn handle_edits(&mut self, now: Timestamp, lane: Option<RoomHandle>, message: &[u8]) {
+        let message = match EditsToServer::decode(message) {
+            Ok(Some(message)) => message,
+            Ok(None) => return,
+            Err(error) => return self.handle_malformed(error),
+        };
+        match (message, lane) {
+            (EditsToServer::Open(open), None) => match self.rooms.get(&open.room) {
+                Some(member) => {
+                    let (room, slot, after) = (open.room, member.slot, open.after);
+                    self.effects.push_back(Effect::OpenEdits { room, slot, after });
+                }
+                None => self.effects.push_back(Effect::RefuseEdits),
+            },
+            (EditsToServer::Submit(submit), Some(room)) => {
+                let Some(member) = self.rooms.get_mut(&room) else { return };
+                let slot = member.slot;
+                match member.take_edit(now) {
+                    Ok(()) => {
+                        self.effects.push_back(Effect::Submit { room, slot, submit });
+                    }
+                    Err((code, retry_after_ms)) => {
+                        let message = code.name().to_owned();
+                        let number = submit.number;
+                        let reject = Reject { number, code, message, retry_after_ms };
+                        let bytes = EditsToClient::Reject(reject).encode();
+                        self.effects.push_back(Effect::SendEdits(room, bytes));
+                    }
+                }
+            }
+            _ => self.close(CloseCode::Malformed, "the first message of an edits lane is open"),
+        }
+    }
+
+    /// The edits lane sent what is no message.
+    pub fn handle_malformed(&mut self, error: MessageError) {
+        let code = match error {
+            MessageError::TooLong => CloseCode::TooLarge,
+            _ => CloseCode::Malformed,
+        };
+        self.close(code, error.to_string());
+    }
+
+    /// Takes a datagram, without the byte reserved for the transport. `motion` is called with what it holds for the
+    /// session's rooms, at once and without a queue: this is the hot path.
+    ///
+    /// # Errors
+    /// The datagram, or its rest, is of no use; it is to be counted, and is no reason to close (M1).
+    pub fn handle_datagram(
+        &mut self,
+        now: Timestamp,
+        datagram: &[u8],
+        mut motion: impl FnMut(Motion),
+    ) -> Result<(), DecodeError> {
+        let mut reader = hither_protocol::varint::Reader::new(datagram);
+        let Self { rooms, .. } = self;
+        while let Some(record) =
+            upward::read(&mut reader, |room| rooms.get(&room).map(|member| member.axes))?
+        {
+            match record {
+                Upward::Ack(ack) => {
+                    let member = rooms.get(&ack.room).ok_or(DecodeError::Range)?;
+                    motion(Motion::Ack { slot: member.slot, ack });
+                }
+                Upward::Sample(sample) => {
+                    let member = rooms.get_mut(&sample.room).ok_or(DecodeError::Range)?;
+                    if let Some(sample) = member.take_sample(now, sample) {
+                        motion(Motion::Sample { slot: member.slot, sample });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what is due. `motion` is called with samples that waited for their rate.
+    pub fn handle_timeout(&mut self, now: Timestamp, mut motion: impl FnMut(Motion)) {
+        match &self.state {
+            State::New { deadline } if now >= *deadline => {
+                self.close(CloseCode::HelloTimeout, "no hello in time");
+            }
+            State::Welcome { grant } if grant.has_expired(now.as_millis()) => {
+                self.close(CloseCode::TokenExpired, "the token has expired");
+            }
+            _ => {}
+        }
+        for member in self.rooms.values_mut() {
+            if let Some(sample) = member.poll_sample(now) {
+                motion(Motion::Sample { slot: member.slot, sample });
+            }
+        }
+    }
+
+    /// When [`Self::handle_timeout`] has something to do next.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        let state = match &self.state {
+            State::New { deadline } => Some(*deadline),
+            State::Welcome { grant } => grant.expires_ms.map(Timestamp::from_millis),
+            State::Greeted | State::Closed => None,
+        };
+        let samples = self.rooms.values().filter_map(Membership::sample_due).min();
+        [state, samples].into_iter().flatten().min()
+    }
+
+    /// The next thing to be done. Drain it after every `handle_*`.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// Ends the session from the server's side: a `bye`, then the close (C1).
+    pub fn close(&mut self, code: CloseCode, reason: impl Into<String>) {
+        self.close_with(Bye::new(code, reason));
+    }
+
+    /// Ends the session from the server's side, with advice when to come back.
+    pub fn close_with(&mut self, bye: Bye) {
+        if !matches!(self.state, State::Closed) {
+            self.state = State::Closed;
+            self.send(&ToClient::Bye(bye.clone()));
+            self.effects.push_back(Effect::Close(bye));
+        }
+    }
+
+    fn handle_unknown(&mut self) {
+        if matches!(self.state, State::New { .. }) {
+            self.close(CloseCode::Malformed, "the first message is hello");
+        }
+    }
+
+    fn handle_message(&mut self, now: Timestamp, message: ToServer) {
+        match (message, &self.state) {
+            (ToServer::Hello(hello), State::New { .. }) => self.handle_hello(hello),
+            (ToServer::Hello(_), _) => self.close(CloseCode::Malformed, "hello came twice"),
+            (message, State::Welcome { .. }) => self.handle_welcomed(now, message),
+            _ => self.close(CloseCode::Malformed, "the first message is hello"),
+        }
+    }
+
+    fn handle_hello(&mut self, hello: Hello) {
+        if hello.version != VERSION {
+            self.close(CloseCode::Version, format!("this server speaks version {VERSION}"));
+        } else if hello.token.as_ref().is_some_and(|token| token.len() > TOKEN_BYTES_MAX)
+            || hello.name.as_ref().is_some_and(|name| name.len() > USER_NAME_BYTES_MAX)
+        {
+            self.close(CloseCode::TooLarge, "the token or the name is too long");
+        } else {
+            self.state = State::Greeted;
+            let Hello { token, name, .. } = hello;
+            self.effects.push_back(Effect::Authenticate { token, name });
+        }
+    }
+
+    fn handle_welcomed(&mut self, now: Timestamp, message: ToServer) {
+        match message {
+            ToServer::Hello(_) => {}
+            ToServer::Join(join) => self.handle_join(join),
+            ToServer::Leave(leave) => match self.rooms.remove(&leave.room) {
+                Some(member) => {
+                    let (room, slot) = (leave.room, member.slot);
+                    self.effects.push_back(Effect::Leave { room, slot });
+                }
+                None => self.refuse(None, Some(leave.room), Refusal::NotFound),
+            },
+            ToServer::Presence(presence) => self.handle_presence(now, presence),
+            ToServer::Event(event) => self.handle_event(now, event),
+            ToServer::Status(status) => {
+                self.status = status.status;
+                for (room, slot) in self.memberships().collect::<Vec<_>>() {
+                    let status = self.status;
+                    self.effects.push_back(Effect::Status { room, slot, status });
+                }
+            }
+            ToServer::Ping(ping) => {
+                let pong = Pong { token: ping.token, time_ms: now.as_millis() };
+                self.send(&ToClient::Pong(pong));
+            }
+            ToServer::Bye(_) => {
+                for (room, slot) in self.memberships().collect::<Vec<_>>() {
+                    self.effects.push_back(Effect::Leave { room, slot });
+                }
+                self.rooms.clear();
+                self.close(CloseCode::Done, "");
+            }
+        }
+    }
+
+    fn handle_join(&mut self, join: Join) {
+        let request = join.request;
+        let Ok(name) = join.room.parse::<RoomName>() else {
+            return self.refuse(Some(request), None, Refusal::BadRequest);
+        };
+        let rights = self.rights_in(&name);
+        let inside = self.rooms.values().map(|member| &member.name).chain(&self.joining);
+        let refusal = if inside.clone().any(|joined| *joined == name) {
+            Some(Refusal::AlreadyJoined)
+        } else if inside.count() >= self.policy.rooms_max {
+            Some(Refusal::TooManyRooms)
+        } else if !rights.contains(Rights::JOIN)
+            || (!join.presence.is_empty() && !rights.contains(Rights::PRESENCE))
+        {
+            Some(Refusal::Forbidden)
+        } else if is_too_deep(&join.presence) {
+            Some(Refusal::TooLarge)
+        } else {
+            None
+        };
+        if let Some(code) = refusal {
+            return self.refuse(Some(request), None, code);
+        }
+        let State::Welcome { grant } = &self.state else { return };
+        let member = NewMember {
+            user: User { id: grant.user_id.clone(), name: grant.name.clone() },
+            rights,
+            presence: join.presence,
+            status: self.status,
+            seen: join.seen,
+        };
+        self.joining.push(name.clone());
+        self.effects.push_back(Effect::Join { request, name, member });
+    }
+
+    fn handle_presence(&mut self, now: Timestamp, presence: Presence) {
+        let Presence { room, patch } = presence;
+        let Some(member) = self.rooms.get_mut(&room) else {
+            return self.refuse(None, Some(room), Refusal::NotFound);
+        };
+        let slot = member.slot;
+        let taken = match member.take_presence(now) {
+            Ok(()) if is_too_deep(&patch) => Err((Refusal::TooLarge, None)),
+            taken => taken,
+        };
+        match taken {
+            Ok(()) => self.effects.push_back(Effect::Presence { room, slot, patch }),
+            Err((code, retry)) => self.refuse_until(None, Some(room), code, retry),
+        }
+    }
+
+    fn handle_event(&mut self, now: Timestamp, event: SendEvent) {
+        let room = event.room;
+        let Some(member) = self.rooms.get_mut(&room) else {
+            return self.refuse(None, Some(room), Refusal::NotFound);
+        };
+        let slot = member.slot;
+        let taken = match member.take_event(now) {
+            Ok(()) if event.name.is_empty() => Err((Refusal::BadRequest, None)),
+            Ok(())
+                if event.name.len() > EVENT_NAME_BYTES_MAX
+                    || event.to.len() > EVENT_TARGETS_MAX
+                    || event.data.depth() > DEPTH_MAX =>
+            {
+                Err((Refusal::TooLarge, None))
+            }
+            taken => taken,
+        };
+        match taken {
+            Ok(()) => self.effects.push_back(Effect::Event { room, slot, event }),
+            Err((code, retry)) => self.refuse_until(None, Some(room), code, retry),
+        }
+    }
+
+    fn rights_in(&self, name: &RoomName) -> Rights {
+        match &self.state {
+            State::Welcome { grant } => grant.rights_in(name.as_str()),
+            _ => Rights::NONE,
+        }
+    }
+
+    fn refuse(&mut self, request: Option<u32>, room: Option<RoomHandle>, code: Refusal) {
+        self.refuse_until(request, room, code, None);
+    }
+
+    fn refuse_until(
+        &mut self,
+        request: Option<u32>,
+        room: Option<RoomHandle>,
+        code: Refusal,
+        retry_after_ms: Option<u64>,
+    ) {
+        let message = code.name().to_owned();
+        self.effects.push_back(Effect::Refused(code));
+        self.send(&ToClient::Error(ErrorMessage { request, room, code, message, retry_after_ms }));
+    }
+
+    fn send(&mut self, message: &ToClient) {
+        self.effects.push_back(Effect::Send(message.encode()));
+    }
+}
+
+fn is_too_deep(map: &Map) -> bool {
+    map.values().map(Value::depth).max().unwrap_or(0) > DEPTH_MAX
+}
+
+#[cfg(test)]
+mod tests;

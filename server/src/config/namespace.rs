@@ -1,0 +1,103 @@
+//! The policy of a namespace's rooms. The protocol's table is the ceiling of its caps and rates:
+//! clients rely on it, so they can only be lowered.
+
+use std::collections::BTreeMap;
+
+use hither_protocol::{RoomName, limits as wire};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error};
+
+use super::bounds::{positive, within};
+
+/// A table `[namespaces.NAME]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NamespaceConfig {
+    /// Ticks per second, 1 to 60. Each tick in which something moved costs one datagram per viewer,
+    /// so server CPU and packets grow with it. Default: 30.
+    #[serde(deserialize_with = "within::<1, 60, _, _>")]
+    pub tick_hz: u32,
+    /// Axes of motion, 1 to 4; bytes grow with them. Default: 2.
+    #[serde(deserialize_with = "within::<1, { wire::AXES_MAX as u64 }, _, _>")]
+    pub axes: u8,
+    /// The smallest difference that motion keeps, in the room's units, above zero. Halving it costs
+    /// about one bit per axis and moved member. Default: 1.0.
+    #[serde(deserialize_with = "positive")]
+    pub step: f64,
+    /// Members that a room may have, 1 to 4,096. What is sent grows with its square. Default:
+    /// 4,096.
+    #[serde(deserialize_with = "within::<1, { wire::MEMBERS_MAX as u64 }, _, _>")]
+    pub members_max: usize,
+    /// Milliseconds without motion, presence, event or edit after which a member is `away`, 1,000
+    /// to 3,600,000. Default: 60,000.
+    #[serde(deserialize_with = "within::<1_000, 3_600_000, _, _>")]
+    pub idle_ms: u64,
+    /// Milliseconds after its last packet that a lost member keeps its slot, 0 to 60,000. More
+    /// keeps the slots and presences of members that are gone. Default: 5,000.
+    #[serde(deserialize_with = "within::<0, 60_000, _, _>")]
+    pub grace_ms: u64,
+    /// Bytes of a member's presence, 0 to 4,096. A room's roster holds one of each member. Default:
+    /// 4,096.
+    #[serde(deserialize_with = "within::<0, { wire::PRESENCE_BYTES_MAX as u64 }, _, _>")]
+    pub presence_bytes_max: usize,
+    /// Bytes of an event, 0 to 16,384. A room's replay buffer holds several. Default: 16,384.
+    #[serde(deserialize_with = "within::<0, { wire::EVENT_BYTES_MAX as u64 }, _, _>")]
+    pub event_bytes_max: usize,
+    /// Bytes of a record of a room's document, 0 to the protocol's cap. Default: that cap.
+    #[serde(deserialize_with = "within::<0, { wire::RECORD_BYTES_MAX as u64 }, _, _>")]
+    pub record_bytes_max: usize,
+    /// Motion samples a second from one session, 1 to 120, bursts of twice that; over it the newest
+    /// counts. Default: 120.
+    #[serde(deserialize_with = "within::<1, { wire::MOTION_PER_SECOND as u64 }, _, _>")]
+    pub motion_per_s: u32,
+    /// Presence patches a second from one session, 1 to 60, bursts of twice that; over it they are
+    /// refused. Default: 60.
+    #[serde(deserialize_with = "within::<1, { wire::PRESENCE_PER_SECOND as u64 }, _, _>")]
+    pub presence_per_s: u32,
+    /// Events a second from one session, 1 to 50, bursts of twice that; over it they are refused.
+    /// Default: 50.
+    #[serde(deserialize_with = "within::<1, { wire::EVENTS_PER_SECOND as u64 }, _, _>")]
+    pub events_per_s: u32,
+    /// Edits a second from one session, 1 to 100, bursts of twice that; over it they are refused.
+    /// Default: 100.
+    #[serde(deserialize_with = "within::<1, { wire::EDITS_PER_SECOND as u64 }, _, _>")]
+    pub edits_per_s: u32,
+}
+
+impl Default for NamespaceConfig {
+    fn default() -> Self {
+        Self {
+            tick_hz: 30,
+            axes: 2,
+            step: 1.0,
+            members_max: wire::MEMBERS_MAX,
+            idle_ms: 60_000,
+            grace_ms: 5_000,
+            presence_bytes_max: wire::PRESENCE_BYTES_MAX,
+            event_bytes_max: wire::EVENT_BYTES_MAX,
+            record_bytes_max: wire::RECORD_BYTES_MAX,
+            motion_per_s: wire::MOTION_PER_SECOND,
+            presence_per_s: wire::PRESENCE_PER_SECOND,
+            events_per_s: wire::EVENTS_PER_SECOND,
+            edits_per_s: wire::EDITS_PER_SECOND,
+        }
+    }
+}
+
+/// Namespaces whose names rooms can have.
+pub(super) fn named<'de, D>(input: D) -> Result<BTreeMap<String, NamespaceConfig>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let namespaces = BTreeMap::<String, NamespaceConfig>::deserialize(input)?;
+    for name in namespaces.keys() {
+        let room = format!("{name}:room");
+        if !matches!(room.parse::<RoomName>(), Ok(room) if room.namespace() == name) {
+            return Err(D::Error::custom(format_args!(
+                "the namespace \"{name}\" needs a name of 1 to {} of a-z 0-9 _ -",
+                wire::NAMESPACE_BYTES_MAX
+            )));
+        }
+    }
+    Ok(namespaces)
+}

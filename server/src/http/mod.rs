@@ -1,0 +1,10 @@
+//! Plain HTTP: the public listener that pages begin at, and the ops plane on its own listener,
+//! apart from the lanes of clients, which never pass through here.
+
+mod ops;
+mod public;
+mod serve;
+
+pub use ops::{Readiness, ops_router};
+pub use public::{Discovery, public_router};
+pub use serve::run_http;

@@ -1,0 +1,82 @@
+//! The ops plane: what whoever runs the server asks of it, on a listener of its own, which the
+//! public network should not reach.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::sync::watch;
+
+use crate::metrics::Metrics;
+
+/// Whether the server takes clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    /// Not yet.
+    Starting,
+    /// Yes.
+    Ready,
+    /// No longer: it is stopping.
+    Draining,
+}
+
+/// `/healthz` (200 while the process serves), `/readyz` (200 when ready, else 503) and `/metrics`
+/// (OpenMetrics text).
+pub fn ops_router(metrics: Arc<Metrics>, readiness: watch::Receiver<Readiness>) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready).with_state(readiness))
+        .route("/metrics", get(print_metrics).with_state(metrics))
+}
+
+async fn ready(State(readiness): State<watch::Receiver<Readiness>>) -> (StatusCode, &'static str) {
+    match *readiness.borrow() {
+        Readiness::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
+        Readiness::Ready => (StatusCode::OK, "ready\n"),
+        Readiness::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+    }
+}
+
+async fn print_metrics(State(metrics): State<Arc<Metrics>>) -> Response {
+    const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    match metrics.encode() {
+        Ok(text) => ([(CONTENT_TYPE, OPENMETRICS)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::serve::tests::{get_path, start};
+    use super::*;
+    use crate::metrics::RejectCause;
+
+    #[tokio::test]
+    async fn readiness_follows_the_server() {
+        let (sender, receiver) = watch::channel(Readiness::Starting);
+        let (addr, _stop, _task) = start(ops_router(Arc::default(), receiver)).await;
+        for (state, status) in
+            [(Readiness::Starting, 503), (Readiness::Ready, 200), (Readiness::Draining, 503)]
+        {
+            sender.send(state).unwrap();
+            let answer = get_path(addr, "/readyz").await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{state:?}: {answer}");
+            assert!(get_path(addr, "/healthz").await.starts_with("HTTP/1.1 200"));
+        }
+    }
+
+    #[tokio::test]
+    async fn metrics_are_printed_as_they_stand() {
+        let metrics = Arc::new(Metrics::new());
+        let (_sender, receiver) = watch::channel(Readiness::Ready);
+        let (addr, _stop, _task) = start(ops_router(Arc::clone(&metrics), receiver)).await;
+        metrics.rejects[RejectCause::Origin].inc_by(4);
+        let answer = get_path(addr, "/metrics").await;
+        assert!(answer.contains("content-type: application/openmetrics-text"), "{answer}");
+        assert!(answer.contains("hither_rejects_total{cause=\"origin\"} 4\n"), "{answer}");
+    }
+}

@@ -1,0 +1,70 @@
+//! Every bound of a QUIC connection, in one place: quinn's defaults are none (200 streams of
+//! 1.25 MB, datagram buffers of 1 MiB, no limit on the whole connection).
+
+use std::time::Duration;
+
+use hither_protocol::limits;
+use quinn::{IdleTimeout, TransportConfig, VarInt};
+
+/// Nothing heard for this long, in milliseconds, ends a connection: its members turn lost.
+const IDLE_TIMEOUT_MS: u32 = 2_500;
+
+/// The server's pings, often enough that one may be lost within the idle timeout.
+const KEEP_ALIVE: Duration = Duration::from_secs(1);
+
+/// What the protocol allows, and 8 for the CONNECT of WebTransport and for streams that are
+/// closed already but not yet by the other end.
+pub(crate) const STREAMS: u32 = limits::STREAMS_MAX + 8;
+
+/// Unread bytes of one stream: the longest message.
+pub(crate) const STREAM_WINDOW: u32 = limits::MESSAGE_BYTES_MAX as u32;
+
+/// Unread bytes of all streams of a connection.
+const CONNECTION_WINDOW: u32 = 256 * 1024;
+
+/// Bytes written to streams and not yet acknowledged: a viewer's queue.
+const SEND_WINDOW: u64 = limits::VIEWER_STREAM_QUEUE_BYTES_MAX as u64;
+
+/// Bytes of datagrams that wait to be sent, and that wait to be taken; then the oldest go. Half
+/// a second of motion at 60 Hz: older is worthless.
+pub(crate) const DATAGRAM_BUFFER: usize = limits::VIEWER_MOTION_QUEUE_BYTES_MAX;
+
+/// HTTP/3 needs the control stream and two of QPACK; Chromium greases with one more.
+const UNI_STREAMS: u32 = 8;
+
+/// Which end a connection is configured for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Side {
+    Client,
+    Server,
+}
+
+/// The transport parameters of every connection.
+pub(crate) fn transport_config(side: Side) -> TransportConfig {
+    let mut config = TransportConfig::default();
+    config
+        .max_concurrent_bidi_streams(STREAMS.into())
+        .max_concurrent_uni_streams(UNI_STREAMS.into())
+        .stream_receive_window(STREAM_WINDOW.into())
+        .receive_window(CONNECTION_WINDOW.into())
+        .send_window(SEND_WINDOW)
+        .datagram_send_buffer_size(DATAGRAM_BUFFER)
+        .datagram_receive_buffer_size(Some(DATAGRAM_BUFFER))
+        .crypto_buffer_size(16 * 1024) // out-of-order handshake bytes; a chain is a few KiB
+        .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(IDLE_TIMEOUT_MS))))
+        // One end is enough, and browsers send none.
+        .keep_alive_interval((side == Side::Server).then_some(KEEP_ALIVE))
+        // Motion fits 1,200 bytes; a larger MTU makes snapshots cheaper for a few probes.
+        .initial_mtu(1_200)
+        .min_mtu(1_200);
+    config
+}
+
+/// Bounds of the server's endpoint, for connection attempts that nobody has accepted yet.
+pub(crate) fn bound_incoming(config: &mut quinn::ServerConfig) {
+    config
+        .max_incoming(limits::PENDING_HELLOS_MAX) // more are refused at once
+        .incoming_buffer_size(16 * 1024) // a client hello fits
+        .incoming_buffer_size_total(8 << 20)
+        .migration(true); // a phone that changes networks keeps its members
+}

@@ -1,0 +1,265 @@
+//! The link: what is common to all transports, as one concrete type without generics, so that
+//! rooms and sessions above it are written once.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::memory::MemoryLink;
+use crate::quic::QuicLink;
+use crate::stream::{RecvStream, SendStream};
+
+/// One connection to a peer: datagrams, bidirectional streams, and an end with a cause.
+///
+/// Clones are cheap and share the connection. When the last one is dropped the connection closes
+/// with code 0, its streams with it: keep a link for as long as its streams matter.
+///
+/// No method blocks a thread. A future that waits for something (`recv_datagram`,
+/// `accept_stream`, `closed`) is cancel safe: dropping it loses nothing.
+#[derive(Clone)]
+pub struct Link(Arc<Kind>);
+
+impl Link {
+    /// Which transport carries this link.
+    pub fn transport(&self) -> Transport {
+        match &*self.0 {
+            Kind::Quic(link) => link.transport(),
+            Kind::Memory(_) => Transport::Memory,
+        }
+    }
+
+    /// Sends one datagram, or drops it, and returns at once.
+    ///
+    /// The first byte of `datagram` is [`RESERVED`](crate::RESERVED) and does not reach the
+    /// peer's application; a `Bytes` shared by many links is not copied. When 32 KiB wait to be
+    /// sent, the oldest are dropped to make room ([`LinkStats::datagrams_dropped`]).
+    ///
+    /// # Errors
+    ///
+    /// [`SendDatagramError`]; the datagram is gone then.
+    pub fn send_datagram(&self, datagram: Bytes) -> Result<(), SendDatagramError> {
+        debug_assert_eq!(datagram.first(), Some(&crate::RESERVED));
+        match &*self.0 {
+            Kind::Quic(link) => link.send_datagram(datagram),
+            Kind::Memory(link) => link.send_datagram(&datagram),
+        }
+    }
+
+    /// Waits for the next datagram of the peer, without the reserved byte. At most 32 KiB wait
+    /// to be taken; then the oldest are dropped. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`], once the connection is and all that came before has been taken.
+    pub async fn recv_datagram(&self) -> Result<Bytes, Closed> {
+        match &*self.0 {
+            Kind::Quic(link) => link.recv_datagram().await,
+            Kind::Memory(link) => link.recv_datagram().await,
+        }
+    }
+
+    /// The largest datagram that [`Self::send_datagram`] takes now, in bytes, not counting the
+    /// reserved byte; 0 if the peer takes none. It may change with the path.
+    pub fn max_datagram_size(&self) -> usize {
+        match &*self.0 {
+            Kind::Quic(link) => link.max_datagram_size(),
+            Kind::Memory(_) => crate::memory::MAX_DATAGRAM_SIZE,
+        }
+    }
+
+    /// Opens a bidirectional stream; waits while the peer allows no more of them. The peer
+    /// learns of the stream by its first bytes. A dropped future opens none.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`].
+    pub async fn open_stream(&self) -> Result<(SendStream, RecvStream), Closed> {
+        match &*self.0 {
+            Kind::Quic(link) => link.open_stream().await,
+            Kind::Memory(link) => link.open_stream().await,
+        }
+    }
+
+    /// Waits for the next stream that the peer opens, at most 28 at a time. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`].
+    pub async fn accept_stream(&self) -> Result<(SendStream, RecvStream), Closed> {
+        match &*self.0 {
+            Kind::Quic(link) => link.accept_stream().await,
+            Kind::Memory(link) => link.accept_stream().await,
+        }
+    }
+
+    /// Closes the connection at once; what is not yet delivered may be lost. The peer is told
+    /// `code` and as much of `reason` as fits a packet (keep it under 1 KiB), but a page in a
+    /// browser cannot see them. The first close counts.
+    pub fn close(&self, code: u32, reason: &str) {
+        match &*self.0 {
+            Kind::Quic(link) => link.close(code, reason),
+            Kind::Memory(link) => link.close(code, reason),
+        }
+    }
+
+    /// Waits for the end of the connection, whoever ends it. Cancel safe, and ready at once
+    /// from then on.
+    pub async fn closed(&self) -> Closed {
+        match &*self.0 {
+            Kind::Quic(link) => link.closed().await,
+            Kind::Memory(link) => link.closed().await,
+        }
+    }
+
+    /// The current estimate of the round trip; zero in memory.
+    pub fn rtt(&self) -> Duration {
+        match &*self.0 {
+            Kind::Quic(link) => link.rtt(),
+            Kind::Memory(_) => Duration::ZERO,
+        }
+    }
+
+    /// Where the peer's packets come from now (it may move); `None` in memory.
+    pub fn remote_address(&self) -> Option<SocketAddr> {
+        match &*self.0 {
+            Kind::Quic(link) => Some(link.remote_address()),
+            Kind::Memory(_) => None,
+        }
+    }
+
+    /// What has passed so far.
+    pub fn stats(&self) -> LinkStats {
+        match &*self.0 {
+            Kind::Quic(link) => link.stats(),
+            Kind::Memory(link) => link.stats(),
+        }
+    }
+}
+
+impl From<QuicLink> for Link {
+    fn from(link: QuicLink) -> Self {
+        Self(Arc::new(Kind::Quic(link)))
+    }
+}
+
+impl From<MemoryLink> for Link {
+    fn from(link: MemoryLink) -> Self {
+        Self(Arc::new(Kind::Memory(link)))
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
+            .field("transport", &self.transport())
+            .field("remote_address", &self.remote_address())
+            .finish()
+    }
+}
+
+/// What carries a [`Link`].
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Transport {
+    /// Two ends in one process.
+    Memory,
+    /// QUIC with Hither's own ALPN.
+    Quic,
+    /// A WebTransport session over HTTP/3, as browsers speak it.
+    WebTransport,
+}
+
+impl Transport {
+    /// Its name in metrics, logs and flags: `memory`, `quic` or `webtransport`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Quic => "quic",
+            Self::WebTransport => "webtransport",
+        }
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How a connection ended, and who ended it.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Closed {
+    /// The peer, or what stands between, broke the connection: it forgot it, or violated the
+    /// transport's protocol. The text is for logs.
+    #[error("broken: {0}")]
+    Broken(String),
+    /// This end closed it.
+    #[error("closed by this end")]
+    Local,
+    /// The peer closed it on purpose.
+    #[error("closed by the peer with code {code}: {reason}")]
+    Peer {
+        /// The peer's code: one of Hither's close codes, below 2^62.
+        code: u64,
+        /// The peer's words, for logs; not to be trusted.
+        reason: String,
+    },
+    /// Nothing came from the peer for the idle timeout of 2.5 s: it died, or the network did.
+    #[error("nothing heard from the peer for too long")]
+    TimedOut,
+}
+
+/// Why a datagram was not taken.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendDatagramError {
+    /// The connection is closed; [`Link::closed`] says by whom.
+    #[error("the connection is closed")]
+    Closed,
+    /// The sender's fault: more than [`Link::max_datagram_size`] bytes.
+    #[error("a datagram of {size} bytes is over the limit of {max}")]
+    TooLarge {
+        /// Bytes of the datagram, without the reserved byte.
+        size: usize,
+        /// Bytes that the path carries now.
+        max: usize,
+    },
+    /// The peer's fault: it takes no datagrams.
+    #[error("the peer takes no datagrams")]
+    Unsupported,
+}
+
+/// Counters of one link since it was established; all only grow.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct LinkStats {
+    /// Datagrams given to [`Link::send_datagram`] that left for the network.
+    pub datagrams_sent: u64,
+    /// Datagrams that came from the network.
+    pub datagrams_received: u64,
+    /// Datagrams that [`Link::recv_datagram`] handed up; the rest of those received wait, or were
+    /// dropped because nobody took them in time.
+    pub datagrams_taken: u64,
+    /// Sends for which at least one older datagram was dropped unsent.
+    pub datagrams_dropped: u64,
+    /// QUIC packets sent.
+    pub packets_sent: u64,
+    /// QUIC packets sent and found to be lost on the way.
+    pub packets_lost: u64,
+    /// UDP packets sent.
+    pub udp_sent: u64,
+    /// UDP packets received.
+    pub udp_received: u64,
+    /// Bytes in UDP packets sent, without their headers.
+    pub udp_bytes_sent: u64,
+    /// Bytes in UDP packets received, without their headers.
+    pub udp_bytes_received: u64,
+}
+
+enum Kind {
+    Quic(QuicLink),
+    Memory(MemoryLink),
+}

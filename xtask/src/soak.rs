@@ -1,0 +1,87 @@
+//! `cargo xtask soak`: what needs longer than a gate may take. Simulation and fuzzing from fresh seeds, by hand; the
+//! closing line, with the seed and the commit, belongs into docs/BENCHMARKS.md.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell::{self, cargo};
+use crate::{fuzz, tools};
+
+/// Seeds in one run of the simulation: about ten minutes, so that the time given is kept within that.
+const SEEDS_A_ROUND: u64 = 10_000;
+
+#[derive(Debug, PartialEq)]
+struct Options {
+    minutes: u64,
+    seed: u64,
+}
+
+/// Simulates for half of the minutes, at least one round, then shares the other half among the fuzz targets.
+pub(crate) fn run(flags: &[&str]) -> Result<ExitCode> {
+    let options = parse(flags, fresh_seed()?)?;
+    tools::ensure_program("g++", "g++", "the fuzz targets' libFuzzer")?;
+    let commit = shell::stdout(&mut shell::command("git", ["rev-parse", "--short", "HEAD"]))?;
+    println!("== soak: seed {}, commit {}", options.seed, commit.trim());
+    let half = Duration::from_secs(options.minutes * 30);
+    let simulated = simulate(options.seed, half)?;
+    let targets = fuzz::targets(&shell::root().join("protocol/fuzz/fuzz_targets"))?.len() as u64;
+    let seconds = (half.as_secs() / targets).max(1);
+    fuzz::run_all(seconds, options.seed)?;
+    println!(
+        "soak passed: {simulated} seeds simulated from {}, {targets} fuzz targets of {seconds} s, commit {}",
+        options.seed,
+        commit.trim()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs rounds of the simulation until the time is up; returns how many seeds that were.
+fn simulate(seed: u64, time: Duration) -> Result<u64> {
+    let start = Instant::now();
+    let mut seeds = 0;
+    while seeds == 0 || start.elapsed() < time {
+        println!("== simulation: {SEEDS_A_ROUND} seeds from {}", seed + seeds);
+        let words = ["test", "--quiet", "--release", "-p", "hither-tests", "--test", "simulation"];
+        shell::run(
+            cargo(words)
+                .env("HITHER_SIM_SEEDS", SEEDS_A_ROUND.to_string())
+                .env("HITHER_SIM_SEED", (seed + seeds).to_string()),
+        )?;
+        seeds += SEEDS_A_ROUND;
+    }
+    Ok(seeds)
+}
+
+fn parse(flags: &[&str], fresh_seed: u64) -> Result<Options> {
+    let mut options = Options { minutes: 60, seed: fresh_seed };
+    for pair in flags.chunks(2) {
+        let number = |text: &str| text.parse().with_context(|| format!("not a number: {text:?}"));
+        match pair {
+            ["--minutes", text] => options.minutes = number(text)?,
+            ["--seed", text] => options.seed = number(text)?,
+            _ => bail!("usage: cargo xtask soak [--minutes M] [--seed N], not {pair:?}"),
+        }
+    }
+    Ok(options)
+}
+
+/// Seconds since the Unix epoch, so that no two soaks walk the same way.
+fn fresh_seed() -> Result<u64> {
+    Ok(SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_replace_the_defaults() {
+        assert_eq!(parse(&[], 7).unwrap(), Options { minutes: 60, seed: 7 });
+        let both = ["--seed", "3", "--minutes", "5"];
+        assert_eq!(parse(&both, 7).unwrap(), Options { minutes: 5, seed: 3 });
+        assert!(parse(&["--minutes"], 7).is_err());
+        assert!(parse(&["--minutes", "long"], 7).is_err());
+    }
+}
