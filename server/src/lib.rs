@@ -1,10 +1,19 @@
 //! The Hither server: I/O, policy and assembly around the rooms and sessions of `hither-core`.
+//!
+//! [`server::run`] is the whole program. A client's way in: `connection` takes it from its first packet, `auth` judges
+//! its hello, `rooms` has the rooms and their tickers, `store` their documents. [`config`], [`metrics`], [`http`] and
+//! [`logging`] are the operator's.
 
 #![forbid(unsafe_code)]
 
 pub mod auth;
+mod clock;
 pub mod config;
+mod connection;
 pub mod http;
 pub mod logging;
 pub mod metrics;
+mod outbox;
+mod rooms;
 pub mod server;
+pub mod store;

@@ -38,7 +38,7 @@ pub struct Metrics {
     pub edits: Counter,
     /// Seconds that a tick of one room took, from the drain to the last part handed out.
     pub tick_seconds: Histogram,
-    /// Bytes of one encoded part of a frame, before it is shared among viewers.
+    /// Bytes of a datagram of frames; one that several viewers share counts about once.
     pub frame_bytes: Histogram,
     registry: Registry,
 }
@@ -74,7 +74,7 @@ impl Metrics {
             frame_bytes: register(
                 r,
                 "frame_bytes",
-                "Bytes of one encoded part of a frame",
+                "Bytes of a datagram of frames",
                 Histogram::new([8., 16., 32., 64., 128., 256., 512., 768., 1000.]),
             ),
             registry,

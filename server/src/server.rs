@@ -1,15 +1,38 @@
-//! The assembly: the one place that names each adapter.
+//! The assembly: the one place that names each adapter, and knows in which order they start and stop.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
+use hither_certs::Certificate;
+use hither_core::{Rates, RoomPolicy, SessionPolicy};
+use hither_protocol::CloseCode;
+use hither_protocol::motion::Axes;
+use hither_transport::{BindError, Listener, ServerTls, TlsError};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use serde::Serialize;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::auth::{Authenticator, Jwt, Key, KeyError};
-use crate::config::{AuthConfig, Config};
+use crate::clock::Clock;
+use crate::config::{AuthConfig, Config, NamespaceConfig, Origins, TlsConfig};
+use crate::connection::{Admission, Shared, run_incoming};
 use crate::http::{Discovery, Readiness, ops_router, public_router, run_http};
 use crate::metrics::Metrics;
+use crate::rooms::Rooms;
+use crate::store::MemoryStore;
+
+/// The most bytes of records that the memory store keeps.
+const MEMORY_STORE_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// How long clients have to take their bye when the server stops; all in all it has two seconds.
+const DRAIN_DEADLINE: Duration = Duration::from_millis(1_500);
+/// How long the closes have to leave after that.
+const CLOSE_DEADLINE: Duration = Duration::from_millis(300);
 
 /// Why the server stopped or did not start.
 #[derive(Debug, thiserror::Error)]
@@ -18,33 +41,229 @@ pub enum ServerError {
     /// The operator's: an address is taken or not of this machine.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// The operator's: the UDP address is taken or not of this machine.
+    #[error(transparent)]
+    Bind(#[from] BindError),
     /// The operator's: the key of tokens can't be used.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The operator's: a PEM file of the certificate can't be read.
+    #[error("the certificate or its key can't be read")]
+    Pem(#[from] rustls::pki_types::pem::Error),
+    /// The operator's: the certificate and its key can't be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The machine's: no certificate could be minted.
+    #[error(transparent)]
+    Mint(#[from] hither_certs::MintError),
 }
 
-/// Serves until SIGINT.
+/// A server that is ready, and not stopped yet.
+#[derive(Debug)]
+pub struct Server {
+    listener: Arc<Listener>,
+    http: SocketAddr,
+    ops: SocketAddr,
+    discovery: watch::Sender<Discovery>,
+    readiness: watch::Sender<Readiness>,
+    stopping: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// The one line that a server prints on stdout, as JSON.
+#[derive(Clone, Debug, Serialize)]
+pub struct Ready {
+    /// True: everything below is served.
+    pub ready: bool,
+    /// The UDP address of WebTransport and raw QUIC.
+    pub quic: SocketAddr,
+    /// The TCP address of the public http listener.
+    pub http: SocketAddr,
+    /// The TCP address of the ops plane.
+    pub ops: SocketAddr,
+    /// The SHA-256 of the minted certificate in hex; `null` for one from files.
+    pub cert_sha256: Option<String>,
+}
+
+/// Serves until SIGTERM or SIGINT, having said on stdout where.
 ///
 /// # Errors
 /// See [`ServerError`].
 pub async fn run(config: Config) -> Result<(), ServerError> {
-    let _authenticator = authenticator(&config.auth)?;
-    let http = TcpListener::bind(config.http).await?;
-    let ops = TcpListener::bind(config.ops).await?;
-    println!("http {} ops {}", http.local_addr()?, ops.local_addr()?);
-    let (_discovery, discovery) =
-        watch::channel(Discovery { quic: config.listen, cert_sha256: None, protocol: 1 });
-    let (readiness, ready) = watch::channel(Readiness::Starting);
-    let (stop, stopped) = watch::channel(false);
-    let http = tokio::spawn(run_http(http, public_router(discovery), stopped.clone()));
-    let metrics = Arc::new(Metrics::new());
-    let ops = tokio::spawn(run_http(ops, ops_router(metrics, ready), stopped));
-    readiness.send_replace(Readiness::Ready);
-    tracing::info!("ready");
-    tokio::signal::ctrl_c().await?;
-    stop.send_replace(true);
-    let _ = tokio::join!(http, ops);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let server = Server::start(config).await?;
+    println!("{}", serde_json::to_string(&server.ready()).map_err(io::Error::from)?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+    }
+    tracing::info!("stopping");
+    server.stop().await;
     Ok(())
+}
+
+impl Server {
+    /// Binds every listener and begins to serve.
+    ///
+    /// # Errors
+    /// See [`ServerError`]; nothing is left running then.
+    pub async fn start(config: Config) -> Result<Self, ServerError> {
+        let authenticator = authenticator(&config.auth)?;
+        let (tls, minted) = tls(&config.tls)?;
+        let http = TcpListener::bind(config.http).await?;
+        let ops = TcpListener::bind(config.ops).await?;
+        let listener = Arc::new(Listener::bind(config.listen, tls)?);
+        if listener.socket_buffers().fall_short() {
+            let buffers = listener.socket_buffers();
+            tracing::warn!(
+                ?buffers,
+                "the kernel gives small socket buffers: raise net.core.rmem_max"
+            );
+        }
+        let (http_addr, ops_addr) = (http.local_addr()?, ops.local_addr()?);
+        let metrics = Arc::new(Metrics::new());
+        let (discovery, discovered) = watch::channel(Discovery {
+            quic: listener.local_addr(),
+            cert_sha256: minted.as_ref().map(Certificate::sha256_hex),
+            protocol: hither_protocol::VERSION,
+        });
+        let (readiness, ready) = watch::channel(Readiness::Starting);
+        let (stopping, stopped) = watch::channel(false);
+        let origins = Origins::new(config.origins.clone(), http_addr);
+        let shared = shared(&config, authenticator, origins, &metrics, stopped.clone());
+
+        let mut tasks = vec![
+            tokio::spawn(run_http(http, public_router(discovered), stopped.clone())),
+            tokio::spawn(run_http(ops, ops_router(metrics, ready), stopped)),
+            tokio::spawn(run_listener(shared, listener.clone())),
+        ];
+        if let Some(certificate) = minted {
+            let renewal = run_renewal(certificate, listener.clone(), discovery.clone());
+            tasks.push(tokio::spawn(renewal));
+        }
+        readiness.send_replace(Readiness::Ready);
+        let (http, ops) = (http_addr, ops_addr);
+        Ok(Self { listener, http, ops, discovery, readiness, stopping, tasks })
+    }
+
+    /// Where the server is, for whoever started it.
+    pub fn ready(&self) -> Ready {
+        Ready {
+            ready: true,
+            quic: self.listener.local_addr(),
+            http: self.http,
+            ops: self.ops,
+            cert_sha256: self.discovery.borrow().cert_sha256.clone(),
+        }
+    }
+
+    /// Takes no more clients, says bye to those that are there, and ends within two seconds.
+    pub async fn stop(self) {
+        self.readiness.send_replace(Readiness::Draining);
+        self.stopping.send_replace(true);
+        let drained = async {
+            while self.listener.open_connections() > 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        if tokio::time::timeout(DRAIN_DEADLINE, drained).await.is_err() {
+            tracing::warn!(left = self.listener.open_connections(), "clients did not go in time");
+        }
+        self.listener.close(CloseCode::GoingAway.number(), CloseCode::GoingAway.name());
+        let _ = tokio::time::timeout(CLOSE_DEADLINE, self.listener.wait_idle()).await;
+        for task in self.tasks {
+            task.abort();
+        }
+    }
+}
+
+async fn run_listener(shared: Arc<Shared>, listener: Arc<Listener>) {
+    let mut draining = shared.draining.clone();
+    loop {
+        tokio::select! {
+            incoming = listener.accept() => {
+                let Some(incoming) = incoming else { return };
+                if *draining.borrow() {
+                    incoming.refuse();
+                } else {
+                    tokio::spawn(run_incoming(shared.clone(), incoming));
+                }
+            }
+            // Asked for so that a server that stops does not wait for the next client; later ones are refused above.
+            _ = draining.changed() => {}
+        }
+    }
+}
+
+/// Presents a new certificate in time before the minted one ends, for as long as the server runs.
+async fn run_renewal(
+    mut certificate: Certificate,
+    listener: Arc<Listener>,
+    discovery: watch::Sender<Discovery>,
+) {
+    loop {
+        let left = certificate.renew_at().duration_since(SystemTime::now()).unwrap_or_default();
+        tokio::time::sleep(left.max(Duration::from_secs(1))).await;
+        let renewed = Certificate::mint(SystemTime::now(), &[]).map_err(ServerError::from);
+        match renewed.and_then(|new| Ok((ServerTls::new(new.chain(), new.key())?, new))) {
+            Ok((tls, new)) => {
+                listener.set_tls(tls);
+                discovery.send_modify(|now| now.cert_sha256 = Some(new.sha256_hex()));
+                certificate = new;
+            }
+            Err(error) => {
+                tracing::error!(%error, "no new certificate; trying again in a minute");
+                tokio::time::sleep(Duration::from_secs(60)).await;
+            }
+        }
+    }
+}
+
+fn shared(
+    config: &Config,
+    authenticator: Authenticator,
+    origins: Origins,
+    metrics: &Arc<Metrics>,
+    draining: watch::Receiver<bool>,
+) -> Arc<Shared> {
+    let clock = Clock::start();
+    let store = Arc::new(MemoryStore::new(MEMORY_STORE_BYTES_MAX));
+    let policies = config.namespaces.iter();
+    let policies = policies.map(|(name, namespace)| (name.clone(), room_policy(namespace)));
+    Arc::new(Shared {
+        rooms: Rooms::new(policies.collect(), clock, store, metrics.clone()),
+        authenticator,
+        origins,
+        policy: SessionPolicy {
+            hello_deadline: Duration::from_millis(config.limits.hello_deadline_ms),
+            rooms_max: config.limits.rooms_per_session_max,
+        },
+        admission: Admission::new(&config.limits),
+        limits: config.limits.clone(),
+        clock,
+        metrics: metrics.clone(),
+        draining,
+    })
+}
+
+fn room_policy(namespace: &NamespaceConfig) -> RoomPolicy {
+    RoomPolicy {
+        tick_hz: namespace.tick_hz,
+        // The config takes 1 to 4 only.
+        axes: Axes::new(namespace.axes).unwrap_or(Axes::TWO),
+        step: namespace.step,
+        members_max: namespace.members_max,
+        grace: Duration::from_millis(namespace.grace_ms),
+        presence_bytes_max: namespace.presence_bytes_max,
+        event_bytes_max: namespace.event_bytes_max,
+        record_bytes_max: namespace.record_bytes_max,
+        rates: Rates {
+            motion: namespace.motion_per_s,
+            presence: namespace.presence_per_s,
+            events: namespace.events_per_s,
+            edits: namespace.edits_per_s,
+        },
+    }
 }
 
 fn authenticator(config: &AuthConfig) -> Result<Authenticator, KeyError> {
@@ -57,4 +276,19 @@ fn authenticator(config: &AuthConfig) -> Result<Authenticator, KeyError> {
             Authenticator::Jwt(Box::new(jwt))
         }
     })
+}
+
+/// What to present, and the certificate if it was minted here.
+fn tls(config: &TlsConfig) -> Result<(ServerTls, Option<Certificate>), ServerError> {
+    match config {
+        TlsConfig::Mint => {
+            let certificate = Certificate::mint(SystemTime::now(), &[])?;
+            Ok((ServerTls::new(certificate.chain(), certificate.key())?, Some(certificate)))
+        }
+        TlsConfig::Files { cert, key } => {
+            let chain = CertificateDer::pem_file_iter(cert)?.collect::<Result<_, _>>()?;
+            let key = PrivateKeyDer::from_pem_file(key)?;
+            Ok((ServerTls::new(chain, key)?, None))
+        }
+    }
 }

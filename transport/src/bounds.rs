@@ -6,8 +6,10 @@ use std::time::Duration;
 use hither_protocol::limits;
 use quinn::{IdleTimeout, TransportConfig, VarInt};
 
-/// Nothing heard for this long, in milliseconds, ends a connection: its members turn lost.
 const IDLE_TIMEOUT_MS: u32 = 2_500;
+
+/// Nothing heard of the peer for this long ends a connection: its members turn lost (R7).
+pub const IDLE_TIMEOUT: Duration = Duration::from_millis(IDLE_TIMEOUT_MS as u64);
 
 /// The server's pings, often enough that one may be lost within the idle timeout.
 const KEEP_ALIVE: Duration = Duration::from_secs(1);

@@ -20,6 +20,7 @@ mod tls;
 #[cfg(feature = "webtransport")]
 mod webtransport;
 
+pub use bounds::IDLE_TIMEOUT;
 pub use client::{ClientEndpoint, ConnectError};
 pub use link::{Closed, Link, LinkStats, SendDatagramError, Transport};
 pub use listener::{HandshakeError, Incoming, Listener, Reject, Request};

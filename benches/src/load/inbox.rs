@@ -9,9 +9,10 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
+use hdrhistogram::Histogram;
 use tokio::sync::Notify;
 use tokio::task::yield_now;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use crate::ages::{Ages, Arrival, Move};
 
@@ -30,6 +31,8 @@ struct Shared {
     slots: Vec<Vec<Option<usize>>>,
     unbooked: VecDeque<(Arrival, Frame)>,
     window: Option<u16>,
+    late_looks_us: Histogram<u64>,
+    late_turns_us: Histogram<u64>,
 }
 
 /// Slots and positions.
@@ -54,6 +57,8 @@ impl World {
             slots: vec![Vec::new(); rooms],
             unbooked: VecDeque::new(),
             window: None,
+            late_looks_us: lateness(),
+            late_turns_us: lateness(),
         };
         let shared = Rc::new(RefCell::new(shared));
         Self { start: Instant::now(), members_per_room, shared, work: Rc::default() }
@@ -93,6 +98,34 @@ impl World {
             }
             yield_now().await;
         }
+    }
+
+    /// Asks for a turn every 5 ms for ever, queued like the tasks that receive, and notes how late
+    /// it comes: as late as a frame that came when the turn was due.
+    pub(super) async fn run_turns(self) {
+        let mut due_us = self.now_us();
+        loop {
+            due_us += 5_000;
+            sleep_until(self.at(due_us)).await;
+            let late_us = self.now_us().saturating_sub(due_us);
+            self.shared.borrow_mut().late_turns_us.saturating_record(late_us);
+        }
+    }
+
+    /// A look was done `late_us` after it was due.
+    pub(super) fn record_late_look(&self, late_us: u64) {
+        self.shared.borrow_mut().late_looks_us.saturating_record(late_us);
+    }
+
+    /// The 99th percentile of the lateness of looks, or of turns if that is more, since last asked.
+    pub(super) fn take_lateness_p99_us(&self) -> u64 {
+        let Shared { late_looks_us, late_turns_us, .. } = &mut *self.shared.borrow_mut();
+        let p99 = [late_looks_us, late_turns_us].map(|lateness| {
+            let p99 = lateness.value_at_quantile(0.99);
+            lateness.reset();
+            p99
+        });
+        p99[0].max(p99[1])
     }
 
     /// Books what is left, and shows the ages.
@@ -151,6 +184,11 @@ impl Shared {
         }
         frames
     }
+}
+
+#[expect(clippy::expect_used, reason = "the bounds are constants, 1 < 2 x 1, and 0..=5 holds 2")]
+fn lateness() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 3_600_000_000, 2).expect("valid bounds")
 }
 
 #[cfg(test)]

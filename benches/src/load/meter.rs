@@ -2,31 +2,31 @@
 //! limit. It stands apart so that the rule for that, and the arithmetic of every figure, are in one
 //! place.
 //!
-//! The generator was the limit when, in any window, it used more than 85 % of its one core, or did
-//! one look in a hundred more than 5 ms late, or when from the first window to the end of the grace
-//! a UDP socket other than the server's dropped a datagram for want of buffer.
+//! The generator was the limit when, in any window, it used more than 85 % of its one core, or when
+//! one look in a hundred was done, or one frame in a hundred read, more than 10 ms after it could
+//! have been; or when from the first window to the end of the grace a UDP socket other than the
+//! server's dropped a datagram for want of buffer.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use hdrhistogram::Histogram;
 use tokio::time::Instant;
 
-use super::inbox::World;
 use super::{Member, Plan, Received};
-use crate::ages::WindowAges;
+use crate::ages::{Ages, WindowAges};
 use crate::process;
 use crate::report::{AgeMs, Report, Window};
 
 const OWN_CPU_PCT_MAX: f64 = 85.0;
-const LATE_P99_US_MAX: u64 = 5_000;
+const LATE_P99_US_MAX: u64 = 10_000;
 
 /// The measures of a run in progress.
 pub(super) struct Meter<'a> {
     plan: &'a Plan,
     last: Snapshot,
-    windows: Vec<Window>,
-    lateness_us: Histogram<u64>,
+    /// The windows so far, each with the server's CPU time in µs and the bytes down, which are
+    /// divided by updates only at the end, when all frames are booked.
+    windows: Vec<(Window, f64, u64)>,
     udp_drops_before: u64,
     /// Why the generator was the limit, one line a reason.
     limits: Vec<String>,
@@ -38,54 +38,37 @@ struct Snapshot {
     at: Instant,
     server_cpu: Duration,
     own_cpu: Duration,
-    updates: u64,
     received: Received,
 }
 
 impl<'a> Meter<'a> {
     /// Starts the first window now. Fails when the server's process is not there.
-    pub(super) fn new(plan: &'a Plan, members: &[Box<dyn Member>], world: &World) -> Result<Self> {
+    pub(super) fn new(plan: &'a Plan, members: &[Box<dyn Member>]) -> Result<Self> {
         Ok(Self {
             plan,
-            last: Snapshot::take(plan, members, world)?,
+            last: Snapshot::take(plan, members)?,
             windows: Vec::new(),
-            lateness_us: Histogram::new(3)?,
             udp_drops_before: process::udp_drops(plan.port())?,
             limits: Vec::new(),
         })
     }
 
-    /// A look was done `late_us` after its time.
-    pub(super) fn record_lateness(&mut self, late_us: u64) {
-        self.lateness_us.saturating_record(late_us);
-    }
-
-    /// Ends the current window now and starts the next.
-    pub(super) fn close_window(
-        &mut self,
-        members: &[Box<dyn Member>],
-        world: &World,
-    ) -> Result<()> {
-        let now = Snapshot::take(self.plan, members, world)?;
-        let window = now.since(&self.last);
-        let late_us = self.lateness_us.value_at_quantile(0.99);
+    /// Ends the current window now and starts the next. `late_us` is how late the generator was
+    /// one time in a hundred.
+    pub(super) fn close_window(&mut self, members: &[Box<dyn Member>], late_us: u64) -> Result<()> {
+        let now = Snapshot::take(self.plan, members)?;
+        let (window, server_us, bytes) = now.since(&self.last);
+        let limits = limits(window.loadgen_cpu_pct, late_us);
         let number = self.windows.len();
-        if window.loadgen_cpu_pct > OWN_CPU_PCT_MAX {
-            let pct = window.loadgen_cpu_pct;
-            self.limits.push(format!("window {number}: {pct} % of its core used"));
-        }
-        if late_us > LATE_P99_US_MAX {
-            self.limits.push(format!("window {number}: one look in 100 was {late_us} us late"));
-        }
-        self.lateness_us.reset();
-        self.windows.push(window);
+        self.limits.extend(limits.map(|limit| format!("window {number}: {limit}")));
+        self.windows.push((window, server_us, bytes));
         self.last = now;
         Ok(())
     }
 
-    /// Ends the run: adds to the windows what their moves came to, and says on stderr what the
-    /// report has no field for.
-    pub(super) fn into_report(mut self, world: &World) -> Result<Report> {
+    /// Ends the run: adds to the windows what their moves and frames came to, and says on stderr
+    /// what the report has no field for.
+    pub(super) fn into_report(mut self, ages: &Ages) -> Result<Report> {
         let plan = self.plan;
         let drops = process::udp_drops(plan.port())?.saturating_sub(self.udp_drops_before);
         if drops > 0 {
@@ -94,13 +77,14 @@ impl<'a> Meter<'a> {
         for limit in &self.limits {
             eprintln!("hither-load: the generator was the limit: {limit}");
         }
-        world.with_ages(|ages| {
-            for (window, ages) in self.windows.iter_mut().zip(ages.windows()) {
-                add_ages(window, ages, plan.members);
-            }
-            if ages.unknown() > 0 {
-                eprintln!("hither-load: {} positions shown that nobody sent", ages.unknown());
-            }
+        if ages.unknown() > 0 {
+            eprintln!("hither-load: {} positions shown that nobody sent", ages.unknown());
+        }
+        let windows = self.windows.into_iter().zip(ages.windows());
+        let windows = windows.map(|((window, server_us, bytes), ages)| Window {
+            cpu_us_per_update: per(server_us, ages.updates),
+            down_bytes_per_update: per(bytes as f64, ages.updates),
+            ..with_ages(window, ages, plan.members)
         });
         let rss_peak = plan.server_pid.map(process::rss_peak_kb).transpose();
         Ok(Report {
@@ -111,13 +95,13 @@ impl<'a> Meter<'a> {
             hz: plan.hz,
             server_rss_peak_kb: rss_peak.context("the server's memory")?.unwrap_or(0),
             generator_limited: !self.limits.is_empty(),
-            windows: self.windows,
+            windows: windows.collect(),
         })
     }
 }
 
 impl Snapshot {
-    fn take(plan: &Plan, members: &[Box<dyn Member>], world: &World) -> Result<Self> {
+    fn take(plan: &Plan, members: &[Box<dyn Member>]) -> Result<Self> {
         let server_cpu = plan.server_pid.map(|pid| process::cpu_time(Some(pid))).transpose();
         let received = members.iter().fold(Received::default(), |sum, member| {
             let Received { datagrams, bytes } = member.received();
@@ -127,43 +111,47 @@ impl Snapshot {
             at: Instant::now(),
             server_cpu: server_cpu.context("the server's CPU time")?.unwrap_or_default(),
             own_cpu: process::cpu_time(None)?,
-            updates: world.with_ages(|ages| ages.updates()),
             received,
         })
     }
 
-    fn since(&self, start: &Self) -> Window {
+    /// What happened since `start`, the server's CPU time in µs and the bytes that came down.
+    fn since(&self, start: &Self) -> (Window, f64, u64) {
         let seconds = (self.at - start.at).as_secs_f64();
         let server_us = (self.server_cpu - start.server_cpu).as_secs_f64() * 1e6;
         let own_us = (self.own_cpu - start.own_cpu).as_secs_f64() * 1e6;
-        let updates = self.updates - start.updates;
         let datagrams = self.received.datagrams - start.received.datagrams;
-        let bytes = self.received.bytes - start.received.bytes;
-        Window {
+        let window = Window {
             seconds: rounded(seconds),
-            updates,
             datagrams,
             server_cpu_pct: rounded(server_us / seconds / 1e4),
-            cpu_us_per_update: per(server_us, updates),
             cpu_us_per_datagram: per(server_us, datagrams),
             loadgen_cpu_pct: rounded(own_us / seconds / 1e4),
-            down_bytes_per_update: per(bytes as f64, updates),
             ..Window::default()
-        }
+        };
+        (window, server_us, self.received.bytes - start.received.bytes)
     }
 }
 
-fn add_ages(window: &mut Window, ages: &WindowAges, members_per_room: usize) {
-    window.moves = ages.moves;
-    window.expected = ages.moves * (members_per_room as u64 - 1);
-    window.covered_pct = match window.expected {
+/// The reasons for which a window with this much CPU and lateness says that the generator was the
+/// limit.
+fn limits(own_cpu_pct: f64, late_us: u64) -> impl Iterator<Item = String> {
+    let cpu = (own_cpu_pct > OWN_CPU_PCT_MAX).then(|| format!("{own_cpu_pct} % of its core used"));
+    let late = (late_us > LATE_P99_US_MAX).then(|| format!("{late_us} us late 1 time in 100"));
+    cpu.into_iter().chain(late)
+}
+
+fn with_ages(window: Window, ages: &WindowAges, members_per_room: usize) -> Window {
+    let expected = ages.moves * (members_per_room as u64 - 1);
+    let covered_pct = match expected {
         0 => 100.0,
-        expected => (ages.covered as f64 * 1e6 / expected as f64).floor() / 1e4,
+        _ => (ages.covered as f64 * 1e6 / expected as f64).floor() / 1e4,
     };
     let ms = |us: u64| us as f64 / 1000.0;
     let at = |quantile| ms(ages.ages_us.value_at_quantile(quantile));
     let max = ms(ages.ages_us.max());
-    window.age_ms = AgeMs { p50: at(0.5), p99: at(0.99), p999: at(0.999), max };
+    let age_ms = AgeMs { p50: at(0.5), p99: at(0.99), p999: at(0.999), max };
+    Window { moves: ages.moves, updates: ages.updates, expected, covered_pct, age_ms, ..window }
 }
 
 /// `total` per `count` to three decimals, 0 for nothing.
@@ -173,4 +161,34 @@ fn per(total: f64, count: u64) -> f64 {
 
 fn rounded(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_generator_is_the_limit_by_cpu_or_by_lateness() {
+        assert_eq!(limits(OWN_CPU_PCT_MAX, LATE_P99_US_MAX).count(), 0);
+        assert_eq!(limits(85.1, 0).count(), 1);
+        assert_eq!(limits(99.0, 10_001).count(), 2);
+    }
+
+    #[test]
+    fn all_but_one_covered_is_not_all() {
+        let mut ages = Ages::new(1, 2, 1);
+        let window = |ages: &Ages| with_ages(Window::default(), &ages.windows()[0], 2);
+        assert_eq!((window(&ages).expected, window(&ages).covered_pct), (0, 100.0));
+        for at_us in 1..=300_000 {
+            let sent = crate::ages::Move { at_us, position: (at_us as i32, 0), window: Some(0) };
+            ages.handle_move(0, sent);
+            if at_us < 300_000 {
+                let arrival = crate::ages::Arrival { viewer: 1, at_us, window: Some(0) };
+                ages.handle_frame(arrival, [(0, (at_us as i32, 0))]);
+            }
+        }
+        let window = window(&ages);
+        assert_eq!((window.expected, window.updates), (300_000, 299_999));
+        assert!(window.covered_pct < 100.0 && window.covered_pct > 99.999);
+    }
 }

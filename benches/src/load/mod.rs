@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use tokio::task::{unconstrained, yield_now};
+use tokio::task::{JoinSet, unconstrained, yield_now};
 use tokio::time::{sleep_until, timeout};
 
 use crate::mouse::Mouse;
@@ -38,14 +38,29 @@ pub async fn run(plan: &Plan) -> Result<Report> {
     let last = vec![None; members.len()];
     let mut crowd = Crowd { members, hands, last, schedule, world, start_us };
 
-    let booking = spawn_local(crowd.world.clone().run_booking());
-    let turns = spawn_local(run_turns(crowd.world.clone(), on_turn));
+    let mut tasks = JoinSet::new(); // ends them with the run
+    tasks.spawn_local(crowd.world.clone().run_booking());
+    tasks.spawn_local(crowd.world.clone().run_turns());
 
     let mut end_us = start_us + micros(plan.warmup);
     // Unconstrained: tokio's budget of 128 operations a poll would refuse what more members send at
     // the same time.
     unconstrained(crowd.drive_until(end_us)).await;
     let mut meter = Meter::new(plan, &crowd.members)?;
+    crowd.world.take_lateness_p99_us(); // that of the warm-up
+    for window in 0..plan.windows {
+        crowd.world.set_window(Some(window));
+        end_us += micros(plan.window);
+        unconstrained(crowd.drive_until(end_us)).await;
+        meter.close_window(&crowd.members, crowd.world.take_lateness_p99_us())?;
+    }
+    crowd.world.set_window(None);
+    // Nobody moves in the grace: the last moves must arrive without newer ones that would cover
+    // them.
+    sleep_until(crowd.world.at(end_us + micros(plan.grace))).await;
+    crowd.world.with_ages(|ages| meter.into_report(ages))
+}
+
 /// One member as its transport sees it. Receiving runs in the transport's own task and goes to the
 /// member's [`Inbox`].
 trait Member {
@@ -127,13 +142,7 @@ struct Crowd {
 
 impl Crowd {
     /// Does every look due before `end_us`, none before its time, and returns at `end_us`.
-    /// `on_late` is told how many µs after its time each look was done.
-    async fn drive_until(
-        &mut self,
-        end_us: u64,
-        window: Option<u16>,
-        on_late: &mut dyn FnMut(u64),
-    ) {
+    async fn drive_until(&mut self, end_us: u64) {
         while let Some(due_us) =
             self.schedule.peek().map(|look| look.due_us).filter(|&due| due < end_us)
         {
@@ -143,19 +152,19 @@ impl Crowd {
             yield_now().await;
             let now_us = self.world.now_us();
             while let Some(look) = self.schedule.poll_before(end_us.min(now_us + 1)) {
-                on_late(now_us - look.due_us);
-                self.look(look, window);
+                self.look(look, now_us);
             }
         }
         sleep_until(self.world.at(end_us)).await;
     }
 
-    fn look(&mut self, look: Look, window: Option<u16>) {
+    fn look(&mut self, look: Look, now_us: u64) {
         let Look { due_us, member } = look;
+        self.world.record_late_look(now_us - due_us);
         let t_ms = (due_us - self.start_us) / 1000;
         let position = self.hands[member].sample_at(t_ms);
         if self.last[member].replace(position) != Some(position) {
-            self.world.handle_move(member, Move { at_us: due_us, position, window });
+            self.world.handle_move(member, due_us, position);
             self.members[member].send(position, t_ms);
         }
     }

@@ -3,12 +3,13 @@
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hither_protocol::message::MessageError;
 use hither_protocol::message::control::Bye;
 use hither_protocol::session::{Event, Session};
-use hither_protocol::{CloseCode, RoomHandle, Timestamp};
+use hither_protocol::{CloseCode, RoomHandle};
 use hither_transport::{Link, RecvStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -93,8 +94,9 @@ impl Driver {
             }
             Err(closed) => return closed.into(),
         };
-        let mut timer = pin!(sleep(std::time::Duration::ZERO));
+        let mut timer = pin!(sleep(Duration::ZERO));
         let mut control_ended = false;
+        let mut late = None;
         loop {
             let armed = self.arm(timer.as_mut());
             let input = tokio::select! {
@@ -109,23 +111,33 @@ impl Driver {
                     self.handle_datagrams(&datagram, observe);
                     Ok(())
                 }
-                Input::Control(Some(bytes)) => self.handle_stream(observe, |session| session.handle_control(&bytes)),
+                Input::Control(Some(bytes)) => {
+                    self.handle_stream(observe, |session| session.handle_control(&bytes))
+                }
                 Input::Control(None) => {
                     // The server closes the connection next, and its code is worth a second's patience.
                     control_ended = true;
-                    self.shared.close_soon();
+                    late = self.shared.close_soon().then(Closed::control_ended);
                     Ok(())
                 }
                 Input::Edits(chunk) => self.handle_edits(chunk, observe),
+                Input::Woken if self.handle_time() => {
+                    return self.cause(late.unwrap_or_else(Closed::by_this_end));
+                }
                 Input::Woken => Ok(()),
-                Input::Ended(closed) => return self.cause(closed.into()),
+                Input::Ended(closed) => {
+                    // A bye may have come with the close.
+                    while let Some(Some(bytes)) = ready(read(&mut control)) {
+                        let take = |session: &mut Session| session.handle_control(&bytes);
+                        if self.handle_stream(observe, take).is_err() {
+                            break;
+                        }
+                    }
+                    return self.cause(closed.into());
+                }
             };
             if let Err(error) = handled {
                 return self.cause(Closed::by_protocol(error));
-            }
-            if self.handle_time() {
-                let cause = if control_ended { Closed::control_ended() } else { Closed::by_this_end() };
-                return self.cause(cause);
             }
         }
     }
@@ -164,9 +176,8 @@ impl Driver {
         let mut state = self.shared.lock();
         state.session.handle_datagram(first);
         for _ in 1..DATAGRAMS_AT_ONCE {
-            let next = pin!(self.link.recv_datagram());
             // An end of the connection is found again by the loop.
-            let Poll::Ready(Ok(datagram)) = next.poll(&mut Context::from_waker(Waker::noop())) else { break };
+            let Some(Ok(datagram)) = ready(self.link.recv_datagram()) else { break };
             state.session.handle_datagram(&datagram);
         }
         observe(&mut state.session, Activity::Datagrams);
@@ -199,7 +210,11 @@ impl Driver {
     ) -> Result<(), MessageError> {
         if let Some(bytes) = bytes {
             let mine = is_open(&self.shared.lock(), room, lane);
-            return if mine { self.handle_stream(observe, |session| session.handle_edits(room, &bytes)) } else { Ok(()) };
+            return if mine {
+                self.handle_stream(observe, |session| session.handle_edits(room, &bytes))
+            } else {
+                Ok(())
+            };
         }
         while self.streams.try_join_next().is_some() {}
         let mut state = self.shared.lock();
@@ -238,4 +253,12 @@ fn is_open(state: &State, room: RoomHandle, lane: u64) -> bool {
 /// The next bytes of the control lane; `None` at its end, of whatever kind.
 async fn read(control: &mut RecvStream) -> Option<Bytes> {
     control.read_chunk(CHUNK_BYTES_MAX).await.ok().flatten()
+}
+
+/// What a cancel-safe future has ready now.
+fn ready<T>(future: impl Future<Output = T>) -> Option<T> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
 }

@@ -1,6 +1,7 @@
 //! Upward datagrams: any bytes are records and then an end or an error; records are read back as they were written.
 #![no_main]
 
+use hither_protocol::limits::AXIS_LIMIT;
 use hither_protocol::motion::Axes;
 use hither_protocol::motion::upward::{Upward, read};
 use hither_protocol::varint::Reader;
@@ -12,10 +13,15 @@ libfuzzer_sys::fuzz_target!(|input: (u8, &[u8])| {
     let mut written = Vec::new();
     for record in &records {
         match record {
-            Upward::Sample(sample) => sample.put(&mut written, axes),
+            Upward::Sample(sample) => {
+                let range = -AXIS_LIMIT..AXIS_LIMIT;
+                assert!(sample.position.axes().iter().all(|value| range.contains(value)));
+                sample.put(&mut written, axes);
+            }
             Upward::Ack(ack) => ack.put(&mut written),
         }
     }
+    assert!(written.len() <= bytes.len(), "what is written is never longer than what was read");
     assert_eq!(read_all(&written, axes), records);
 });
 

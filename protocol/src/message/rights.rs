@@ -38,6 +38,11 @@ impl Rights {
         Self::NAMES.iter().find(|(known, _)| *known == name).map(|&(_, right)| right)
     }
 
+    /// The names of the rights in the set.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        Self::NAMES.iter().filter(move |(_, right)| self.contains(*right)).map(|(name, _)| *name)
+    }
+
     /// Whether every right of `other` is in this set.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
@@ -54,8 +59,7 @@ impl BitOr for Rights {
 
 impl fmt::Display for Rights {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = Self::NAMES.iter().filter(|(_, right)| self.contains(*right));
-        f.write_str(&names.map(|(name, _)| *name).collect::<Vec<_>>().join(","))
+        f.write_str(&self.names().collect::<Vec<_>>().join(","))
     }
 }
 

@@ -33,6 +33,9 @@ pub enum DecodeError {
     /// A slot, a part, an axis or a count is out of its range.
     #[error("a field is out of its range")]
     Range,
+    /// A record names a room that its sender is not in, maybe not any more.
+    #[error("a room that the sender is not in")]
+    Room,
     /// A record of a kind that this version does not know; what came before it stands.
     #[error("a record of an unknown kind")]
     Kind,
@@ -45,6 +48,7 @@ impl DecodeError {
             Self::Truncated => "truncated",
             Self::Overflow => "overflow",
             Self::Range => "range",
+            Self::Room => "room",
             Self::Kind => "kind",
         }
     }

@@ -87,7 +87,7 @@ pub fn read(
         let tick = Tick(reader.u32()?);
         return Ok(Some(Upward::Ack(Ack { room, tick, parts: reader.u128()? })));
     }
-    let axes = axes_of(room).ok_or(DecodeError::Range)?;
+    let axes = axes_of(room).ok_or(DecodeError::Room)?;
     let number = reader.u32()?;
     let mut values = [0; AXES_MAX];
     for value in &mut values[..axes.count()] {

@@ -17,7 +17,7 @@ pub struct RoomPolicy {
     pub step: f64,
     /// Most members of a room.
     pub members_max: usize,
-    /// How long after its connection has gone a member stays.
+    /// How long after its last packet a lost member stays.
     pub grace: Duration,
     /// Largest presence, encoded, in bytes.
     pub presence_bytes_max: usize,
@@ -70,7 +70,7 @@ impl Default for RoomPolicy {
             axes: Axes::TWO,
             step: 1.0,
             members_max: limits::MEMBERS_MAX,
-            grace: Duration::from_millis(2_500),
+            grace: Duration::from_secs(5),
             presence_bytes_max: limits::PRESENCE_BYTES_MAX,
             event_bytes_max: limits::EVENT_BYTES_MAX,
             record_bytes_max: limits::RECORD_BYTES_MAX,

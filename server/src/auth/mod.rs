@@ -1,12 +1,12 @@
 //! Who may come in: the port that hellos are judged by and its adapters, apart from sessions, which
 //! see only the grant.
 
-mod grant;
 mod jwt;
 mod key;
 mod mint;
 
-pub use grant::{Grant, Pattern, PatternError, Rights, RoomGrant};
+pub use hither_core::{Grant, Pattern, PatternError, RoomGrant};
+pub use hither_protocol::message::Rights;
 pub use jwt::Jwt;
 pub use key::{Key, KeyError};
 pub use mint::{MintError, TokenSpec, mint};

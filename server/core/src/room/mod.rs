@@ -189,9 +189,10 @@ impl Room {
         self.remove(now, slot);
     }
 
-    /// A member's connection is gone: it is lost at once, and removed when its grace is over (R7).
-    pub fn handle_lost(&mut self, now: Timestamp, slot: Slot) {
-        if self.roster.lose(slot, now + self.policy.grace) {
+    /// A member's connection is gone: it is lost at once, and removed when its grace, which began with the last packet
+    /// heard, is over (R7).
+    pub fn handle_lost(&mut self, slot: Slot, last_heard: Timestamp) {
+        if self.roster.lose(slot, last_heard + self.policy.grace) {
             self.motion.remove_viewer(slot);
             self.edits.close(slot);
             self.changes.status(slot, Status::Lost);
@@ -298,10 +299,9 @@ impl Room {
         self.edits.load(document);
     }
 
-    /// Ends everybody's membership, for the reason given: the room is of no use any more.
-    pub fn handle_close(&mut self, reason: Refusal) {
-        let left = Left { room: self.id.handle, reason: Some(reason) };
-        self.control(Recipient::All, &ToClient::Left(left));
+    /// What members are told when their room is of no use any more, as a message of the control lane.
+    pub fn closing(id: &RoomId, reason: Refusal) -> Bytes {
+        ToClient::Left(Left { room: id.handle, reason: Some(reason) }).encode()
     }
 
     /// Does what is due: the tick, repeats, the end of graces.

@@ -1,6 +1,6 @@
 //! Who is in a room: slots and their generations, presence, status, and the pages of a new member's roster.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use hither_protocol::document;
@@ -50,8 +50,8 @@ pub(super) struct Roster {
     len: usize,
     /// Freed slots with the time from which they may be given again, the oldest first.
     free: VecDeque<(Timestamp, Slot)>,
-    /// Lost members with the end of their grace. All graces are equal, so the first ends first.
-    lost: VecDeque<(Timestamp, Slot, Generation)>,
+    /// Lost members by the end of their grace.
+    lost: BTreeSet<(Timestamp, Slot, Generation)>,
 }
 
 impl Roster {
@@ -62,7 +62,7 @@ impl Roster {
             generations: Vec::new(),
             len: 0,
             free: VecDeque::new(),
-            lost: VecDeque::new(),
+            lost: BTreeSet::new(),
         }
     }
 
@@ -113,16 +113,15 @@ impl Roster {
             return false;
         }
         let generation = self.get(slot).map_or(Generation(0), |member| member.generation);
-        self.lost.push_back((expiry, slot, generation));
+        self.lost.insert((expiry, slot, generation));
         true
     }
 
     /// The next lost member whose grace has ended.
     pub(super) fn pop_expired(&mut self, now: Timestamp) -> Option<Slot> {
         loop {
-            let &(expiry, slot, generation) = self.lost.front().filter(|lost| lost.0 <= now)?;
-            debug_assert!(expiry <= now);
-            self.lost.pop_front();
+            let &(_, slot, generation) = self.lost.first().filter(|lost| lost.0 <= now)?;
+            self.lost.pop_first();
             let lost =
                 |member: &Member| member.generation == generation && member.status == Status::Lost;
             if self.get(slot).is_some_and(lost) {
@@ -132,7 +131,7 @@ impl Roster {
     }
 
     pub(super) fn next_expiry(&self) -> Option<Timestamp> {
-        self.lost.front().map(|lost| lost.0)
+        self.lost.first().map(|lost| lost.0)
     }
 
     /// Sets a member's status; false if that changes nothing.

@@ -64,17 +64,6 @@ pub enum Effect {
         /// The new status.
         status: Status,
     },
-    /// Make the lane on which this came the edits lane of the room, and call `Room::handle_open`.
-    OpenEdits {
-        /// The room.
-        room: RoomHandle,
-        /// The member's slot.
-        slot: Slot,
-        /// The last edit that the client has.
-        after: Option<u64>,
-    },
-    /// End the edits lane on which this came: it named a room that the session is not in, maybe not any more.
-    RefuseEdits,
     /// Call `Room::handle_submit`.
     Submit {
         /// The room.
@@ -90,6 +79,17 @@ pub enum Effect {
     Refused(Refusal),
     /// Close the connection once everything before is sent; nothing comes after.
     Close(Bye),
+}
+
+/// The room whose edits lane was opened: call `Room::handle_open`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EditsOpened {
+    /// The room.
+    pub room: RoomHandle,
+    /// The member's slot.
+    pub slot: Slot,
+    /// The last edit that the client has.
+    pub after: Option<u64>,
 }
 
 /// What a datagram holds for a room.

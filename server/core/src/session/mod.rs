@@ -23,7 +23,7 @@ use hither_protocol::{CloseCode, RoomHandle, RoomName, Slot, Timestamp, VERSION}
 use crate::grant::Grant;
 use crate::policy::{RoomPolicy, SessionPolicy};
 use crate::room::NewMember;
-pub use effect::{Effect, Motion};
+pub use effect::{EditsOpened, Effect, Motion};
 use membership::Membership;
 
 /// One connection's session.
@@ -130,42 +130,47 @@ impl Session {
         self.rooms.remove(&room);
     }
 
-    /// Takes a message of an edits lane; `lane` is the room that its `open` named, `None` before it.
-    pub fn handle_edits(&mut self, now: Timestamp, lane: Option<RoomHandle>, message: &[u8]) {
-        let message = match EditsToServer::decode(message) {
-            Ok(Some(message)) => message,
-            Ok(None) => return,
-            Err(error) => return self.handle_malformed(error),
-        };
-        match (message, lane) {
-            (EditsToServer::Open(open), None) => match self.rooms.get(&open.room) {
-                Some(member) => {
-                    let (room, slot, after) = (open.room, member.slot, open.after);
-                    self.effects.push_back(Effect::OpenEdits { room, slot, after });
-                }
-                None => self.effects.push_back(Effect::RefuseEdits),
-            },
-            (EditsToServer::Submit(submit), Some(room)) => {
-                let Some(member) = self.rooms.get_mut(&room) else { return };
-                let slot = member.slot;
-                match member.take_edit(now) {
-                    Ok(()) => {
-                        self.effects.push_back(Effect::Submit { room, slot, submit });
-                    }
-                    Err((code, retry_after_ms)) => {
-                        let message = code.name().to_owned();
-                        let number = submit.number;
-                        let reject = Reject { number, code, message, retry_after_ms };
-                        let bytes = EditsToClient::Reject(reject).encode();
-                        self.effects.push_back(Effect::SendEdits(room, bytes));
-                    }
-                }
+    /// Takes the first message of an edits lane, which says whose document it is about. `None`: the lane is to be ended,
+    /// as the session is not in that room, maybe not any more.
+    pub fn handle_open(&mut self, message: &[u8]) -> Option<EditsOpened> {
+        match EditsToServer::decode(message) {
+            Ok(Some(EditsToServer::Open(open))) => {
+                let slot = self.rooms.get(&open.room)?.slot;
+                return Some(EditsOpened { room: open.room, slot, after: open.after });
             }
-            _ => self.close(CloseCode::Malformed, "the first message of an edits lane is open"),
+            Ok(_) => {
+                self.close(CloseCode::Malformed, "the first message of an edits lane is open");
+            }
+            Err(error) => self.handle_malformed(error),
         }
+        None
     }
 
-    /// The edits lane sent what is no message.
+    /// Takes a later message of the edits lane of a room.
+    pub fn handle_edits(&mut self, now: Timestamp, room: RoomHandle, message: &[u8]) {
+        let submit = match EditsToServer::decode(message) {
+            Ok(Some(EditsToServer::Submit(submit))) => submit,
+            Ok(None) => return,
+            Ok(Some(EditsToServer::Open(_))) => {
+                return self.close(CloseCode::Malformed, "open came twice on an edits lane");
+            }
+            Err(error) => return self.handle_malformed(error),
+        };
+        let Some(member) = self.rooms.get_mut(&room) else { return };
+        let slot = member.slot;
+        let effect = match member.take_edit(now) {
+            Ok(()) => Effect::Submit { room, slot, submit },
+            Err((code, retry_after_ms)) => {
+                let message = code.name().to_owned();
+                let reject = Reject { number: submit.number, code, message, retry_after_ms };
+                self.effects.push_back(Effect::Refused(code));
+                Effect::SendEdits(room, EditsToClient::Reject(reject).encode())
+            }
+        };
+        self.effects.push_back(effect);
+    }
+
+    /// A stream brought what is no message.
     pub fn handle_malformed(&mut self, error: MessageError) {
         let code = match error {
             MessageError::TooLong => CloseCode::TooLarge,
@@ -192,11 +197,11 @@ impl Session {
         {
             match record {
                 Upward::Ack(ack) => {
-                    let member = rooms.get(&ack.room).ok_or(DecodeError::Range)?;
+                    let member = rooms.get(&ack.room).ok_or(DecodeError::Room)?;
                     motion(Motion::Ack { slot: member.slot, ack });
                 }
                 Upward::Sample(sample) => {
-                    let member = rooms.get_mut(&sample.room).ok_or(DecodeError::Range)?;
+                    let member = rooms.get_mut(&sample.room).ok_or(DecodeError::Room)?;
                     if let Some(sample) = member.take_sample(now, sample) {
                         motion(Motion::Sample { slot: member.slot, sample });
                     }

@@ -1,0 +1,277 @@
+//! The polled client, for game loops: nothing waits, everything is asked for.
+//!
+//! The connection runs on a thread of its own with a small runtime, not inside `update`: acks must leave when frames come,
+//! or the server's deltas grow, and a loop that stands still while a level loads must not lose its connection. What the
+//! loop sees of it changes only in [`Polled::update`], so that one picture is drawn from one state.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::thread;
+
+use hither_protocol::message::edits::Op;
+use hither_protocol::message::{Map, Value};
+use hither_protocol::motion::Position;
+use hither_protocol::session::{self, Event};
+use hither_protocol::{RoomHandle, RoomName, Slot};
+
+use crate::client::{Client, Connection};
+use crate::closed::Closed;
+use crate::connect::{ConnectError, ConnectOptions};
+use crate::outgoing::{SendError, check_edit, check_presence};
+
+/// A connection that is looked after once per turn of a loop.
+///
+/// ```no_run
+/// use hither_client::{Client, Event, Polled, PolledState, Position};
+///
+/// let mut net = Polled::connect(Client::builder("https://127.0.0.1:4433"))?;
+/// let mut arena = None;
+/// let mut asked = false;
+/// loop {
+///     match net.update() {
+///         PolledState::Failed(error) => panic!("{error}"),
+///         PolledState::Closed(closed) => panic!("{closed}"),
+///         PolledState::Connected if !asked => {
+///             asked = true;
+///             net.enter("default:arena".parse()?, Default::default())?;
+///         }
+///         _ => {}
+///     }
+///     while let Some(event) = net.poll_event() {
+///         if let Event::Entered { room, .. } = event {
+///             arena = Some(room);
+///         }
+///     }
+///     if let Some(room) = arena {
+///         net.set_motion(room, Position::xy(10, 20));
+///         for (slot, position) in net.positions(room) {
+///             println!("draw {slot} at {} {}", position.x(), position.y());
+///         }
+///     }
+///     net.flush();
+///     // draw, and wait for the next picture
+/// }
+/// # #[allow(unreachable_code)]
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Polled {
+    state: PolledState,
+    connecting: Option<Receiver<Result<Client, ConnectError>>>,
+    client: Option<Client>,
+    positions: BTreeMap<RoomHandle, Vec<(Slot, Position)>>,
+    motion: BTreeMap<RoomHandle, Position>,
+}
+
+/// How far a polled connection is.
+#[derive(Debug)]
+pub enum PolledState {
+    /// No welcome yet.
+    Connecting,
+    /// Rooms can be entered.
+    Connected,
+    /// It never came to be; the last state.
+    Failed(ConnectError),
+    /// It has ended; the last state.
+    Closed(Closed),
+}
+
+impl Polled {
+    /// Begins to connect on a thread of its own and returns at once; [`Self::update`] says when it is done.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn connect(options: ConnectOptions) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (sender, receiver) = sync_channel(1);
+        let run = async move {
+            let client = match options.connect().await {
+                Ok(client) => client,
+                Err(error) => return drop(sender.send(Err(error))),
+            };
+            let handle = client.connection().handle.clone();
+            drop(sender.send(Ok(client))); // closes the connection if nobody wants it any more
+            handle.closed().await;
+        };
+        thread::Builder::new().name("hither-client".into()).spawn(move || runtime.block_on(run))?;
+        Ok(Self { connecting: Some(receiver), ..Self::empty() })
+    }
+
+    pub(crate) fn new(client: Client) -> Self {
+        Self { state: PolledState::Connected, client: Some(client), ..Self::empty() }
+    }
+
+    /// Takes what has arrived since the last call: the state and all positions are as of now.
+    pub fn update(&mut self) -> &PolledState {
+        self.take_client();
+        if let Some(client) = &self.client {
+            update_positions(client.connection(), &mut self.positions);
+            if let Some(closed) = client.connection().handle.closed_now() {
+                self.state = PolledState::Closed(closed);
+            }
+        }
+        &self.state
+    }
+
+    /// The state as of the last update.
+    pub fn state(&self) -> &PolledState {
+        &self.state
+    }
+
+    /// The next event of all rooms that were entered here. What holds for
+    /// [`Room::next_event`](crate::Room::next_event) holds here, room by room.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.client.as_ref()?.connection().mailbox.pop_polled()
+    }
+
+    /// Asks to enter a room with a first presence; [`Event::Entered`] or [`Event::Refused`] repeats the number returned.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub fn enter(&mut self, room: RoomName, presence: Map) -> Result<u32, SendError> {
+        check_presence(&presence)?;
+        let connection = self.connection()?;
+        connection.check()?;
+        Ok(connection.handle.with(|session, _now| session.enter(room, presence, None)))
+    }
+
+    /// Leaves a room; answered by [`Event::Left`].
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub fn leave(&mut self, room: RoomHandle) -> Result<(), SendError> {
+        self.connection()?.act(room, |session| session.leave(room))
+    }
+
+    /// Sets this member's newest position; it goes out with [`Self::flush`].
+    pub fn set_motion(&mut self, room: RoomHandle, position: Position) {
+        if self.client.is_some() {
+            self.motion.insert(room, position);
+        }
+    }
+
+    /// Hands the positions set since the last call to the connection, which sends them by the rooms' ticks.
+    pub fn flush(&mut self) {
+        let motion = std::mem::take(&mut self.motion);
+        if let Some(client) = self.client.as_ref().filter(|_| !motion.is_empty()) {
+            client.connection().handle.with(|session, now| {
+                for (room, position) in motion {
+                    session.set_motion(now, room, position);
+                }
+            });
+        }
+    }
+
+    /// Where the other members of a room are, as of the last update, in the order of their slots; those that have not
+    /// moved yet are left out.
+    pub fn positions(&self, room: RoomHandle) -> impl Iterator<Item = (Slot, Position)> + '_ {
+        self.positions.get(&room).into_iter().flatten().copied()
+    }
+
+    /// Patches this member's presence, as [`Room::update_presence`](crate::Room::update_presence).
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub fn update_presence(&mut self, room: RoomHandle, patch: Map) -> Result<(), SendError> {
+        self.connection()?.update_presence(room, patch)
+    }
+
+    /// Sends an event to everyone else in the room, as [`Room::broadcast`](crate::Room::broadcast).
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub fn broadcast(
+        &mut self,
+        room: RoomHandle,
+        name: &str,
+        data: impl Into<Value>,
+    ) -> Result<(), SendError> {
+        self.connection()?.send_event(room, name, data.into(), Vec::new())
+    }
+
+    /// Opens a room's document, as [`Room::open_document`](crate::Room::open_document).
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub fn open_document(&mut self, room: RoomHandle) -> Result<(), SendError> {
+        self.connection()?.open_document(room)
+    }
+
+    /// Submits an edit, as [`Room::submit`](crate::Room::submit); [`Event::EditAcked`] or [`Event::EditRejected`] repeats
+    /// the number returned.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub fn submit(&mut self, room: RoomHandle, ops: Vec<Op>) -> Result<u64, SendError> {
+        check_edit(&ops)?;
+        let submitted = self.connection()?.act(room, |session| session.submit(room, ops))?;
+        submitted.ok_or(SendError::NotInRoom)
+    }
+
+    /// Looks at everything that is known of a room, now and not as of the last update. `None` if this session is not in
+    /// it. `look` must not call anything of this client.
+    pub fn read<T>(&self, room: RoomHandle, look: impl FnOnce(&session::Room) -> T) -> Option<T> {
+        let connection = self.client.as_ref()?.connection();
+        connection.handle.with(|session, _now| session.room(room).map(look))
+    }
+
+    /// Says bye and returns at once; [`Self::update`] says when the connection has closed, after a second at most.
+    /// Dropping the client does the same.
+    pub fn close(&mut self) {
+        if let Some(client) = &self.client {
+            client.connection().handle.close();
+        }
+    }
+
+    fn empty() -> Self {
+        Self {
+            state: PolledState::Connecting,
+            connecting: None,
+            client: None,
+            positions: BTreeMap::new(),
+            motion: BTreeMap::new(),
+        }
+    }
+
+    fn take_client(&mut self) {
+        let Some(connecting) = &self.connecting else { return };
+        match connecting.try_recv() {
+            Ok(Ok(client)) => {
+                self.client = Some(client);
+                self.state = PolledState::Connected;
+            }
+            Ok(Err(error)) => self.state = PolledState::Failed(error),
+            Err(TryRecvError::Empty) => return,
+            Err(TryRecvError::Disconnected) => {
+                self.state = PolledState::Closed(Closed::abandoned());
+            }
+        }
+        self.connecting = None;
+    }
+
+    fn connection(&self) -> Result<&Connection, SendError> {
+        self.client.as_ref().map(Client::connection).ok_or(SendError::Closed)
+    }
+}
+
+/// Reads all positions anew: a few microseconds for 100 members, and never a ghost of one who left.
+fn update_positions(
+    connection: &Connection,
+    positions: &mut BTreeMap<RoomHandle, Vec<(Slot, Position)>>,
+) {
+    let rooms = connection.mailbox.polled_rooms();
+    positions.retain(|room, _| rooms.contains(room));
+    connection.handle.with(|session, _now| {
+        for handle in rooms {
+            let Some(room) = session.room(handle) else {
+                positions.remove(&handle);
+                continue;
+            };
+            let seen = positions.entry(handle).or_default();
+            seen.clear();
+            let others = room.members().filter(|member| member.slot != room.slot());
+            seen.extend(others.filter_map(|m| Some((m.slot, room.position(m.slot)?))));
+        }
+    });
+}

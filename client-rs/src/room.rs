@@ -1,0 +1,263 @@
+//! A room as an async program sees it: its events, its motion, its members, and everything one can say there.
+
+use std::fmt;
+use std::sync::Arc;
+
+use hither_protocol::message::control::Member;
+use hither_protocol::message::edits::{Ack, Op};
+use hither_protocol::message::{Map, Value};
+use hither_protocol::motion::Position;
+use hither_protocol::session::{self, Event};
+use hither_protocol::{RoomHandle, Slot};
+
+use crate::client::Connection;
+use crate::closed::Closed;
+use crate::mailbox::Popped;
+use crate::outgoing::{Refused, SendError, check_edit, check_event, check_presence};
+
+/// A membership in a room. Dropping it leaves the room; [`Self::leave`] also waits until the server has let it go.
+pub struct Room {
+    connection: Arc<Connection>,
+    room: RoomHandle,
+    request: u32,
+}
+
+impl Room {
+    pub(crate) fn new(connection: Arc<Connection>, room: RoomHandle, request: u32) -> Self {
+        Self { connection, room, request }
+    }
+
+    /// Waits for the next event of this room; `None` once it was left, or the connection ended
+    /// ([`Client::closed`](crate::Client::closed) says why). Cancel safe.
+    ///
+    /// An application that is slower than the room holds nobody up: beyond
+    /// [`EVENTS_BYTES_MAX`](crate::EVENTS_BYTES_MAX) the oldest events go and [`Event::EventsLost`] stands in their place.
+    /// Members, positions and the document are right all the same; look at them anew then.
+    pub async fn next_event(&self) -> Option<Event> {
+        let look = || match self.connection.mailbox.pop(self.room, self.request) {
+            Popped::Event(event) => Some(Some(event)),
+            Popped::Over => Some(None),
+            Popped::Empty => None,
+        };
+        self.connection.mailbox.wait_event(look).await
+    }
+
+    /// Waits until another member has moved and returns its newest position; members take turns, and positions that
+    /// were passed through in between are not told. `None` as for [`Self::next_event`]. Cancel safe.
+    pub async fn next_motion(&self) -> Option<(Slot, Position)> {
+        let look = || match self.poll_motion() {
+            Some(moved) => Some(Some(moved)),
+            None => (!self.is_in()).then_some(None),
+        };
+        self.connection.mailbox.wait_motion(look).await
+    }
+
+    /// As [`Self::next_motion`], without waiting: `None` if nobody has moved since.
+    pub fn poll_motion(&self) -> Option<(Slot, Position)> {
+        self.connection.handle.with(|session, _now| session.poll_motion(self.room))
+    }
+
+    /// Where the member of a slot is; `None` if it has not moved yet. The own position is what the server shows others.
+    pub fn position(&self, slot: Slot) -> Option<Position> {
+        self.read(|room| room.position(slot)).flatten()
+    }
+
+    /// Sets this member's newest position, in steps of the room's axes. It is cheap, and never waits: what goes out, and
+    /// when, is decided by the room's tick, and the newest position always arrives in the end.
+    pub fn set_motion(&self, position: Position) {
+        self.connection.handle.with(|session, now| session.set_motion(now, self.room, position));
+    }
+
+    /// Patches this member's presence: each field replaces that of its name, [`Value::Nil`] removes it. The whole
+    /// presence may have 4 KiB; beyond, [`Event::Refused`] says so.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub fn update_presence(&self, patch: Map) -> Result<(), SendError> {
+        self.connection.update_presence(self.room, patch)
+    }
+
+    /// Sends an event to everyone else in the room: a name of at most 64 bytes and data of at most 16 KiB.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub fn broadcast(&self, name: &str, data: impl Into<Value>) -> Result<(), SendError> {
+        self.connection.send_event(self.room, name, data.into(), Vec::new())
+    }
+
+    /// Sends an event to the members of these slots alone, at most 64; to nobody if there are none.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub fn send_to(
+        &self,
+        to: Vec<Slot>,
+        name: &str,
+        data: impl Into<Value>,
+    ) -> Result<(), SendError> {
+        if to.is_empty() {
+            return Ok(());
+        }
+        self.connection.send_event(self.room, name, data.into(), to)
+    }
+
+    /// Opens the room's document; [`Event::DocumentLoaded`] comes when it can be [read](Self::read). Nothing happens if
+    /// it is open.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub fn open_document(&self) -> Result<(), SendError> {
+        self.connection.open_document(self.room)
+    }
+
+    /// Submits an edit of at most 64 operations and 60 KiB, which is applied whole or not at all, and waits until it is
+    /// durable. Opens the document if it is not. If the future is dropped the edit may have its effect all the same.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub async fn submit(&self, ops: Vec<Op>) -> Result<Ack, SubmitError> {
+        check_edit(&ops)?;
+        self.connection.check()?;
+        let Connection { handle, mailbox } = &*self.connection;
+        mailbox.check_submits()?;
+        if handle.has_edits_ended(self.room) {
+            return Err(SubmitError::Unanswered);
+        }
+        let answer = handle.with(|session, _now| {
+            let number = session.submit(self.room, ops)?;
+            Some(mailbox.expect_answer(self.room, number))
+        });
+        match answer.ok_or(SendError::NotInRoom)?.await {
+            Ok(Ok(ack)) => Ok(ack),
+            Ok(Err(reject)) => Err(SubmitError::Rejected(reject.into())),
+            Err(_) => Err(SubmitError::Unanswered),
+        }
+    }
+
+    /// All members, this one too, in the order of their slots.
+    pub fn members(&self) -> Vec<Member> {
+        self.read(|room| room.members().cloned().collect()).unwrap_or_default()
+    }
+
+    /// All members but this one, in the order of their slots.
+    pub fn others(&self) -> Vec<Member> {
+        let others = |room: &session::Room| {
+            room.members().filter(|member| member.slot != room.slot()).cloned().collect()
+        };
+        self.read(others).unwrap_or_default()
+    }
+
+    /// The member of a slot.
+    pub fn member(&self, slot: Slot) -> Option<Member> {
+        self.read(|room| room.member(slot).cloned()).flatten()
+    }
+
+    /// This member's own slot; `None` once the room was left.
+    pub fn slot(&self) -> Option<Slot> {
+        self.read(session::Room::slot)
+    }
+
+    /// Looks at everything that is known of the room without copying it: rights, motion format, members, the document.
+    /// `None` once the room was left. `look` must not call anything of this client.
+    pub fn read<T>(&self, look: impl FnOnce(&session::Room) -> T) -> Option<T> {
+        self.connection.handle.with(|session, _now| session.room(self.room).map(look))
+    }
+
+    /// The room's number, by which [`Event`]s name it.
+    pub fn handle(&self) -> RoomHandle {
+        self.room
+    }
+
+    /// Leaves the room and waits until the server has said so. Events that are still there are thrown away.
+    ///
+    /// # Errors
+    /// [`Closed`], if the connection ended before; the membership ends with it.
+    pub async fn leave(self) -> Result<(), Closed> {
+        if self.is_in() {
+            self.connection.handle.with(|session, _now| session.leave(self.room));
+        }
+        while let Some(event) = self.next_event().await {
+            if matches!(event, Event::Left { .. }) {
+                return Ok(());
+            }
+        }
+        if self.connection.mailbox.has_ended() {
+            Err(self.connection.handle.closed().await)
+        } else {
+            Ok(()) // the server had ended the membership before
+        }
+    }
+
+    fn is_in(&self) -> bool {
+        self.connection.mailbox.is_live(self.room, self.request)
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let Connection { handle, mailbox } = &*self.connection;
+        if mailbox.release(self.room, self.request) {
+            handle.with(|session, _now| session.leave(self.room));
+        }
+    }
+}
+
+impl fmt::Debug for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Room").field("room", &self.room).finish_non_exhaustive()
+    }
+}
+
+/// Why an edit was not acked.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubmitError {
+    /// The server said no: the edit has no effect, and never will.
+    #[error(transparent)]
+    Rejected(Refused),
+    /// It was not sent, and has no effect.
+    #[error(transparent)]
+    NotSent(#[from] SendError),
+    /// The room was left, or the connection or its edits lane ended, before the answer. If the edit was sent, it may
+    /// have its effect or not.
+    #[error("the edit was not answered")]
+    Unanswered,
+}
+
+/// What both handles of a room send: checked first, so that a mistake costs nobody the connection.
+impl Connection {
+    pub(crate) fn update_presence(&self, room: RoomHandle, patch: Map) -> Result<(), SendError> {
+        check_presence(&patch)?;
+        self.act(room, |session| session.update_presence(room, patch))
+    }
+
+    pub(crate) fn send_event(
+        &self,
+        room: RoomHandle,
+        name: &str,
+        data: Value,
+        to: Vec<Slot>,
+    ) -> Result<(), SendError> {
+        check_event(name, &data, &to)?;
+        self.act(room, |session| session.broadcast(room, name, data, to))
+    }
+
+    pub(crate) fn open_document(&self, room: RoomHandle) -> Result<(), SendError> {
+        self.act(room, |session| session.open_document(room))
+    }
+
+    /// Acts on a session that is in the room.
+    pub(crate) fn act<T>(
+        &self,
+        room: RoomHandle,
+        act: impl FnOnce(&mut session::Session) -> T,
+    ) -> Result<T, SendError> {
+        self.check()?;
+        self.handle.with(|session, _now| {
+            if session.room(room).is_none() {
+                return Err(SendError::NotInRoom);
+            }
+            Ok(act(session))
+        })
+    }
+}

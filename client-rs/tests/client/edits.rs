@@ -1,0 +1,124 @@
+//! The edits lane: opening, submitting, what the server answers, and a lane that ends.
+
+use hither_client::{Ack, Event, Map, Op, OpKind, Refusal, Room, SubmitError};
+use hither_protocol::message::control::{Left, ToClient};
+use hither_protocol::message::edits::{
+    Edit, Edits, EditsToClient, EditsToServer, Reject, Snapshot, Submit,
+};
+
+use crate::server::{Lane, OWN, ROOM, Server, entered, soon};
+
+fn put(record: &str) -> Vec<Op> {
+    vec![Op {
+        kind: OpKind::Put,
+        record: record.into(),
+        fields: Map::from([("x".into(), 1.into())]),
+    }]
+}
+
+async fn open(server: &Server) -> Lane {
+    let mut lane = Lane::accept(&server.link).await;
+    assert!(matches!(lane.next_edits().await, EditsToServer::Open(open) if open.room == ROOM));
+    lane
+}
+
+async fn next_submit(lane: &mut Lane) -> Submit {
+    match lane.next_edits().await {
+        EditsToServer::Submit(submit) => submit,
+        other => panic!("not a submit: {other:?}"),
+    }
+}
+
+fn has_record(room: &Room, id: &str) -> bool {
+    room.read(|room| room.document().is_some_and(|document| document.get(id).is_some())).unwrap()
+}
+
+// proves D1, D3, D4, D5
+#[tokio::test(start_paused = true)]
+async fn a_submit_opens_the_document_and_returns_when_it_is_durable() {
+    let (_client, room, server) = entered().await;
+    let ack = Ack { number: 1, sequence: 1, time_ms: 3 };
+    let script = async {
+        let mut lane = open(&server).await;
+        let submit = next_submit(&mut lane).await;
+        lane.send_edits(EditsToClient::Snapshot(Snapshot::default())).await;
+        lane.send_edits(EditsToClient::Ack(ack)).await;
+        let edit = Edit {
+            sequence: 1,
+            time_ms: 3,
+            user: "u1".into(),
+            slot: OWN,
+            generation: Default::default(),
+            number: submit.number,
+            ops: submit.ops,
+        };
+        lane.send_edits(EditsToClient::Edits(Edits { edits: vec![edit] })).await;
+        lane
+    };
+    let (submitted, _lane) = tokio::join!(room.submit(put("a")), script);
+    assert_eq!(submitted, Ok(ack));
+    assert_eq!(soon(room.next_event()).await, Some(Event::DocumentLoaded { room: ROOM }));
+    let changed = Event::DocumentChanged { room: ROOM, sequence: 1 };
+    assert_eq!(soon(room.next_event()).await, Some(changed));
+    assert!(has_record(&room, "a") && !has_record(&room, "b"));
+}
+
+// proves D6
+#[tokio::test(start_paused = true)]
+async fn a_rejected_edit_says_why() {
+    let (_client, room, server) = entered().await;
+    let script = async {
+        let mut lane = open(&server).await;
+        for code in [Refusal::NoRecord, Refusal::Forbidden] {
+            let number = next_submit(&mut lane).await.number;
+            let message = "no".to_owned();
+            let reject = Reject { number, code, message, retry_after_ms: None };
+            lane.send_edits(EditsToClient::Reject(reject)).await;
+        }
+        lane
+    };
+    let submits = async { (room.submit(put("a")).await, room.submit(put("b")).await) };
+    let ((first, second), _lane) = tokio::join!(submits, script);
+    let code = |result| match result {
+        Err(SubmitError::Rejected(refused)) => refused.code,
+        other => panic!("not rejected: {other:?}"),
+    };
+    assert_eq!((code(first), code(second)), (Refusal::NoRecord, Refusal::Forbidden));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_that_ends_answers_nobody_and_is_not_waited_for() {
+    let (_client, room, server) = entered().await;
+    let script = async {
+        let mut lane = open(&server).await;
+        next_submit(&mut lane).await;
+        lane.send.reset(4204);
+        lane.recv.stop(4204);
+    };
+    let (submitted, ()) = tokio::join!(soon(room.submit(put("a"))), script);
+    assert_eq!(submitted, Err(SubmitError::Unanswered));
+    assert_eq!(soon(room.submit(put("b"))).await, Err(SubmitError::Unanswered));
+    room.broadcast("the room lives on", 1).unwrap();
+}
+
+// proves D1
+#[tokio::test(start_paused = true)]
+async fn leaving_ends_the_lane_and_every_wait_for_an_answer() {
+    let (client, room, mut server) = entered().await;
+    let script = async {
+        let mut lane = open(&server).await;
+        next_submit(&mut lane).await;
+        server.send(ToClient::Left(Left { room: ROOM, reason: None })).await;
+        assert_eq!(soon(lane.next()).await, None);
+    };
+    let (submitted, ()) = tokio::join!(soon(room.submit(put("a"))), script);
+    assert_eq!(submitted, Err(SubmitError::Unanswered));
+
+    let (again, _join) =
+        tokio::join!(client.enter("default:lobby", Map::new()), server.admit(ROOM));
+    let again = again.unwrap();
+    again.open_document().unwrap();
+    let mut lane = open(&server).await;
+    lane.send_edits(EditsToClient::Snapshot(Snapshot::default())).await;
+    assert_eq!(soon(again.next_event()).await, Some(Event::DocumentLoaded { room: ROOM }));
+}

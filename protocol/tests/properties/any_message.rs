@@ -1,0 +1,244 @@
+//! Strategies for users' values and for every message of both lanes.
+
+use hither_protocol::message::control::*;
+use hither_protocol::message::edits::{
+    Ack, Edit, Edits, EditsToClient, EditsToServer, Op, OpKind, Open, Record, Reject, Snapshot,
+    Submit,
+};
+use hither_protocol::message::{Map, Refusal, Rights, Value};
+use hither_protocol::{Epoch, Generation, RoomHandle, Slot, Tick};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+const INTEGER_MAX: i64 = (1 << 53) - 1;
+
+fn number() -> impl Strategy<Value = u64> {
+    prop_oneof![0..300u64, 0..=INTEGER_MAX as u64]
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof!["[a-z]{0,8}", "\\PC{0,40}"]
+}
+
+pub(crate) fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Nil),
+        any::<bool>().prop_map(Value::Bool),
+        (-INTEGER_MAX..=INTEGER_MAX).prop_map(Value::Int),
+        (-1.0e9..1.0e9).prop_map(Value::Float),
+        text().prop_map(Value::String),
+        vec(any::<u8>(), 0..40).prop_map(Value::Binary),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Value::Array),
+            fields(inner).prop_map(Value::Map)
+        ]
+    })
+}
+
+fn fields(value: impl Strategy<Value = Value>) -> impl Strategy<Value = Map> {
+    proptest::collection::btree_map(text(), value, 0..4)
+}
+
+fn map() -> impl Strategy<Value = Map> {
+    fields(value())
+}
+
+fn room() -> impl Strategy<Value = RoomHandle> {
+    any::<u32>().prop_map(RoomHandle)
+}
+
+fn slot() -> impl Strategy<Value = Slot> {
+    any::<u16>().prop_map(Slot)
+}
+
+fn generation() -> impl Strategy<Value = Generation> {
+    any::<u32>().prop_map(Generation)
+}
+
+fn tick() -> impl Strategy<Value = Tick> {
+    any::<u32>().prop_map(Tick)
+}
+
+fn status() -> impl Strategy<Value = Status> {
+    prop_oneof![Just(Status::Active), Just(Status::Away), Just(Status::Lost)]
+}
+
+fn refusal() -> impl Strategy<Value = Refusal> {
+    prop_oneof![0..20u32, any::<u32>()].prop_map(Refusal::from)
+}
+
+fn user() -> impl Strategy<Value = User> {
+    (text(), option::of(text())).prop_map(|(id, name)| User { id, name })
+}
+
+fn member() -> impl Strategy<Value = Member> {
+    (slot(), generation(), user(), map(), status()).prop_map(
+        |(slot, generation, user, presence, status)| Member {
+            slot,
+            generation,
+            user,
+            presence,
+            status,
+        },
+    )
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    (number(), slot(), generation(), text(), value(), number()).prop_map(
+        |(number, from, generation, name, data, time_ms)| Event {
+            number,
+            from,
+            generation,
+            name,
+            data,
+            time_ms,
+        },
+    )
+}
+
+fn seen() -> impl Strategy<Value = Seen> {
+    (number(), number()).prop_map(|(epoch, number)| Seen { epoch: Epoch(epoch), number })
+}
+
+fn joined() -> impl Strategy<Value = Joined> {
+    let place = (any::<u32>(), room(), number(), slot(), generation(), tick());
+    let motion = (any::<u32>(), any::<u8>(), 0.0..100.0f64)
+        .prop_map(|(tick_hz, axes, step)| MotionFormat { tick_hz, axes, step });
+    let events = (number(), vec(event(), 0..3), any::<bool>());
+    (place, any::<u8>(), motion, events).prop_map(|(place, rights, motion, events)| Joined {
+        request: place.0,
+        room: place.1,
+        epoch: Epoch(place.2),
+        slot: place.3,
+        generation: place.4,
+        tick: place.5,
+        rights: Rights(rights),
+        motion,
+        event_last: events.0,
+        events: events.1,
+        events_lost: events.2,
+    })
+}
+
+fn diff() -> impl Strategy<Value = Diff> {
+    let members = (vec(slot(), 0..4), vec(member(), 0..3));
+    let changes = (vec((slot(), map()), 0..3), vec((slot(), status()), 0..3));
+    (room(), tick(), members, changes, vec(event(), 0..3)).prop_map(
+        |(room, tick, (leaves, joins), (presence, statuses), events)| Diff {
+            room,
+            tick,
+            leaves,
+            joins,
+            presence,
+            statuses,
+            events,
+        },
+    )
+}
+
+fn bye() -> impl Strategy<Value = Bye> {
+    (any::<u32>(), text(), option::of(number())).prop_map(|(code, reason, retry_after_ms)| Bye {
+        code,
+        reason,
+        retry_after_ms,
+    })
+}
+
+pub(crate) fn to_server() -> impl Strategy<Value = ToServer> {
+    let hello = (any::<u32>(), option::of(text()), option::of(text()))
+        .prop_map(|(version, token, name)| Hello { version, token, name });
+    let join = (any::<u32>(), text(), map(), option::of(seen()))
+        .prop_map(|(request, room, presence, seen)| Join { request, room, presence, seen });
+    let event = (room(), text(), value(), vec(slot(), 0..4))
+        .prop_map(|(room, name, data, to)| SendEvent { room, name, data, to });
+    prop_oneof![
+        hello.prop_map(ToServer::Hello),
+        join.prop_map(ToServer::Join),
+        room().prop_map(|room| ToServer::Leave(Leave { room })),
+        (room(), map()).prop_map(|(room, patch)| ToServer::Presence(Presence { room, patch })),
+        event.prop_map(ToServer::Event),
+        status().prop_map(|status| ToServer::Status(SetStatus { status })),
+        number().prop_map(|token| ToServer::Ping(Ping { token })),
+        bye().prop_map(ToServer::Bye),
+    ]
+}
+
+pub(crate) fn to_client() -> impl Strategy<Value = ToClient> {
+    let welcome = (any::<u32>(), user(), number()).prop_map(|(version, user, time_ms)| Welcome {
+        version,
+        user,
+        time_ms,
+    });
+    let roster = (room(), tick(), vec(member(), 0..4), any::<bool>())
+        .prop_map(|(room, tick, members, more)| Roster { room, tick, members, more });
+    let direct = (room(), event()).prop_map(|(room, event)| {
+        let Event { from, generation, name, data, time_ms, .. } = event;
+        Direct { room, from, generation, name, data, time_ms }
+    });
+    let error =
+        (option::of(any::<u32>()), option::of(room()), refusal(), text(), option::of(number()))
+            .prop_map(|(request, room, code, message, retry_after_ms)| ErrorMessage {
+                request,
+                room,
+                code,
+                message,
+                retry_after_ms,
+            });
+    prop_oneof![
+        welcome.prop_map(ToClient::Welcome),
+        joined().prop_map(ToClient::Joined),
+        roster.prop_map(ToClient::Roster),
+        (room(), option::of(refusal()))
+            .prop_map(|(room, reason)| ToClient::Left(Left { room, reason })),
+        diff().prop_map(ToClient::Diff),
+        direct.prop_map(ToClient::Direct),
+        error.prop_map(ToClient::Error),
+        (number(), number()).prop_map(|(token, time_ms)| ToClient::Pong(Pong { token, time_ms })),
+        bye().prop_map(ToClient::Bye),
+    ]
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let kind = prop_oneof![Just(OpKind::Put), Just(OpKind::Patch), Just(OpKind::Remove)];
+    vec((kind, text(), map()).prop_map(|(kind, record, fields)| Op { kind, record, fields }), 0..4)
+}
+
+pub(crate) fn edits_to_server() -> impl Strategy<Value = EditsToServer> {
+    prop_oneof![
+        (room(), option::of(number()))
+            .prop_map(|(room, after)| EditsToServer::Open(Open { room, after })),
+        (number(), ops()).prop_map(|(number, ops)| EditsToServer::Submit(Submit { number, ops })),
+    ]
+}
+
+pub(crate) fn edits_to_client() -> impl Strategy<Value = EditsToClient> {
+    let record =
+        (text(), number(), map()).prop_map(|(id, version, fields)| Record { id, version, fields });
+    let snapshot = (number(), vec(record, 0..4), any::<bool>())
+        .prop_map(|(sequence, records, more)| Snapshot { sequence, records, more });
+    let edit = (number(), number(), text(), slot(), generation(), number(), ops()).prop_map(
+        |(sequence, time_ms, user, slot, generation, number, ops)| Edit {
+            sequence,
+            time_ms,
+            user,
+            slot,
+            generation,
+            number,
+            ops,
+        },
+    );
+    let reject = (number(), refusal(), text(), option::of(number())).prop_map(
+        |(number, code, message, retry_after_ms)| Reject { number, code, message, retry_after_ms },
+    );
+    prop_oneof![
+        snapshot.prop_map(EditsToClient::Snapshot),
+        vec(edit, 0..3).prop_map(|edits| EditsToClient::Edits(Edits { edits })),
+        (number(), number(), number()).prop_map(|(number, sequence, time_ms)| {
+            EditsToClient::Ack(Ack { number, sequence, time_ms })
+        }),
+        reject.prop_map(EditsToClient::Reject),
+    ]
+}

@@ -1,0 +1,295 @@
+//! `control.json` and `edits.json`: every message of both lanes, with all of its fields and with none of the optional.
+
+use bytes::Bytes;
+use hither_protocol::close::CloseCode;
+use hither_protocol::message::control::*;
+use hither_protocol::message::edits::{
+    Ack, Edit, Edits, EditsToClient, EditsToServer, Op, OpKind, Open, Record, Reject, Snapshot,
+    Submit,
+};
+use hither_protocol::message::{FrameBuffer, Map, MessageError, Refusal, Rights, Value};
+use hither_protocol::{Epoch, Generation, RoomHandle, Slot, Tick};
+use serde_json::{Value as Json, json};
+
+use crate::golden;
+use crate::json::{from_json, hex, items, text, to_json, unhex};
+
+const TIME: u64 = 1_760_000_000_123;
+const ROOM: RoomHandle = RoomHandle(7);
+
+/// What the four enums of messages have in common.
+pub(crate) trait Message: Sized + PartialEq + std::fmt::Debug {
+    fn write(&self) -> Bytes;
+    fn read(bytes: &[u8]) -> Result<Option<Self>, MessageError>;
+
+    /// The variant's name in small letters.
+    fn name(&self) -> String {
+        format!("{self:?}").split('(').next().unwrap_or_default().to_lowercase()
+    }
+
+    /// The message without its length prefix.
+    fn value(&self) -> Vec<u8> {
+        let mut buffer = FrameBuffer::default();
+        buffer.push(&self.write());
+        buffer.pop().unwrap().unwrap().to_vec()
+    }
+}
+
+macro_rules! message {
+    ($($name:ident),*) => {$(
+        impl Message for $name {
+            fn write(&self) -> Bytes {
+                self.encode()
+            }
+            fn read(bytes: &[u8]) -> Result<Option<Self>, MessageError> {
+                Self::decode(bytes)
+            }
+        }
+    )*};
+}
+message!(ToServer, ToClient, EditsToServer, EditsToClient);
+
+fn map(fields: &[(&str, Value)]) -> Map {
+    fields.iter().map(|(key, value)| ((*key).into(), value.clone())).collect()
+}
+
+fn member(slot: u16) -> Member {
+    let user = User { id: format!("user-{slot}"), name: None };
+    Member { slot: Slot(slot), generation: Generation(0), user, ..Member::default() }
+}
+
+fn whole_member() -> Member {
+    Member {
+        slot: Slot(4095),
+        generation: Generation(70_000),
+        user: User { id: "auth|4711".into(), name: Some("Ada Lövelace".into()) },
+        presence: map(&[("color", "#0af".into()), ("selection", Value::Array(vec![3.into()]))]),
+        status: Status::Away,
+    }
+}
+
+fn event() -> Event {
+    Event {
+        number: 12,
+        from: Slot(3),
+        generation: Generation(1),
+        name: "wave".into(),
+        data: Value::Map(map(&[("hand", "left".into()), ("strength", 0.5.into())])),
+        time_ms: TIME,
+    }
+}
+
+fn joined() -> Joined {
+    Joined {
+        request: 1,
+        room: ROOM,
+        epoch: Epoch(0x12_3456_789a_bcde),
+        slot: Slot(3),
+        generation: Generation(1),
+        tick: Tick(90_000),
+        rights: Rights::ALL,
+        motion: MotionFormat { tick_hz: 30, axes: 2, step: 0.5 },
+        event_last: 12,
+        ..Joined::default()
+    }
+}
+
+fn to_server() -> Vec<(&'static str, ToServer)> {
+    let seen = Some(Seen { epoch: Epoch(0x12_3456_789a_bcde), number: 9 });
+    let presence = map(&[
+        ("color", "#0af".into()),
+        ("thumbnail", Value::Binary(vec![0, 255, 1])),
+        ("zoom", 1.25.into()),
+    ]);
+    let full = Join { request: 2, room: "board:Straße 7".into(), presence, seen };
+    let patch = map(&[("color", "#f00".into()), ("selection", Value::Nil)]);
+    let to = vec![Slot(0), Slot(300)];
+    let event = SendEvent { room: ROOM, name: "wave".into(), data: Value::Nil, to: vec![] };
+    let whisper =
+        SendEvent { data: Value::Array(vec![true.into(), (-1).into()]), to, ..event.clone() };
+    let hello = Hello { version: 1, ..Hello::default() };
+    vec![
+        ("hello, anonymous", ToServer::Hello(hello.clone())),
+        ("hello with a name", ToServer::Hello(Hello { name: Some("Ada".into()), ..hello.clone() })),
+        ("hello with a token", ToServer::Hello(Hello { token: Some("a.b.c".into()), ..hello })),
+        (
+            "join",
+            ToServer::Join(Join { request: 1, room: "default:lobby".into(), ..Join::default() }),
+        ),
+        ("join with a presence, going on after event 9", ToServer::Join(full)),
+        ("leave", ToServer::Leave(Leave { room: ROOM })),
+        ("leave of a large handle", ToServer::Leave(Leave { room: RoomHandle(u32::MAX) })),
+        (
+            "presence: one field set, one removed",
+            ToServer::Presence(Presence { room: ROOM, patch }),
+        ),
+        ("event to all", ToServer::Event(event)),
+        ("event to two members", ToServer::Event(whisper)),
+        ("status away", ToServer::Status(SetStatus { status: Status::Away })),
+        ("status active", ToServer::Status(SetStatus { status: Status::Active })),
+        ("ping", ToServer::Ping(Ping { token: (1 << 53) - 1 })),
+        ("bye", ToServer::Bye(Bye::new(CloseCode::Done, ""))),
+    ]
+}
+
+fn to_client() -> Vec<(&'static str, ToClient)> {
+    let user = User { id: "auth|4711".into(), name: Some("Ada".into()) };
+    let welcome = Welcome { version: 1, user, time_ms: TIME };
+    let replayed = Joined { event_last: 12, events: vec![event()], ..joined() };
+    let page = Roster { room: ROOM, tick: Tick(90_000), members: vec![member(0)], more: true };
+    let last = Roster { members: vec![member(3), whole_member()], more: false, ..page.clone() };
+    let diff = Diff { room: ROOM, tick: Tick(90_001), ..Diff::default() };
+    let whole_diff = Diff {
+        leaves: vec![Slot(2), Slot(9)],
+        joins: vec![whole_member()],
+        presence: vec![(Slot(3), map(&[("color", Value::Nil), ("zoom", 2.into())]))],
+        statuses: vec![(Slot(0), Status::Lost), (Slot(3), Status::Active)],
+        events: vec![event()],
+        ..diff.clone()
+    };
+    let left = Left { room: ROOM, reason: None };
+    let Event { from, generation, name, data, time_ms, .. } = event();
+    let refused = ErrorMessage {
+        request: Some(2),
+        room: None,
+        code: Refusal::NotFound,
+        message: "there is no namespace of this name".into(),
+        retry_after_ms: None,
+    };
+    let limited = ErrorMessage {
+        request: None,
+        room: Some(ROOM),
+        code: Refusal::RateLimited,
+        message: "too many events".into(),
+        retry_after_ms: Some(20),
+    };
+    let away = Bye { retry_after_ms: Some(1500), ..Bye::new(CloseCode::GoingAway, "restarting") };
+    vec![
+        ("welcome", ToClient::Welcome(welcome)),
+        ("joined", ToClient::Joined(joined())),
+        ("joined with a missed event", ToClient::Joined(replayed)),
+        ("joined, missed events lost", ToClient::Joined(Joined { events_lost: true, ..joined() })),
+        ("roster, a page of more", ToClient::Roster(page)),
+        ("roster, the last page", ToClient::Roster(last)),
+        ("left as asked", ToClient::Left(left)),
+        ("left by the server", ToClient::Left(Left { reason: Some(Refusal::RoomClosed), ..left })),
+        (
+            "diff, one status",
+            ToClient::Diff(Diff { statuses: vec![(Slot(3), Status::Away)], ..diff }),
+        ),
+        ("diff with everything", ToClient::Diff(whole_diff)),
+        ("direct", ToClient::Direct(Direct { room: ROOM, from, generation, name, data, time_ms })),
+        ("error about a join", ToClient::Error(refused)),
+        ("error about a rate", ToClient::Error(limited)),
+        ("pong", ToClient::Pong(Pong { token: (1 << 53) - 1, time_ms: TIME })),
+        ("bye, come back", ToClient::Bye(away)),
+        ("bye, expired", ToClient::Bye(Bye::new(CloseCode::TokenExpired, "the token has expired"))),
+    ]
+}
+
+fn ops() -> Vec<Op> {
+    let fields = map(&[("text", "Hallo".into()), ("x", (-40).into()), ("ratio", 0.1.into())]);
+    let patch = map(&[("text", Value::Nil), ("done", true.into())]);
+    vec![
+        Op { kind: OpKind::Put, record: "note-1".into(), fields },
+        Op { kind: OpKind::Patch, record: "note-1".into(), fields: patch },
+        Op { kind: OpKind::Remove, record: "note-2".into(), fields: Map::new() },
+    ]
+}
+
+fn edits_to_server() -> Vec<(&'static str, EditsToServer)> {
+    vec![
+        ("open", EditsToServer::Open(Open { room: ROOM, after: None })),
+        ("open after edit 41", EditsToServer::Open(Open { room: ROOM, after: Some(41) })),
+        ("submit", EditsToServer::Submit(Submit { number: 1, ops: ops() })),
+    ]
+}
+
+fn edits_to_client() -> Vec<(&'static str, EditsToClient)> {
+    let fields = map(&[("done", true.into()), ("x", (-40).into())]);
+    let record = Record { id: "note-1".into(), version: 42, fields };
+    let page = Snapshot { sequence: 42, records: vec![record], more: true };
+    let edit = Edit {
+        sequence: 43,
+        time_ms: TIME,
+        user: "auth|4711".into(),
+        slot: Slot(3),
+        generation: Generation(1),
+        number: 1,
+        ops: ops(),
+    };
+    let reject = Reject {
+        number: 2,
+        code: Refusal::NoRecord,
+        message: "a patch needs its record".into(),
+        retry_after_ms: None,
+    };
+    let later = Reject {
+        number: 3,
+        code: Refusal::RateLimited,
+        message: "too many edits".into(),
+        retry_after_ms: Some(10),
+    };
+    vec![
+        ("snapshot, a page of more", EditsToClient::Snapshot(page)),
+        (
+            "snapshot of an empty document",
+            EditsToClient::Snapshot(Snapshot { sequence: 0, records: vec![], more: false }),
+        ),
+        ("edits", EditsToClient::Edits(Edits { edits: vec![edit] })),
+        ("ack", EditsToClient::Ack(Ack { number: 1, sequence: 43, time_ms: TIME })),
+        ("reject", EditsToClient::Reject(reject)),
+        ("reject, over a rate", EditsToClient::Reject(later)),
+    ]
+}
+
+fn make<M: Message>(messages: &[(&str, M)]) -> Json {
+    let vector = |(name, message): &(&str, M)| {
+        let bytes = message.value();
+        let value: Value = rmp_serde::from_slice(&bytes).unwrap();
+        let json = to_json(&value);
+        json!({
+            "name": name, "message": message.name(), "kind": json[0], "body": json[1],
+            "hex": hex(&bytes),
+        })
+    };
+    messages.iter().map(vector).collect()
+}
+
+/// Reads each vector from its bytes and from its JSON, which must be the same message, and writes it again.
+fn check<M: Message>(vectors: &Json) {
+    for vector in items(vectors) {
+        let name = text(&vector["name"]);
+        let bytes = unhex(&vector["hex"]);
+        let from_bytes = M::read(&bytes).unwrap().unwrap();
+        let body = from_json(&json!([vector["kind"], vector["body"]]));
+        let from_body = M::read(&rmp_serde::to_vec(&body).unwrap()).unwrap().unwrap();
+        assert_eq!(from_bytes, from_body, "{name}");
+        assert_eq!(hex(&from_body.value()), text(&vector["hex"]), "{name}");
+        assert_eq!(from_bytes.name(), text(&vector["message"]), "{name}");
+    }
+}
+
+#[test]
+fn f6_messages_of_the_control_lane() {
+    let made = json!({
+        "about": "The control lane. hex is one message without its length prefix: [kind, body].",
+        "to_server": make(&to_server()),
+        "to_client": make(&to_client()),
+    });
+    let file = golden("control.json", &made);
+    check::<ToServer>(&file["to_server"]);
+    check::<ToClient>(&file["to_client"]);
+}
+
+#[test]
+fn f6_messages_of_the_edits_lane() {
+    let made = json!({
+        "about": "The edits lane. hex is one message without its length prefix: [kind, body].",
+        "to_server": make(&edits_to_server()),
+        "to_client": make(&edits_to_client()),
+    });
+    let file = golden("edits.json", &made);
+    check::<EditsToServer>(&file["to_server"]);
+    check::<EditsToClient>(&file["to_client"]);
+}

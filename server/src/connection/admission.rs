@@ -1,0 +1,99 @@
+//! Who may be without a hello: a bound on all such connections, and one on those of an address.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::config::LimitsConfig;
+
+/// The connections that have not said hello.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    max: usize,
+    per_address_max: usize,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    all: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// The place of one connection among them, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    admission: Arc<Admission>,
+    address: IpAddr,
+}
+
+impl Admission {
+    pub(crate) fn new(limits: &LimitsConfig) -> Arc<Self> {
+        Arc::new(Self {
+            max: limits.pending_hellos_max,
+            per_address_max: limits.pending_hellos_per_address_max,
+            counts: Mutex::default(),
+        })
+    }
+
+    /// A place for a connection from `address`; `None` if there is none. Loopback shares only the bound on all.
+    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Pending> {
+        let address = address.to_canonical();
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_address = counts.by_address.get(&address).copied().unwrap_or(0);
+        let too_many = of_address >= self.per_address_max && !address.is_loopback();
+        if counts.all >= self.max || too_many {
+            return None;
+        }
+        counts.all += 1;
+        counts.by_address.insert(address, of_address + 1);
+        Some(Pending { admission: self.clone(), address })
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        let mut counts = self.admission.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.all -= 1;
+        if let Some(of_address) = counts.by_address.get_mut(&self.address) {
+            *of_address -= 1;
+            if *of_address == 0 {
+                counts.by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admission(max: usize, per_address: usize) -> Arc<Admission> {
+        Admission::new(&LimitsConfig {
+            pending_hellos_max: max,
+            pending_hellos_per_address_max: per_address,
+            ..LimitsConfig::default()
+        })
+    }
+
+    #[test]
+    fn h6_pending_connections_are_bounded_in_all_and_by_address() {
+        let admission = admission(3, 2);
+        let [a, b] = [[192, 0, 2, 1], [192, 0, 2, 2]].map(IpAddr::from);
+        let first = admission.admit(a).unwrap();
+        let _second = admission.admit(a).unwrap();
+        assert!(admission.admit(a).is_none(), "the address has two");
+        let _third = admission.admit(b).unwrap();
+        assert!(admission.admit(b).is_none(), "there are three");
+        drop(first);
+        let _again = admission.admit(a).unwrap();
+    }
+
+    #[test]
+    fn h6_loopback_has_no_bound_of_its_own() {
+        let admission = admission(3, 1);
+        let loopback = IpAddr::from([127, 0, 0, 1]);
+        let _all = [(); 3].map(|()| admission.admit(loopback).unwrap());
+        assert!(admission.admit(loopback).is_none());
+    }
+}

@@ -1,0 +1,389 @@
+//! One connection's loop: what arrives goes to the session, what the session wants goes to rooms and streams. It decides
+//! nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hither_core::session::Motion;
+use hither_core::{Effect, Session};
+use hither_protocol::message::Refusal;
+use hither_protocol::message::control::Bye;
+use hither_protocol::motion::DecodeError;
+use hither_protocol::{CloseCode, RoomHandle, Timestamp};
+use hither_transport::{Closed, IDLE_TIMEOUT, Link, RecvStream, SendStream};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::admission::Pending;
+use super::lanes::{CHUNK_BYTES, LaneEvent, run_edits_lane, write_lane};
+use super::{Peer, Shared};
+use crate::auth::{Applicant, AuthError};
+use crate::metrics::{DropCause, RejectCause};
+use crate::outbox::{Budget, LaneSender, lane};
+use crate::rooms::{Joined, Outlet};
+
+/// How long a closing connection has for its bye to arrive, and for the client to go by itself.
+const BYE_DEADLINE: Duration = Duration::from_secs(1);
+/// How many messages of edits lanes wait for the session.
+const LANE_EVENTS_MAX: usize = 8;
+
+/// Runs a connection that was let in, to its end.
+pub(super) async fn run_connection(
+    shared: &Arc<Shared>,
+    link: &Link,
+    peer: Peer,
+    pending: Pending,
+) {
+    let session = Session::new(shared.policy.clone(), shared.clock.now());
+    let deadline = shared.policy.hello_deadline;
+    let Ok(opened) = timeout(deadline, link.accept_stream()).await else {
+        shared.metrics.rejects[RejectCause::HelloDeadline].inc();
+        return link.close(CloseCode::HelloTimeout.number(), "no hello in time");
+    };
+    let Ok((send, recv)) = opened else { return };
+    let budget = Budget::new(shared.limits.viewer_queue_bytes_max);
+    let (control, control_out) = lane(&budget);
+    let (lane_sender, lane_events) = mpsc::channel(LANE_EVENTS_MAX);
+    let outlet = Outlet { link: link.clone(), control, edits: None };
+    let connection = Connection {
+        shared: shared.clone(),
+        session,
+        outlet,
+        budget,
+        peer,
+        pending: Some(pending),
+        rooms: BTreeMap::new(),
+        loading: Vec::new(),
+        lanes: BTreeMap::new(),
+        next_lane: 0,
+        lane_sender,
+        closing: None,
+    };
+    let writer = write_lane(send, control_out);
+    let driver = connection.drive(recv, lane_events);
+    // The writer goes on while the driver works, and after it until the bye is out.
+    let (bye, ()) = tokio::join!(driver, async {
+        tokio::select! {
+            () = writer => {}
+            _ = link.closed() => {}
+        }
+    });
+    if let Some(bye) = bye {
+        // A client that gets its bye closes the connection itself; one that does not is closed.
+        let _ = timeout(BYE_DEADLINE, link.closed()).await;
+        link.close(bye.code, &bye.reason);
+    }
+}
+
+/// The state of the loop.
+struct Connection {
+    shared: Arc<Shared>,
+    session: Session,
+    outlet: Outlet,
+    budget: Arc<Budget>,
+    peer: Peer,
+    /// Given back when the session is welcome.
+    pending: Option<Pending>,
+    rooms: BTreeMap<RoomHandle, Joined>,
+    /// Rooms of which pages of the roster or the document are still to be sent.
+    loading: Vec<RoomHandle>,
+    lanes: BTreeMap<u64, EditsLane>,
+    next_lane: u64,
+    lane_sender: mpsc::Sender<(u64, LaneEvent)>,
+    closing: Option<Bye>,
+}
+
+/// An edits lane as its connection knows it: before its `open`, and after.
+struct EditsLane {
+    room: Option<RoomHandle>,
+    sender: LaneSender,
+}
+
+impl Connection {
+    /// Runs until the connection has ended or is to be closed; then says how.
+    async fn drive(
+        mut self,
+        mut control: RecvStream,
+        mut lane_events: mpsc::Receiver<(u64, LaneEvent)>,
+    ) -> Option<Bye> {
+        let link = self.outlet.link.clone();
+        let mut draining = self.shared.draining.clone();
+        let timer = sleep_until(Instant::now());
+        tokio::pin!(timer);
+        let mut timer_at = None;
+        while self.closing.is_none() {
+            let due = self.session.poll_timeout();
+            if due != timer_at
+                && let Some(due) = due
+            {
+                timer.as_mut().reset(self.shared.clock.instant(due));
+                timer_at = Some(due);
+            }
+            tokio::select! {
+                datagram = link.recv_datagram() => match datagram {
+                    Ok(datagram) => self.handle_datagram(&datagram),
+                    Err(_) => break,
+                },
+                chunk = control.read_chunk(CHUNK_BYTES) => match chunk {
+                    Ok(Some(chunk)) => self.session.handle_control(self.now(), &chunk),
+                    // A client that ends its control lane is gone.
+                    _ => break,
+                },
+                stream = link.accept_stream() => match stream {
+                    Ok((send, recv)) => self.open_lane(send, recv),
+                    Err(_) => break,
+                },
+                Some((number, event)) = lane_events.recv() => self.handle_lane(number, event),
+                () = timer.as_mut(), if due.is_some() => {
+                    timer_at = None;
+                    self.handle_timeout();
+                }
+                () = self.budget.changed() => self.handle_budget(),
+                _ = draining.wait_for(|draining| *draining) => self.handle_draining(),
+                _ = link.closed() => break,
+            }
+            self.carry_out().await;
+        }
+        self.end().await
+    }
+
+    fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    fn handle_datagram(&mut self, datagram: &[u8]) {
+        self.shared.metrics.datagrams_in.inc();
+        let now = self.now();
+        let Self { session, rooms, .. } = self;
+        let read = session.handle_datagram(now, datagram, |motion| hand_over(rooms, motion));
+        if let Err(error) = read {
+            let cause = match error {
+                DecodeError::Room => DropCause::UnknownRoom,
+                _ => DropCause::Malformed,
+            };
+            self.shared.metrics.datagrams_dropped[cause].inc();
+        }
+    }
+
+    fn handle_timeout(&mut self) {
+        let now = self.now();
+        let Self { session, rooms, .. } = self;
+        session.handle_timeout(now, |motion| hand_over(rooms, motion));
+    }
+
+    fn handle_draining(&mut self) {
+        let mut bye = Bye::new(CloseCode::GoingAway, "the server is going away");
+        // Spread over two seconds, so that those who come back do not come at once.
+        bye.retry_after_ms = Some(u64::from(rand::random::<u16>()) * 2_000 / (1 << 16));
+        self.session.close_with(bye);
+    }
+
+    fn handle_budget(&mut self) {
+        if self.budget.is_exceeded() {
+            self.session.close(CloseCode::TooSlow, "too much waits to be read");
+            return;
+        }
+        let Self { rooms, loading, .. } = self;
+        loading.retain(|room| {
+            rooms.get(room).is_some_and(|joined| joined.cell.send_pages(joined.slot))
+        });
+    }
+
+    fn open_lane(&mut self, send: SendStream, recv: RecvStream) {
+        let number = self.next_lane;
+        self.next_lane += 1;
+        let (sender, receiver) = lane(&self.budget);
+        let events = self.lane_sender.clone();
+        tokio::spawn(run_edits_lane(number, send, recv, receiver, events));
+        self.lanes.insert(number, EditsLane { room: None, sender });
+    }
+
+    fn handle_lane(&mut self, number: u64, event: LaneEvent) {
+        let Some(lane) = self.lanes.get_mut(&number) else { return };
+        match (event, lane.room) {
+            (LaneEvent::Message(message), Some(room)) => {
+                self.session.handle_edits(self.shared.clock.now(), room, &message);
+            }
+            (LaneEvent::Message(message), None) => {
+                let opened = self.session.handle_open(&message);
+                match opened.and_then(|opened| Some((opened, self.rooms.get(&opened.room)?))) {
+                    Some((opened, joined)) => {
+                        lane.room = Some(opened.room);
+                        let sender = lane.sender.clone();
+                        joined.cell.open_edits(opened.slot, opened.after, sender);
+                        self.loading.push(opened.room);
+                    }
+                    None => {
+                        self.lanes.remove(&number);
+                    }
+                }
+            }
+            (LaneEvent::Malformed(error), _) => self.session.handle_malformed(error),
+            (LaneEvent::Ended, _) => {
+                self.lanes.remove(&number);
+            }
+        }
+    }
+
+    async fn carry_out(&mut self) {
+        while let Some(effect) = self.session.poll_effect() {
+            match effect {
+                Effect::Authenticate { token, name } => {
+                    self.authenticate(token.as_deref(), name.as_deref());
+                }
+                Effect::Send(bytes) => self.outlet.control.push(bytes),
+                Effect::Join { request, name, member } => {
+                    let outlet = self.outlet.clone();
+                    match self.shared.rooms.join(&name, request, member, outlet).await {
+                        Ok(joined) => {
+                            let id = joined.cell.id();
+                            let policy = joined.cell.policy();
+                            self.session.handle_joined(&name, id.handle, joined.slot, policy);
+                            self.loading.push(id.handle);
+                            self.rooms.insert(id.handle, joined);
+                        }
+                        Err(refusal) => self.session.handle_join_refused(&name, request, refusal),
+                    }
+                }
+                Effect::Leave { room, .. } => {
+                    if let Some(joined) = self.rooms.remove(&room) {
+                        joined.cell.leave(joined.slot);
+                        self.shared.rooms.close_if_empty(&joined.cell);
+                        self.close_lanes(room);
+                    }
+                }
+                Effect::Presence { room, slot, patch } => {
+                    self.ask(room, |room, _| room.handle_presence(slot, patch));
+                }
+                Effect::Event { room, slot, event } => {
+                    self.shared.metrics.events.inc();
+                    self.ask(room, |room, now| room.handle_event(now, slot, event));
+                }
+                Effect::Status { room, slot, status } => {
+                    self.ask(room, |room, now| {
+                        room.handle_status(now, slot, status);
+                        Ok(())
+                    });
+                }
+                Effect::Submit { room, slot, submit } => {
+                    self.ask(room, |room, now| {
+                        room.handle_submit(now, slot, submit);
+                        Ok(())
+                    });
+                }
+                Effect::SendEdits(room, bytes) => {
+                    let lane = self.lanes.values().find(|lane| lane.room == Some(room));
+                    if let Some(lane) = lane {
+                        lane.sender.push(bytes);
+                    }
+                }
+                Effect::Refused(refusal) => self.count_refusal(refusal),
+                Effect::Close(bye) => self.closing = Some(bye),
+            }
+        }
+        if self.session.is_welcome() {
+            self.pending = None;
+        }
+    }
+
+    fn authenticate(&mut self, token: Option<&str>, name: Option<&str>) {
+        let now = self.now();
+        let applicant = Applicant {
+            token,
+            name,
+            is_loopback: self.peer.is_loopback,
+            is_own_origin: self.peer.is_own_origin,
+            now_ms: now.as_millis(),
+        };
+        match self.shared.authenticator.authenticate(&applicant) {
+            Ok(grant) => self.session.handle_granted(now, grant),
+            Err(error) => {
+                self.shared.metrics.rejects[RejectCause::Auth].inc();
+                let code = match error {
+                    AuthError::Expired => CloseCode::TokenExpired,
+                    AuthError::NotLocal => CloseCode::Origin,
+                    AuthError::BadName => CloseCode::Malformed,
+                    _ => CloseCode::TokenInvalid,
+                };
+                self.session.close(code, error.to_string());
+            }
+        }
+    }
+
+    /// Hands something to a room, and what it refuses to the session. A room that is closed has told the client.
+    fn ask(
+        &mut self,
+        handle: RoomHandle,
+        ask: impl FnOnce(&mut hither_core::Room, Timestamp) -> Result<(), Refusal>,
+    ) {
+        let Some(joined) = self.rooms.get(&handle) else { return };
+        match joined.cell.with(ask) {
+            Some(Ok(())) => {}
+            Some(Err(refusal)) => self.session.handle_refused(handle, refusal),
+            None => {
+                self.session.handle_removed(handle);
+                self.rooms.remove(&handle);
+                self.close_lanes(handle);
+            }
+        }
+    }
+
+    /// Drops the lanes of a room; each ends once what is queued is written.
+    fn close_lanes(&mut self, room: RoomHandle) {
+        self.lanes.retain(|_, lane| lane.room != Some(room));
+    }
+
+    fn count_refusal(&self, refusal: Refusal) {
+        let cause = match refusal {
+            Refusal::Forbidden => RejectCause::NoRight,
+            Refusal::RateLimited => RejectCause::Rate,
+            Refusal::TooLarge => RejectCause::TooLarge,
+            Refusal::BadRequest => RejectCause::Malformed,
+            _ => RejectCause::Room,
+        };
+        self.shared.metrics.rejects[cause].inc();
+    }
+
+    /// The connection is over: its members are lost, unless they left.
+    async fn end(mut self) -> Option<Bye> {
+        let silence = match self.closing {
+            Some(_) => Duration::ZERO,
+            None => {
+                // For a client that only ended its control lane; a connection that is closed stays as it was closed.
+                self.outlet.link.close(CloseCode::Done.number(), "");
+                match self.outlet.link.closed().await {
+                    Closed::TimedOut => IDLE_TIMEOUT,
+                    _ => Duration::ZERO,
+                }
+            }
+        };
+        for (_, joined) in std::mem::take(&mut self.rooms) {
+            joined.cell.lose(joined.slot, silence);
+        }
+        let bye = self.closing.take()?;
+        let cause = match CloseCode::from_number(bye.code) {
+            Some(CloseCode::Malformed) => Some(RejectCause::Malformed),
+            Some(CloseCode::TooLarge) => Some(RejectCause::TooLarge),
+            Some(CloseCode::TooSlow) => Some(RejectCause::SlowViewer),
+            Some(CloseCode::HelloTimeout) => Some(RejectCause::HelloDeadline),
+            Some(CloseCode::Version) => Some(RejectCause::Version),
+            Some(CloseCode::TokenExpired) => Some(RejectCause::Auth),
+            Some(CloseCode::GoingAway) => Some(RejectCause::Draining),
+            _ => None,
+        };
+        if let Some(cause) = cause {
+            self.shared.metrics.rejects[cause].inc();
+        }
+        Some(bye)
+    }
+}
+
+/// The hot path: one move, one room lock.
+fn hand_over(rooms: &BTreeMap<RoomHandle, Joined>, motion: Motion) {
+    let Some(joined) = rooms.get(&motion.room()) else { return };
+    joined.cell.with(|room, now| match motion {
+        Motion::Sample { slot, sample } => room.handle_sample(slot, &sample),
+        Motion::Ack { slot, ack } => room.handle_ack(now, slot, &ack),
+    });
+}

@@ -1,0 +1,107 @@
+//! Connections: from a client's first packet to its end, one task each.
+//!
+//! `admission` bounds those who have not said hello; `driver` moves bytes between the link, the session and its rooms;
+//! `lanes` has the loops of the streams.
+
+mod admission;
+mod driver;
+mod lanes;
+
+pub(crate) use admission::Admission;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hither_core::SessionPolicy;
+use hither_transport::{Incoming, Link, Reject, Request, Transport};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::auth::Authenticator;
+use crate::clock::Clock;
+use crate::config::{LimitsConfig, Origins};
+use crate::metrics::{self, Metrics, RejectCause};
+use crate::rooms::Rooms;
+use admission::Pending;
+
+/// What all connections of a server share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) rooms: Arc<Rooms>,
+    pub(crate) authenticator: Authenticator,
+    pub(crate) origins: Origins,
+    pub(crate) limits: LimitsConfig,
+    pub(crate) policy: SessionPolicy,
+    pub(crate) clock: Clock,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) admission: Arc<Admission>,
+    /// True once the server is going away.
+    pub(crate) draining: watch::Receiver<bool>,
+}
+
+/// What is known of a client before it says a word.
+#[derive(Clone, Copy, Debug)]
+struct Peer {
+    is_loopback: bool,
+    is_own_origin: bool,
+}
+
+/// Takes a client from its first packet to its end.
+pub(crate) async fn run_incoming(shared: Arc<Shared>, incoming: Incoming) {
+    let address = incoming.remote_address().ip();
+    let Some(pending) = shared.admission.admit(address) else {
+        shared.metrics.rejects[RejectCause::PendingLimit].inc();
+        return incoming.refuse();
+    };
+    let deadline = Duration::from_millis(shared.limits.hello_deadline_ms);
+    let Ok(handshake) = timeout(deadline, incoming.handshake()).await else {
+        shared.metrics.rejects[RejectCause::ConnectDeadline].inc();
+        return;
+    };
+    match handshake {
+        Ok(request) => run_request(&shared, request, address, pending).await,
+        Err(error) => {
+            shared.metrics.rejects[RejectCause::Malformed].inc();
+            tracing::debug!(%address, %error, "no connection");
+        }
+    }
+}
+
+async fn run_request(shared: &Arc<Shared>, request: Request, address: IpAddr, pending: Pending) {
+    let refusal = if request.path() != hither_protocol::PATH {
+        Some((RejectCause::Version, Reject::NotFound))
+    } else if request.origin().is_some_and(|origin| !shared.origins.allows(origin)) {
+        Some((RejectCause::Origin, Reject::Forbidden))
+    } else if *shared.draining.borrow() {
+        Some((RejectCause::Draining, Reject::TooManyRequests))
+    } else {
+        None
+    };
+    let deadline = Duration::from_millis(shared.limits.hello_deadline_ms);
+    if let Some((cause, reject)) = refusal {
+        shared.metrics.rejects[cause].inc();
+        // A client that does not take the answer in time is dropped without it.
+        let _ = timeout(deadline, request.reject(reject)).await;
+        return;
+    }
+    let peer = Peer {
+        is_loopback: address.to_canonical().is_loopback(),
+        is_own_origin: request.origin().is_some_and(|origin| shared.origins.is_own(origin)),
+    };
+    if let Ok(Ok(link)) = timeout(deadline, request.accept()).await {
+        run_link(shared.clone(), link, peer, pending).await;
+    }
+}
+
+async fn run_link(shared: Arc<Shared>, link: Link, peer: Peer, pending: Pending) {
+    let gauge = match link.transport() {
+        Transport::WebTransport => metrics::Transport::WebTransport,
+        _ => metrics::Transport::Quic,
+    };
+    shared.metrics.connections[gauge].inc();
+    driver::run_connection(&shared, &link, peer, pending).await;
+    shared.metrics.connections[gauge].dec();
+    let dropped = link.stats().datagrams_dropped;
+    shared.metrics.datagrams_dropped[metrics::DropCause::BufferFull].inc_by(dropped);
+}

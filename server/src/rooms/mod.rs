@@ -1,0 +1,134 @@
+//! The lock-sharded registry of rooms: looked up when a member joins, never on the path of a move.
+
+mod cell;
+mod ticker;
+
+pub(crate) use cell::{Joined, Outlet, RoomCell};
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use hither_core::{NewMember, RoomId, RoomPolicy};
+use hither_protocol::message::Refusal;
+use hither_protocol::{Epoch, RoomHandle, RoomName};
+
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::store::Store;
+use cell::JoinError;
+
+/// All rooms of the node that have members, by name.
+///
+/// An empty room is closed under its own lock and then taken out, and a join that meets a closed room looks it up
+/// again; so nobody joins a room that is on its way out.
+#[derive(Debug)]
+pub(crate) struct Rooms {
+    cells: DashMap<RoomName, Arc<RoomCell>>,
+    next_handle: AtomicU32,
+    epoch: Epoch,
+    policies: BTreeMap<String, RoomPolicy>,
+    clock: Clock,
+    store: Arc<dyn Store>,
+    metrics: Arc<Metrics>,
+}
+
+impl Rooms {
+    /// No rooms yet. `policies` are the namespaces by name.
+    pub(crate) fn new(
+        policies: BTreeMap<String, RoomPolicy>,
+        clock: Clock,
+        store: Arc<dyn Store>,
+        metrics: Arc<Metrics>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            cells: DashMap::new(),
+            next_handle: AtomicU32::new(1),
+            // Below 2^53, and of one process: the node's start in milliseconds would be guessed by a second process.
+            epoch: Epoch(rand::random::<u64>() >> 12),
+            policies,
+            clock,
+            store,
+            metrics,
+        })
+    }
+
+    /// Takes a member into a room, which is opened if it has none.
+    ///
+    /// # Errors
+    /// `NotFound` for a namespace that the config does not name, `Unavailable` if the store can't load the document, and
+    /// what the room itself refuses.
+    pub(crate) async fn join(
+        self: &Arc<Self>,
+        name: &RoomName,
+        request: u32,
+        member: NewMember,
+        outlet: Outlet,
+    ) -> Result<Joined, Refusal> {
+        let policy = self.policies.get(name.namespace()).ok_or(Refusal::NotFound)?;
+        loop {
+            let cell = self.look_up(name, policy);
+            if cell.load().await.is_err() {
+                self.close_if_empty(&cell);
+                return Err(Refusal::Unavailable);
+            }
+            match cell.join(request, member.clone(), outlet.clone()) {
+                Ok(slot) => return Ok(Joined { cell, slot }),
+                Err(JoinError::Closed) => {}
+                Err(JoinError::Refused(refusal)) => {
+                    self.close_if_empty(&cell);
+                    return Err(refusal);
+                }
+            }
+        }
+    }
+
+    /// Closes a room if it is empty, and takes a closed one out.
+    pub(crate) fn close_if_empty(&self, cell: &Arc<RoomCell>) {
+        if cell.close_if_empty() {
+            self.cells.remove_if(&cell.id().name, |_, found| Arc::ptr_eq(found, cell));
+        }
+    }
+
+    fn look_up(self: &Arc<Self>, name: &RoomName, policy: &RoomPolicy) -> Arc<RoomCell> {
+        if let Some(cell) = self.cells.get(name).filter(|cell| !cell.is_closed()) {
+            return cell.clone();
+        }
+        match self.cells.entry(name.clone()) {
+            Entry::Occupied(entry) if !entry.get().is_closed() => entry.get().clone(),
+            Entry::Occupied(mut entry) => {
+                let cell = self.open(name, policy);
+                entry.insert(cell.clone());
+                cell
+            }
+            Entry::Vacant(entry) => entry.insert(self.open(name, policy)).clone(),
+        }
+    }
+
+    fn open(self: &Arc<Self>, name: &RoomName, policy: &RoomPolicy) -> Arc<RoomCell> {
+        let handle = RoomHandle(self.next_handle.fetch_add(1, Ordering::Relaxed));
+        // Each room has an epoch of its own: a room that is closed and opened again begins anew.
+        let epoch = Epoch(self.epoch.0.wrapping_add(u64::from(handle.0)) & ((1 << 53) - 1));
+        let id = RoomId { name: name.clone(), handle, epoch };
+        // The golden ratio spreads consecutive rooms evenly over the tick.
+        let spread = handle.0.wrapping_mul(0x9e37_79b9);
+        let phase = policy.tick_period() * (spread >> 16) / (1 << 16);
+        let phase = phase.min(Duration::from_secs(1));
+        let cell = RoomCell::open(
+            id,
+            policy.clone(),
+            phase,
+            self.clock,
+            self.store.clone(),
+            self.metrics.clone(),
+        );
+        tokio::spawn(ticker::run_ticker(self.clone(), cell.clone()));
+        cell
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,21 @@
+//! The loop that gives a room its ticks: one task a room, asleep without a timer while the room is idle.
+
+use std::sync::Arc;
+
+use super::{RoomCell, Rooms};
+
+/// Calls a room when something of it is due, until it is closed.
+pub(super) async fn run_ticker(rooms: Arc<Rooms>, cell: Arc<RoomCell>) {
+    while !cell.is_closed() {
+        match cell.schedule() {
+            None => cell.woken().await,
+            Some(due) => tokio::select! {
+                () = cell.woken() => {}
+                () = tokio::time::sleep_until(rooms.clock.instant(due)) => {
+                    cell.tick();
+                    rooms.close_if_empty(&cell);
+                }
+            },
+        }
+    }
+}

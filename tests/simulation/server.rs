@@ -1,0 +1,406 @@
+//! The server of a simulated world: core's rooms and sessions under a driver that does what the real one does, at once
+//! and without sockets. It keeps the truth beside them: what was stored, which events were taken, who is where.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use hither_core::session::Motion;
+use hither_core::{
+    Effect, Grant, NewMember, Output, Pattern, Recipient, Room, RoomGrant, Session, SessionPolicy,
+};
+use hither_protocol::document::Document;
+use hither_protocol::message::control::{SendEvent, ToClient};
+use hither_protocol::message::edits::Edit;
+use hither_protocol::message::{FrameBuffer, Rights};
+use hither_protocol::{Generation, RoomHandle, RoomName, Slot, Timestamp};
+
+use crate::net::StreamId;
+
+/// A connection's number in its world, never used again.
+pub(crate) type ConnectionId = usize;
+
+/// The control lane's stream.
+pub(crate) const CONTROL: StreamId = 0;
+
+/// What the driver wants of the world around it.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// Write this to a stream of a connection.
+    Write(ConnectionId, StreamId, Bytes),
+    /// Send this datagram, which has no reserved byte any more.
+    Datagram(ConnectionId, Bytes),
+    /// Call [`Server::handle_stored`] after a while.
+    Store(RoomHandle, u64),
+    /// Call [`Server::handle_pump`] after a while: there may be pages to send.
+    Pump(ConnectionId),
+    /// The connection is over.
+    Close(ConnectionId),
+}
+
+/// The server with all of its rooms.
+pub(crate) struct Server {
+    pub(crate) rooms: BTreeMap<RoomHandle, Served>,
+    pub(crate) connections: BTreeMap<ConnectionId, Connection>,
+    tasks: Vec<Task>,
+}
+
+/// A room, and what is true of it.
+pub(crate) struct Served {
+    pub(crate) room: Room,
+    /// The connected members.
+    pub(crate) viewers: BTreeMap<Slot, ConnectionId>,
+    /// Those whose edits lane is open.
+    lanes: BTreeSet<Slot>,
+    /// All edits that were stored, applied in their order.
+    pub(crate) document: Document,
+    /// Who made each edit, and its number there.
+    pub(crate) edits: Vec<(Slot, Generation, u64)>,
+    /// The senders of the events to all, in the order in which they were taken.
+    pub(crate) events: Vec<(Slot, Generation, SendEvent)>,
+    /// The events to each member by name, in the order in which they were taken.
+    pub(crate) directs: BTreeMap<Slot, Vec<SendEvent>>,
+}
+
+/// One connection as the driver has it.
+pub(crate) struct Connection {
+    session: Session,
+    user: String,
+    streams: BTreeMap<StreamId, Lane>,
+    /// What was true at each join: the generation, and the last event before it.
+    pub(crate) joins: BTreeMap<RoomHandle, (Generation, u64)>,
+}
+
+#[derive(Default)]
+struct Lane {
+    buffer: FrameBuffer,
+    room: Option<RoomHandle>,
+}
+
+impl Server {
+    pub(crate) fn new(rooms: Vec<Room>) -> Self {
+        let serve = |room: Room| {
+            let served = Served {
+                room,
+                viewers: BTreeMap::new(),
+                lanes: BTreeSet::new(),
+                document: Document::default(),
+                edits: Vec::new(),
+                events: Vec::new(),
+                directs: BTreeMap::new(),
+            };
+            (served.room.id().handle, served)
+        };
+        let rooms = rooms.into_iter().map(serve).collect();
+        Self { rooms, connections: BTreeMap::new(), tasks: Vec::new() }
+    }
+
+    pub(crate) fn handle_connected(&mut self, now: Timestamp, id: ConnectionId, user: String) {
+        let session = Session::new(SessionPolicy::default(), now);
+        let connection =
+            Connection { session, user, streams: BTreeMap::new(), joins: BTreeMap::new() };
+        self.connections.insert(id, connection);
+    }
+
+    /// The connection was closed, or is silent for too long.
+    pub(crate) fn handle_gone(&mut self, now: Timestamp, id: ConnectionId) {
+        let Some(connection) = self.connections.remove(&id) else { return };
+        for (handle, slot) in connection.session.memberships() {
+            let served = self.rooms.get_mut(&handle).expect("a member's room");
+            served.viewers.remove(&slot);
+            served.lanes.remove(&slot);
+            served.room.handle_lost(now, slot);
+            self.drain_room(handle);
+        }
+    }
+
+    pub(crate) fn handle_chunk(
+        &mut self,
+        now: Timestamp,
+        id: ConnectionId,
+        stream: StreamId,
+        chunk: &[u8],
+    ) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if stream == CONTROL {
+            connection.session.handle_control(now, chunk);
+            return self.drain_session(now, id, CONTROL);
+        }
+        connection.streams.entry(stream).or_default().buffer.push(chunk);
+        while let Some(connection) = self.connections.get_mut(&id) {
+            // The lane of a room that was left is gone: what still comes on it is of no use.
+            let Some(lane) = connection.streams.get_mut(&stream) else { return };
+            let Ok(Some(message)) = lane.buffer.pop() else { return };
+            let room = lane.room;
+            connection.session.handle_edits(now, room, &message);
+            self.drain_session(now, id, stream);
+        }
+    }
+
+    /// Takes a datagram; false if it had nothing of use.
+    pub(crate) fn handle_datagram(
+        &mut self,
+        now: Timestamp,
+        id: ConnectionId,
+        datagram: &[u8],
+    ) -> bool {
+        let Some(connection) = self.connections.get_mut(&id) else { return true };
+        let rooms = &mut self.rooms;
+        let read = connection
+            .session
+            .handle_datagram(now, datagram, |motion| apply_motion(rooms, now, motion));
+        read.is_ok()
+    }
+
+    pub(crate) fn handle_stored(&mut self, room: RoomHandle, sequence: u64) {
+        self.served(room).room.handle_stored(sequence);
+        self.drain_room(room);
+    }
+
+    /// Sends the next page of each roster and each document that the connection lacks.
+    pub(crate) fn handle_pump(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        let mut more = false;
+        for (handle, slot) in connection.session.memberships().collect::<Vec<_>>() {
+            let room = &mut self.served(handle).room;
+            let (roster, snapshot) = (room.poll_roster(slot), room.poll_snapshot(slot));
+            more |= roster.is_some() || snapshot.is_some();
+            self.tasks.extend(roster.map(|bytes| Task::Write(id, CONTROL, bytes)));
+            if let (Some(bytes), Some(stream)) = (snapshot, self.lane_of(id, handle)) {
+                self.tasks.push(Task::Write(id, stream, bytes));
+            }
+        }
+        if more {
+            self.tasks.push(Task::Pump(id));
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Timestamp) {
+        let is_due = |due: Option<Timestamp>| due.is_some_and(|due| due <= now);
+        let rooms = self.rooms.iter().filter(|(_, served)| is_due(served.room.poll_timeout()));
+        for handle in rooms.map(|(handle, _)| *handle).collect::<Vec<_>>() {
+            self.served(handle).room.handle_timeout(now);
+            self.drain_room(handle);
+        }
+        let connections =
+            self.connections.iter().filter(|(_, one)| is_due(one.session.poll_timeout()));
+        for id in connections.map(|(id, _)| *id).collect::<Vec<_>>() {
+            let Some(connection) = self.connections.get_mut(&id) else { continue };
+            let rooms = &mut self.rooms;
+            connection.session.handle_timeout(now, |motion| apply_motion(rooms, now, motion));
+            self.drain_session(now, id, CONTROL);
+        }
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
+        let rooms = self.rooms.values().filter_map(|served| served.room.poll_timeout());
+        let sessions = self.connections.values().filter_map(|one| one.session.poll_timeout());
+        rooms.chain(sessions).min()
+    }
+
+    /// What the world is to do; to be called after every `handle_*`.
+    pub(crate) fn take_tasks(&mut self) -> Vec<Task> {
+        std::mem::take(&mut self.tasks)
+    }
+
+    fn served(&mut self, room: RoomHandle) -> &mut Served {
+        self.rooms.get_mut(&room).expect("only rooms that there are")
+    }
+
+    fn lane_of(&self, id: ConnectionId, room: RoomHandle) -> Option<StreamId> {
+        let streams = &self.connections.get(&id)?.streams;
+        streams.iter().find(|(_, lane)| lane.room == Some(room)).map(|(stream, _)| *stream)
+    }
+
+    fn drain_session(&mut self, now: Timestamp, id: ConnectionId, stream: StreamId) {
+        while let Some(connection) = self.connections.get_mut(&id)
+            && let Some(effect) = connection.session.poll_effect()
+        {
+            self.handle_effect(now, id, stream, effect);
+        }
+    }
+
+    fn handle_effect(
+        &mut self,
+        now: Timestamp,
+        id: ConnectionId,
+        stream: StreamId,
+        effect: Effect,
+    ) {
+        match effect {
+            Effect::Authenticate { .. } => {
+                let connection = self.connections.get_mut(&id).expect("the effect's connection");
+                let grant = RoomGrant { pattern: Pattern::any(), rights: Rights::ALL };
+                let user_id = connection.user.clone();
+                let grant = Grant { user_id, name: None, expires_ms: None, rooms: vec![grant] };
+                connection.session.handle_granted(now, grant);
+            }
+            Effect::Send(bytes) => self.tasks.push(Task::Write(id, CONTROL, bytes)),
+            Effect::Join { request, name, member } => self.join(now, id, request, &name, member),
+            Effect::Leave { room, slot } => {
+                self.served(room).room.handle_leave(now, slot);
+                self.drain_room(room);
+                let served = self.served(room);
+                served.viewers.remove(&slot);
+                served.lanes.remove(&slot);
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    connection.streams.retain(|_, lane| lane.room != Some(room));
+                }
+            }
+            Effect::Presence { room, slot, patch } => {
+                self.served(room).room.handle_presence(slot, patch).expect("a small presence");
+            }
+            Effect::Event { room, slot, event } => self.event(now, id, room, slot, event),
+            Effect::Status { room, slot, status } => {
+                self.served(room).room.handle_status(now, slot, status);
+            }
+            Effect::OpenEdits { room, slot, after } => {
+                let connection = self.connections.get_mut(&id).expect("the effect's connection");
+                connection.streams.entry(stream).or_default().room = Some(room);
+                self.served(room).lanes.insert(slot);
+                self.served(room).room.handle_open(slot, after);
+                self.drain_room(room);
+                self.tasks.push(Task::Pump(id));
+            }
+            Effect::RefuseEdits => {}
+            Effect::Submit { room, slot, submit } => {
+                self.served(room).room.handle_submit(now, slot, submit);
+                self.drain_room(room);
+            }
+            Effect::SendEdits(room, bytes) => {
+                if let Some(stream) = self.lane_of(id, room) {
+                    self.tasks.push(Task::Write(id, stream, bytes));
+                }
+            }
+            Effect::Refused(_) => {}
+            Effect::Close(_) => {
+                self.tasks.push(Task::Close(id));
+                self.handle_gone(now, id);
+            }
+        }
+    }
+
+    fn join(
+        &mut self,
+        now: Timestamp,
+        id: ConnectionId,
+        request: u32,
+        name: &RoomName,
+        member: NewMember,
+    ) {
+        let found = self.rooms.iter_mut().find(|(_, served)| served.room.id().name == *name);
+        let (&handle, served) = found.expect("clients name rooms that there are");
+        let seen = member.seen;
+        let joined = served.room.handle_join(now, request, member);
+        let connection = self.connections.get_mut(&id).expect("the effect's connection");
+        match joined {
+            Ok(slot) => {
+                connection.session.handle_joined(name, handle, slot, served.room.policy());
+                served.viewers.insert(slot, id);
+                served.directs.remove(&slot);
+                let mut event_last = 0;
+                let mut generation = Generation(0);
+                for output in std::iter::from_fn(|| served.room.poll_output()) {
+                    let Output::Control(_, bytes) = output else { continue };
+                    if let Ok(Some(ToClient::Joined(joined))) = ToClient::decode(after_prefix(&bytes)) {
+                        event_last = joined.event_last;
+                        generation = joined.generation;
+                    }
+                    self.tasks.push(Task::Write(id, CONTROL, bytes));
+                }
+                let from = seen.map_or(event_last, |seen| seen.number);
+                connection.joins.insert(handle, (generation, from));
+                self.tasks.push(Task::Pump(id));
+            }
+            Err(code) => connection.session.handle_join_refused(name, request, code),
+        }
+    }
+
+    fn event(
+        &mut self,
+        now: Timestamp,
+        id: ConnectionId,
+        room: RoomHandle,
+        slot: Slot,
+        event: SendEvent,
+    ) {
+        let generation = self.connections[&id].joins[&room].0;
+        let served = self.served(room);
+        match served.room.handle_event(now, slot, event.clone()) {
+            Ok(()) if event.to.is_empty() => served.events.push((slot, generation, event)),
+            Ok(()) => {
+                for to in &event.to {
+                    served.directs.entry(*to).or_default().push(event.clone());
+                }
+            }
+            Err(code) => {
+                let connection = self.connections.get_mut(&id).expect("the effect's connection");
+                connection.session.handle_refused(room, code);
+            }
+        }
+        self.drain_room(room);
+    }
+
+    fn drain_room(&mut self, handle: RoomHandle) {
+        while let Some(output) = self.served(handle).room.poll_output() {
+            match output {
+                Output::Control(to, bytes) => {
+                    for id in self.served(handle).recipients(to) {
+                        self.tasks.push(Task::Write(id, CONTROL, bytes.clone()));
+                    }
+                }
+                Output::Edits(to, bytes) => {
+                    for id in self.served(handle).editors(to) {
+                        if let Some(stream) = self.lane_of(id, handle) {
+                            self.tasks.push(Task::Write(id, stream, bytes.clone()));
+                        }
+                    }
+                }
+                Output::Datagram(slot, bytes) => {
+                    if let Some(id) = self.served(handle).viewers.get(&slot) {
+                        let task = Task::Datagram(*id, bytes.slice(1..));
+                        self.tasks.push(task);
+                    }
+                }
+                Output::Store(edit) => {
+                    self.served(handle).store(&edit);
+                    self.tasks.push(Task::Store(handle, edit.sequence));
+                }
+            }
+        }
+    }
+}
+
+impl Served {
+    fn recipients(&self, to: Recipient) -> Vec<ConnectionId> {
+        match to {
+            Recipient::One(slot) => self.viewers.get(&slot).copied().into_iter().collect(),
+            Recipient::All => self.viewers.values().copied().collect(),
+        }
+    }
+
+    fn editors(&self, to: Recipient) -> Vec<ConnectionId> {
+        match to {
+            Recipient::One(slot) => self.recipients(Recipient::One(slot)),
+            Recipient::All => self.lanes.iter().filter_map(|slot| self.viewers.get(slot)).copied().collect(),
+        }
+    }
+
+    fn store(&mut self, edit: &Edit) {
+        self.document.apply(edit.sequence, &edit.ops);
+        self.edits.push((edit.slot, edit.generation, edit.number));
+    }
+}
+
+fn apply_motion(rooms: &mut BTreeMap<RoomHandle, Served>, now: Timestamp, motion: Motion) {
+    let served = rooms.get_mut(&motion.room()).expect("a member's room");
+    match motion {
+        Motion::Sample { slot, sample } => served.room.handle_sample(slot, &sample),
+        Motion::Ack { slot, ack } => served.room.handle_ack(now, slot, &ack),
+    }
+}
+
+/// A message of a stream without the length before it.
+pub(crate) fn after_prefix(framed: &[u8]) -> &[u8] {
+    let prefix = framed.iter().take_while(|byte| **byte & 0x80 != 0).count() + 1;
+    framed.get(prefix..).unwrap_or_default()
+}
