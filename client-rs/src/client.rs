@@ -67,9 +67,7 @@ impl Client {
     /// # Errors
     /// [`SendError::Closed`] and [`SendError::Backlogged`].
     pub fn set_status(&self, status: Status) -> Result<(), SendError> {
-        self.0.check()?;
-        self.0.handle.with(|session, _now| session.set_status(status));
-        Ok(())
+        self.0.set_status(status)
     }
 
     /// The user that the server made of the token, or of an anonymous hello.
@@ -134,6 +132,12 @@ impl Connection {
         } else {
             Ok(())
         }
+    }
+
+    pub(crate) fn set_status(&self, status: Status) -> Result<(), SendError> {
+        self.check()?;
+        self.handle.with(|session, _now| session.set_status(status));
+        Ok(())
     }
 }
 

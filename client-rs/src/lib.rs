@@ -43,7 +43,6 @@
 #![forbid(unsafe_code)]
 
 mod client;
-mod clock;
 mod closed;
 mod connect;
 pub mod driver;

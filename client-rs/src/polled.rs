@@ -9,6 +9,7 @@ use std::io;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread;
 
+use hither_protocol::message::control::Status;
 use hither_protocol::message::edits::Op;
 use hither_protocol::message::{Map, Value};
 use hither_protocol::motion::Position;
@@ -188,6 +189,31 @@ impl Polled {
         data: impl Into<Value>,
     ) -> Result<(), SendError> {
         self.connection()?.send_event(room, name, data.into(), Vec::new())
+    }
+
+    /// Sends an event to the members of these slots alone, as [`Room::send_to`](crate::Room::send_to).
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub fn send_to(
+        &mut self,
+        room: RoomHandle,
+        to: Vec<Slot>,
+        name: &str,
+        data: impl Into<Value>,
+    ) -> Result<(), SendError> {
+        if to.is_empty() {
+            return Ok(());
+        }
+        self.connection()?.send_event(room, name, data.into(), to)
+    }
+
+    /// Says to all rooms whether the user is there, as [`Client::set_status`].
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub fn set_status(&mut self, status: Status) -> Result<(), SendError> {
+        self.connection()?.set_status(status)
     }
 
     /// Opens a room's document, as [`Room::open_document`](crate::Room::open_document).

@@ -7,7 +7,6 @@
 #![forbid(unsafe_code)]
 
 pub mod auth;
-mod clock;
 pub mod config;
 mod connection;
 pub mod http;

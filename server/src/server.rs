@@ -19,13 +19,13 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::auth::{Authenticator, Jwt, Key, KeyError};
-use crate::clock::Clock;
 use crate::config::{AuthConfig, Config, NamespaceConfig, Origins, TlsConfig};
 use crate::connection::{Admission, Shared, run_incoming};
 use crate::http::{Discovery, Readiness, ops_router, public_router, run_http};
 use crate::metrics::Metrics;
 use crate::rooms::Rooms;
 use crate::store::MemoryStore;
+use hither_transport::Clock;
 
 /// The most bytes of records that the memory store keeps.
 const MEMORY_STORE_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -112,7 +112,8 @@ impl Server {
         let (tls, minted) = tls(&config.tls)?;
         let http = TcpListener::bind(config.http).await?;
         let ops = TcpListener::bind(config.ops).await?;
-        let listener = Arc::new(Listener::bind(config.listen, tls)?);
+        let listener =
+            Arc::new(Listener::bind(config.listen, tls, config.limits.viewer_motion_bytes_max)?);
         if listener.socket_buffers().fall_short() {
             let buffers = listener.socket_buffers();
             tracing::warn!(

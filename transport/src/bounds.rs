@@ -41,8 +41,8 @@ pub(crate) enum Side {
     Server,
 }
 
-/// The transport parameters of every connection.
-pub(crate) fn transport_config(side: Side) -> TransportConfig {
+/// The transport parameters of every connection. At most `datagram_bytes` of datagrams wait to be sent.
+pub(crate) fn transport_config(side: Side, datagram_bytes: usize) -> TransportConfig {
     let mut config = TransportConfig::default();
     config
         .max_concurrent_bidi_streams(STREAMS.into())
@@ -50,7 +50,7 @@ pub(crate) fn transport_config(side: Side) -> TransportConfig {
         .stream_receive_window(STREAM_WINDOW.into())
         .receive_window(CONNECTION_WINDOW.into())
         .send_window(SEND_WINDOW)
-        .datagram_send_buffer_size(DATAGRAM_BUFFER)
+        .datagram_send_buffer_size(datagram_bytes)
         .datagram_receive_buffer_size(Some(DATAGRAM_BUFFER))
         .crypto_buffer_size(16 * 1024) // out-of-order handshake bytes; a chain is a few KiB
         .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(IDLE_TIMEOUT_MS))))

@@ -8,7 +8,7 @@ use hither_protocol::ALPN;
 use quinn::{ClientConfig, Endpoint, EndpointConfig, TokioRuntime, TransportErrorCode};
 use url::{Host, Url};
 
-use crate::bounds::{Side, transport_config};
+use crate::bounds::{DATAGRAM_BUFFER, Side, transport_config};
 use crate::link::{Closed, Link, Transport};
 use crate::quic::{Owned, QuicLink};
 use crate::socket::{self, BindError, SocketBuffers};
@@ -38,7 +38,7 @@ impl ClientEndpoint {
         let (socket, socket_buffers) = bound?;
         let config = EndpointConfig::default();
         let endpoint = Endpoint::new(config, None, socket, Arc::new(TokioRuntime))?;
-        let transport = Arc::new(transport_config(Side::Client));
+        let transport = Arc::new(transport_config(Side::Client, DATAGRAM_BUFFER));
         let config = |alpn: &[u8]| -> Result<ClientConfig, BindError> {
             let mut config = ClientConfig::new(tls.config(alpn)?);
             config.transport_config(Arc::clone(&transport));

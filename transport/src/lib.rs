@@ -10,6 +10,7 @@
 
 mod bounds;
 mod client;
+mod clock;
 mod link;
 mod listener;
 pub mod memory;
@@ -22,6 +23,7 @@ mod webtransport;
 
 pub use bounds::IDLE_TIMEOUT;
 pub use client::{ClientEndpoint, ConnectError};
+pub use clock::Clock;
 pub use link::{Closed, Link, LinkStats, SendDatagramError, Transport};
 pub use listener::{HandshakeError, Incoming, Listener, Reject, Request};
 pub use socket::{BindError, SocketBuffers};

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hither_protocol::CloseCode;
-use quinn::{Connection, Endpoint, EndpointConfig, ServerConfig, TokioRuntime};
+use quinn::{Connection, Endpoint, EndpointConfig, ServerConfig, TokioRuntime, TransportConfig};
 #[cfg(feature = "webtransport")]
 use web_transport_proto::http::StatusCode;
 
@@ -20,24 +20,31 @@ pub struct Listener {
     endpoint: Endpoint,
     local_addr: SocketAddr,
     socket_buffers: SocketBuffers,
+    transport: Arc<TransportConfig>,
 }
 
 impl Listener {
-    /// Binds `address` (port 0 takes a free one). Must be called within a tokio runtime.
+    /// Binds `address` (port 0 takes a free one). At most `motion_bytes_max` bytes of datagrams wait for
+    /// one client, then the oldest go. Must be called within a tokio runtime.
     ///
     /// # Errors
     ///
     /// [`BindError::Socket`].
-    pub fn bind(address: SocketAddr, tls: ServerTls) -> Result<Self, BindError> {
+    pub fn bind(
+        address: SocketAddr,
+        tls: ServerTls,
+        motion_bytes_max: usize,
+    ) -> Result<Self, BindError> {
+        let transport = Arc::new(transport_config(Side::Server, motion_bytes_max));
         let (socket, socket_buffers) = socket::bind(address)?;
         let local_addr = socket.local_addr()?;
         let endpoint = Endpoint::new(
             EndpointConfig::default(),
-            Some(server_config(tls)),
+            Some(server_config(tls, transport.clone())),
             socket,
             Arc::new(TokioRuntime),
         )?;
-        Ok(Self { endpoint, local_addr, socket_buffers })
+        Ok(Self { endpoint, local_addr, socket_buffers, transport })
     }
 
     /// The address that was bound.
@@ -63,7 +70,7 @@ impl Listener {
 
     /// Presents another certificate from now on; established connections keep theirs.
     pub fn set_tls(&self, tls: ServerTls) {
-        self.endpoint.set_server_config(Some(server_config(tls)));
+        self.endpoint.set_server_config(Some(server_config(tls, self.transport.clone())));
     }
 
     /// Takes no more connections, and closes those that are open with `code` and `reason`.
@@ -247,9 +254,9 @@ enum RequestKind {
     WebTransport(Box<crate::webtransport::PendingSession>),
 }
 
-fn server_config(tls: ServerTls) -> ServerConfig {
+fn server_config(tls: ServerTls, transport: Arc<TransportConfig>) -> ServerConfig {
     let mut config = ServerConfig::with_crypto(tls.0);
-    config.transport_config(Arc::new(transport_config(Side::Server)));
+    config.transport_config(transport);
     bound_incoming(&mut config);
     config
 }

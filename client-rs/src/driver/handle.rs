@@ -15,8 +15,8 @@ use tokio::sync::{Notify, watch};
 
 use super::lanes::{self, FrameQueue, Opening};
 use super::run::Driver;
-use crate::clock::Clock;
 use crate::closed::Closed;
+use hither_transport::Clock;
 
 /// Most bytes that wait to be written to streams before [`Handle::is_backlogged`] says so: as much as the server keeps for
 /// one viewer. It costs as much memory for a connection that stands still.

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use hither_client::driver::{self, Activity};
 use hither_client::{Event, Hello, Position, Slot};
@@ -52,6 +53,7 @@ async fn an_observer_that_is_not_send_sees_each_datagram_and_the_counters_count_
         .await;
     let expected: Vec<_> = (0..3).map(|x| (OTHER, Position::xy(x, 0))).collect();
     assert_eq!(*seen.borrow(), expected);
+    tokio::time::advance(Duration::from_secs(1)).await; // the next sample is due at once
     handle.with(|session, now| session.set_motion(now, ROOM, Position::xy(5, 5)));
     assert_eq!(handle.datagrams_unsent(), 1);
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use hither_client::{
-    Client, ConnectError, Event, Map, Polled, PolledState, Position, RoomHandle, SendError,
+    Client, ConnectError, Event, Map, Polled, PolledState, Position, RoomHandle, SendError, Status,
 };
 use hither_protocol::Tick;
 use hither_protocol::message::control::{Diff, ToClient, ToServer, Welcome};
@@ -51,6 +51,9 @@ async fn serve(mut server: Server) {
     let leaves = vec![OTHER];
     server.diff(Diff { room: ROOM, tick: Tick(102), leaves, ..Diff::default() }).await;
     assert!(matches!(server.next().await, ToServer::Event(event) if event.name == "wave"));
+    assert!(
+        matches!(server.next().await, ToServer::Status(status) if status.status == Status::Away)
+    );
     let mut lane = Lane::accept(&server.link).await;
     assert!(matches!(lane.next_edits().await, EditsToServer::Open(_)));
     assert!(matches!(lane.next_edits().await, EditsToServer::Submit(submit) if submit.number == 1));
@@ -84,7 +87,9 @@ fn a_plain_loop_enters_moves_sees_and_closes() {
     assert!(matches!(left, Event::MemberLeft { .. }), "{left:?}");
     turn(&mut net, |net| net.positions(room).next().is_none().then_some(()));
 
+    net.send_to(room, Vec::new(), "to nobody", 1).unwrap();
     net.broadcast(room, "wave", 1).unwrap();
+    net.set_status(Status::Away).unwrap();
     let op = Op { kind: OpKind::Remove, record: "a".into(), fields: Map::new() };
     assert_eq!(net.submit(room, vec![op]), Ok(1));
     let nowhere = RoomHandle(99);

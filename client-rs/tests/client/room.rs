@@ -9,6 +9,7 @@ use hither_protocol::message::control::{
     self, Diff, Direct, ErrorMessage, Left, ToClient, ToServer,
 };
 use hither_protocol::motion::upward::{Ack, Sample, Upward};
+use std::task::{Context, Waker};
 use tokio::time::{Duration, Instant};
 
 use crate::server::{OTHER, OWN, ROOM, Server, connected, entered, member, soon};
@@ -70,6 +71,18 @@ async fn an_entry_that_nobody_waits_for_is_left_again() {
         tokio::time::timeout(Duration::from_millis(1), client.enter("default:lobby", Map::new()));
     assert!(enter.await.is_err());
     server.admit(ROOM).await;
+    assert!(matches!(server.next().await, ToServer::Leave(leave) if leave.room == ROOM));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_that_is_given_up_with_its_answer_under_way_is_left_again() {
+    let (client, mut server) = connected().await;
+    let mut enter = Box::pin(client.enter("default:lobby", Map::new()));
+    let polled = enter.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_pending());
+    server.admit(ROOM).await;
+    tokio::time::sleep(Duration::from_millis(1)).await; // paused time passes when the driver has done its work
+    drop(enter);
     assert!(matches!(server.next().await, ToServer::Leave(leave) if leave.room == ROOM));
 }
 

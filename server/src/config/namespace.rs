@@ -28,10 +28,6 @@ pub struct NamespaceConfig {
     /// 4,096.
     #[serde(deserialize_with = "within::<1, { wire::MEMBERS_MAX as u64 }, _, _>")]
     pub members_max: usize,
-    /// Milliseconds without motion, presence, event or edit after which a member is `away`, 1,000
-    /// to 3,600,000. Default: 60,000.
-    #[serde(deserialize_with = "within::<1_000, 3_600_000, _, _>")]
-    pub idle_ms: u64,
     /// Milliseconds after its last packet that a lost member keeps its slot, 0 to 60,000. More
     /// keeps the slots and presences of members that are gone. Default: 5,000.
     #[serde(deserialize_with = "within::<0, 60_000, _, _>")]
@@ -71,7 +67,6 @@ impl Default for NamespaceConfig {
             axes: 2,
             step: 1.0,
             members_max: wire::MEMBERS_MAX,
-            idle_ms: 60_000,
             grace_ms: 5_000,
             presence_bytes_max: wire::PRESENCE_BYTES_MAX,
             event_bytes_max: wire::EVENT_BYTES_MAX,

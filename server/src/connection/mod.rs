@@ -19,11 +19,11 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::auth::Authenticator;
-use crate::clock::Clock;
 use crate::config::{LimitsConfig, Origins};
 use crate::metrics::{self, Metrics, RejectCause};
 use crate::rooms::Rooms;
 use admission::Pending;
+use hither_transport::Clock;
 
 /// What all connections of a server share.
 #[derive(Debug)]

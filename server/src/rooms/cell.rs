@@ -13,10 +13,10 @@ use hither_protocol::{Slot, Timestamp};
 use hither_transport::{Link, SendDatagramError};
 use tokio::sync::{Notify, OnceCell};
 
-use crate::clock::Clock;
 use crate::metrics::{DropCause, Metrics};
 use crate::outbox::LaneSender;
 use crate::store::{Pending, Store, StoreError};
+use hither_transport::Clock;
 
 /// A room that a connection is in, and its member's slot there.
 #[derive(Clone, Debug)]

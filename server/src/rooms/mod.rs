@@ -16,10 +16,10 @@ use hither_core::{NewMember, RoomId, RoomPolicy};
 use hither_protocol::message::Refusal;
 use hither_protocol::{Epoch, RoomHandle, RoomName};
 
-use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::store::Store;
 use cell::JoinError;
+use hither_transport::Clock;
 
 /// All rooms of the node that have members, by name.
 ///

@@ -1,0 +1,381 @@
+//! A simulated world: users with clients, a network and a server, in virtual time and from one seed. It carries what
+//! each end wants sent, and lets the checks look whenever somebody's view may have changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hither_core::{Room, RoomId};
+use hither_protocol::message::control::{Seen, Status};
+use hither_protocol::{Epoch, RoomHandle, RoomName, Timestamp};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use crate::client::{Client, Sending};
+use crate::net::{Agenda, Direction, StreamId, millis};
+use crate::report::Figures;
+use crate::rests::Rests;
+use crate::sabotage::Saboteur;
+use crate::scenarios::Scenario;
+use crate::server::{ConnectionId, Server, Task};
+
+/// How long a silent connection counts as there.
+const IDLE: Duration = Duration::from_millis(400);
+/// More steps than any world takes; one that takes them hangs in a moment.
+const STEPS_MAX: u64 = 5_000_000;
+/// More than may ever be under way at once.
+const AGENDA_MAX: usize = 50_000;
+
+/// What is to happen at a moment.
+#[derive(Debug)]
+enum Happening {
+    Connect(usize),
+    Act(usize),
+    Look(usize),
+    Up(ConnectionId, Packet),
+    Down(ConnectionId, Packet),
+    Idle(ConnectionId),
+    Stored(RoomHandle, u64),
+    Pump(ConnectionId),
+}
+
+#[derive(Debug)]
+enum Packet {
+    Datagram(Bytes),
+    Chunk(StreamId, Bytes),
+}
+
+/// A person, who outlives connections.
+#[derive(Default)]
+pub(crate) struct User {
+    pub(crate) client: Option<Client>,
+    /// How many more times it moves before it rests, and where.
+    pub(crate) burst: Option<(RoomHandle, u32)>,
+    /// The events seen in rooms whose connection was lost.
+    pub(crate) seen: BTreeMap<RoomName, Seen>,
+    due: Option<Timestamp>,
+}
+
+/// A connection's two directions.
+struct Wire {
+    user: usize,
+    up: Direction,
+    down: Direction,
+    cut: bool,
+}
+
+/// The whole of it.
+pub(crate) struct World {
+    pub(crate) scenario: Scenario,
+    pub(crate) now: Timestamp,
+    pub(crate) rng: StdRng,
+    pub(crate) users: Vec<User>,
+    pub(crate) server: Server,
+    pub(crate) rests: Rests,
+    pub(crate) figures: Figures,
+    pub(crate) findings: Vec<String>,
+    /// The number of the next thing that somebody says, so that all are different.
+    pub(crate) next_word: i64,
+    wires: BTreeMap<ConnectionId, Wire>,
+    agenda: Agenda<Happening>,
+    quiet_from: Timestamp,
+    saboteur: Saboteur,
+    trace: DefaultHasher,
+    steps: u64,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, scenario: Scenario, saboteur: Saboteur) -> Self {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        let rooms = scenario.rooms.iter().enumerate().map(|(index, policy)| {
+            let name = format!("sim:room-{index}").parse().expect("a good name");
+            let handle = RoomHandle(index as u32 + 1);
+            let id = RoomId { name, handle, epoch: Epoch(rng.random_range(1..1 << 40)) };
+            Room::new(id, policy.clone(), now, millis(&mut rng, 0..100))
+        });
+        let mut world = Self {
+            server: Server::new(rooms.collect()),
+            users: (0..scenario.users).map(|_| User::default()).collect(),
+            now,
+            rests: Rests::default(),
+            figures: Figures::default(),
+            findings: Vec::new(),
+            next_word: 1,
+            wires: BTreeMap::new(),
+            agenda: Agenda::new(),
+            quiet_from: now + scenario.active_for,
+            saboteur,
+            trace: DefaultHasher::new(),
+            steps: 0,
+            rng,
+            scenario,
+        };
+        for user in 0..world.users.len() {
+            let pause = millis(&mut world.rng, 0..300);
+            world.agenda.put(now + pause, Happening::Connect(user));
+        }
+        world
+    }
+
+    /// Runs until all is quiet. Then everything that was to be said is said.
+    pub(crate) fn run(&mut self) {
+        while let Some(at) = self.next_at() {
+            self.now = self.now.max(at);
+            self.steps += 1;
+            if self.steps > STEPS_MAX || self.agenda.len() > AGENDA_MAX {
+                let (steps, waiting) = (self.steps, self.agenda.len());
+                self.findings.push(format!("no end: {steps} steps, {waiting} under way"));
+                return;
+            }
+            match self.agenda.pop(self.now) {
+                Some(happening) => self.handle(happening),
+                None => self.handle_timeouts(),
+            }
+        }
+        self.rests.finish(self.now);
+    }
+
+    /// A number that stands for everything that was carried, and when.
+    pub(crate) fn trace(&self) -> u64 {
+        self.trace.finish()
+    }
+
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.now >= self.quiet_from
+    }
+
+    /// The next word that nobody has said yet.
+    pub(crate) fn word(&mut self) -> i64 {
+        self.next_word += 1;
+        self.next_word
+    }
+
+    /// A connection falls silent, or is closed; its user comes back later.
+    pub(crate) fn lose(&mut self, user: usize, silent: bool) {
+        let Some(client) = self.users[user].client.take() else { return };
+        for stay in client.stays.iter().filter(|(_, stay)| !stay.leaving) {
+            let seen = client.session.room(*stay.0).expect("an entered room").seen();
+            self.users[user].seen.insert(stay.1.name.clone(), seen);
+        }
+        self.rests.excuse(user);
+        let id = client.connection;
+        let wire = self.wires.get_mut(&id).expect("the client's");
+        wire.cut = true;
+        let after = if silent { IDLE } else { millis(&mut self.rng, 0..50) };
+        self.agenda.put(self.now + after, Happening::Idle(id));
+        let pause = millis(&mut self.rng, 50..900);
+        self.agenda.put(self.now + pause, Happening::Connect(user));
+    }
+
+    /// Carries what a client wants sent.
+    pub(crate) fn carry_up(&mut self, user: usize) {
+        let Some(client) = &mut self.users[user].client else { return };
+        let id = client.connection;
+        let sendings = client.take_sendings(self.now);
+        self.users[user].due = client.session.poll_timeout();
+        let wire = self.wires.get_mut(&id).expect("the client's");
+        for sending in sendings {
+            match sending {
+                Sending::Datagram(bytes) => {
+                    self.figures.datagrams_up += 1;
+                    for at in wire.up.datagram(&mut self.rng, self.now) {
+                        let packet = Packet::Datagram(bytes.clone());
+                        self.agenda.put(at, Happening::Up(id, packet));
+                    }
+                }
+                Sending::Write(stream, bytes) => {
+                    for (at, chunk) in wire.up.write(&mut self.rng, self.now, stream, bytes) {
+                        self.agenda.put(at, Happening::Up(id, Packet::Chunk(stream, chunk)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn next_at(&self) -> Option<Timestamp> {
+        let clients = self.users.iter().filter_map(|user| user.due);
+        clients.chain(self.agenda.next_at()).chain(self.server.poll_timeout()).min()
+    }
+
+    fn handle(&mut self, happening: Happening) {
+        match happening {
+            Happening::Connect(user) => self.connect(user),
+            Happening::Act(user) => {
+                if !self.is_quiet() && self.users[user].client.is_some() {
+                    self.act(user);
+                    self.carry_up(user);
+                    let pause = millis(&mut self.rng, self.scenario.act_every_ms.clone());
+                    self.agenda.put(self.now + pause, Happening::Act(user));
+                }
+            }
+            Happening::Look(user) => {
+                if !self.is_quiet() && self.users[user].client.is_some() {
+                    let pause = self.look(user);
+                    self.carry_up(user);
+                    self.agenda.put(self.now + pause, Happening::Look(user));
+                }
+            }
+            Happening::Up(id, packet) => self.handle_up(id, packet),
+            Happening::Down(id, packet) => self.handle_down(id, packet),
+            Happening::Idle(id) => {
+                self.server.handle_gone(self.now, id);
+                self.carry_down();
+            }
+            Happening::Stored(room, sequence) => {
+                self.server.handle_stored(room, sequence);
+                self.carry_down();
+            }
+            Happening::Pump(id) => {
+                self.server.handle_pump(id);
+                self.carry_down();
+            }
+        }
+    }
+
+    fn handle_timeouts(&mut self) {
+        self.server.handle_timeout(self.now);
+        self.carry_down();
+        for user in 0..self.users.len() {
+            if self.users[user].due.is_none_or(|due| due > self.now) {
+                continue;
+            }
+            self.users[user].due = None;
+            if let Some(client) = &mut self.users[user].client {
+                client.session.handle_timeout(self.now);
+            }
+            self.carry_up(user);
+        }
+    }
+
+    fn connect(&mut self, user: usize) {
+        let id = self.wires.len();
+        let (up, down) = (self.scenario.up.clone(), self.scenario.down.clone());
+        let wire = Wire { user, up: Direction::new(up), down: Direction::new(down), cut: false };
+        self.wires.insert(id, wire);
+        self.server.handle_connected(self.now, id, format!("user-{user}"));
+        self.users[user].client = Some(Client::new(self.now, id));
+        self.users[user].burst = None;
+        self.carry_up(user);
+        let pause = millis(&mut self.rng, 0..100);
+        self.agenda.put(self.now + pause, Happening::Act(user));
+        self.agenda.put(self.now + pause, Happening::Look(user));
+    }
+
+    fn handle_up(&mut self, id: ConnectionId, packet: Packet) {
+        if self.wires[&id].cut {
+            return;
+        }
+        self.note(id, true, &packet);
+        match packet {
+            Packet::Datagram(bytes) => {
+                self.server.handle_datagram(self.now, id, &bytes);
+            }
+            Packet::Chunk(stream, bytes) => {
+                self.server.handle_chunk(self.now, id, stream, &bytes);
+            }
+        }
+        self.carry_down();
+    }
+
+    fn handle_down(&mut self, id: ConnectionId, packet: Packet) {
+        let wire = &self.wires[&id];
+        let user = wire.user;
+        if wire.cut {
+            return;
+        }
+        self.note(id, false, &packet);
+        let now = self.now;
+        let Some(client) = &mut self.users[user].client else { return };
+        match packet {
+            Packet::Datagram(bytes) => client.handle_datagram(&bytes),
+            Packet::Chunk(stream, bytes) => client.handle_chunk(now, stream, &bytes),
+        }
+        let client = self.users[user].client.as_ref().expect("just used");
+        self.rests.look(now, user, &client.session);
+        self.carry_up(user);
+    }
+
+    fn carry_down(&mut self) {
+        for task in self.server.take_tasks() {
+            match task {
+                Task::Write(id, stream, bytes) => {
+                    let Some(wire) = self.wires.get_mut(&id) else { continue };
+                    if self.saboteur.loses_message(&mut self.rng, stream) {
+                        continue;
+                    }
+                    for (at, chunk) in wire.down.write(&mut self.rng, self.now, stream, bytes) {
+                        self.agenda.put(at, Happening::Down(id, Packet::Chunk(stream, chunk)));
+                    }
+                }
+                Task::Datagram(id, bytes) => self.send_down(id, &bytes),
+                Task::Store(room, sequence) => {
+                    let at = self.now + millis(&mut self.rng, 0..10);
+                    self.agenda.put(at, Happening::Stored(room, sequence));
+                }
+                Task::Pump(id) => {
+                    let at = self.now + millis(&mut self.rng, 0..20);
+                    self.agenda.put(at, Happening::Pump(id));
+                }
+                Task::Close(id) => {
+                    if let Some(wire) = self.wires.get_mut(&id) {
+                        let user = wire.user;
+                        wire.cut = true;
+                        self.users[user].client = None;
+                        self.users[user].due = None;
+                        let pause = millis(&mut self.rng, 50..500);
+                        self.agenda.put(self.now + pause, Happening::Connect(user));
+                    }
+                }
+            }
+        }
+    }
+
+    fn send_down(&mut self, id: ConnectionId, bytes: &Bytes) {
+        self.figures.datagrams_down += 1;
+        if self.saboteur.swallows(id, bytes) {
+            return;
+        }
+        let wire = &self.wires[&id];
+        let arrivals = wire.down.datagram(&mut self.rng, self.now);
+        if arrivals.is_empty()
+            && let Some(ack) = self.saboteur.forged_ack(bytes)
+        {
+            self.agenda.put(self.now, Happening::Up(id, Packet::Datagram(ack)));
+        }
+        for at in arrivals {
+            self.agenda.put(at, Happening::Down(id, Packet::Datagram(bytes.clone())));
+        }
+    }
+
+    fn note(&mut self, id: ConnectionId, up: bool, packet: &Packet) {
+        let (stream, bytes) = match packet {
+            Packet::Datagram(bytes) => (None, bytes),
+            Packet::Chunk(stream, bytes) => (Some(*stream), bytes),
+        };
+        (self.now.as_micros(), id, up, stream, bytes).hash(&mut self.trace);
+    }
+
+    /// The users who should see at once where `mover` goes in a room.
+    pub(crate) fn viewers_of(&self, mover: usize, room: RoomHandle) -> BTreeSet<usize> {
+        // What a viewer says of itself has to reach the server first.
+        let known_for = Duration::from_millis(150);
+        let Some(own) = self.users[mover].client.as_ref().and_then(|one| one.session.room(room))
+        else {
+            return BTreeSet::new();
+        };
+        let sees = |user: &usize| {
+            let Some(client) = &self.users[*user].client else { return false };
+            let Some(stay) = client.stays.get(&room).filter(|stay| !stay.leaving) else {
+                return false;
+            };
+            let since = stay.entered_at.max(client.active_since);
+            let knows = client.session.room(room).and_then(|room| room.member(own.slot()));
+            client.status == Status::Active
+                && self.now.since(since) >= known_for
+                && knows.is_some_and(|member| member.generation == own.generation())
+        };
+        (0..self.users.len()).filter(|user| *user != mover).filter(sees).collect()
+    }
+}
