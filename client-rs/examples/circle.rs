@@ -1,5 +1,5 @@
-//! A bot that walks in a circle, until the connection ends or somebody presses Ctrl-C. With many of them in one room one
-//! sees at a glance whether motion is smooth.
+//! A bot that walks in a circle, until the connection ends or somebody presses Ctrl-C. With many of them in one room
+//! one sees at a glance whether motion is smooth.
 //!
 //! `cargo run -p hither-client --example circle -- --url https://127.0.0.1:4433 --cert-sha256 HEX --room default:lobby`
 
@@ -33,7 +33,7 @@ struct Arguments {
     #[arg(long, default_value = "circle")]
     name: String,
     /// The circle's middle, in the room's units.
-    #[arg(long, num_args = 2, default_values_t = [400, 300])]
+    #[arg(long, num_args = 2, allow_negative_numbers = true, default_values_t = [400, 300])]
     middle: Vec<i32>,
     /// The circle's radius, in the room's units.
     #[arg(long, default_value_t = 150.0)]

@@ -55,7 +55,8 @@ impl ConnectOptions {
     }
 
     /// Connects from this socket, which any number of connections may share, instead of a new one for each (the
-    /// default, at the cost of a socket with buffers of 4 MiB each way). Its own trust counts, not [`Self::cert_sha256`].
+    /// default, at the cost of a socket with buffers of 4 MiB each way). Its own trust counts, not
+    /// [`Self::cert_sha256`].
     pub fn endpoint(mut self, endpoint: ClientEndpoint) -> Self {
         self.endpoint = Some(endpoint);
         self

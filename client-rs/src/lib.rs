@@ -1,7 +1,8 @@
 //! Hither's client for Rust programs: bots, tools, games.
 //!
-//! A [`Client`] is one connection, a [`Room`] one membership in a room; both are for async programs on tokio. [`Polled`] is
-//! the same for loops that never wait. [`driver`] is what both stand on, for programs that hold thousands of connections.
+//! A [`Client`] is one connection, a [`Room`] one membership in a room; both are for async programs on tokio.
+//! [`Polled`] is the same for loops that never wait. [`driver`] is what both stand on, for programs that hold thousands
+//! of connections.
 //!
 //! ```no_run
 //! use hither_client::{Client, Event, Map, Position};
@@ -33,8 +34,8 @@
 //!
 //! # Motion and everything else
 //!
-//! Positions are set and read at any time and newest wins; nothing of them waits in a queue. Everything else is reliable
-//! and in order, and waits for the application up to a bound: see [`Room::next_event`].
+//! Positions are set and read at any time and newest wins; nothing of them waits in a queue. Everything else is
+//! reliable and in order, and waits for the application up to a bound: see [`Room::next_event`].
 //!
 //! # Features
 //!

@@ -1,5 +1,5 @@
-//! Where what arrives waits for the application: events by room, and answers for those who wait for one. It stands between
-//! the driver, which must never wait for the application, and handles, which may be slow.
+//! Where what arrives waits for the application: events by room, and answers for those who wait for one. It stands
+//! between the driver, which must never wait for the application, and handles, which may be slow.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,8 +14,8 @@ use tokio::sync::{Notify, oneshot};
 use crate::driver::Activity;
 use crate::outgoing::SendError;
 
-/// Most bytes of events that wait in one room for the application, each counted as its data's encoded size and 64 bytes.
-/// Then the oldest go, and [`Event::EventsLost`] stands in their place.
+/// Most bytes of events that wait in one room for the application, each counted as its data's encoded size and 64
+/// bytes. Then the oldest go, and [`Event::EventsLost`] stands in their place.
 pub const EVENTS_BYTES_MAX: usize = 256 * 1024;
 
 /// Most edits of one connection that wait for their answer.

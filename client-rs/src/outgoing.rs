@@ -1,5 +1,5 @@
-//! What a client checks before it sends: limits that the server would answer with a refusal, or with a close that takes the
-//! other rooms along.
+//! What a client checks before it sends: limits that the server would answer with a refusal, or with a close that takes
+//! the other rooms along.
 
 use std::time::Duration;
 

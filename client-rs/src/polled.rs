@@ -1,8 +1,8 @@
 //! The polled client, for game loops: nothing waits, everything is asked for.
 //!
-//! The connection runs on a thread of its own with a small runtime, not inside `update`: acks must leave when frames come,
-//! or the server's deltas grow, and a loop that stands still while a level loads must not lose its connection. What the
-//! loop sees of it changes only in [`Polled::update`], so that one picture is drawn from one state.
+//! The connection runs on a thread of its own with a small runtime, not inside `update`: acks must leave when frames
+//! come, or the server's deltas grow, and a loop that stands still while a level loads must not lose its connection.
+//! State and positions change only in [`Polled::update`], so that one picture is drawn from one moment.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -126,7 +126,8 @@ impl Polled {
         self.client.as_ref()?.connection().mailbox.pop_polled()
     }
 
-    /// Asks to enter a room with a first presence; [`Event::Entered`] or [`Event::Refused`] repeats the number returned.
+    /// Asks to enter a room with a first presence; [`Event::Entered`] or [`Event::Refused`] repeats the number
+    /// returned.
     ///
     /// # Errors
     /// [`SendError`].
@@ -224,8 +225,8 @@ impl Polled {
         self.connection()?.open_document(room)
     }
 
-    /// Submits an edit, as [`Room::submit`](crate::Room::submit); [`Event::EditAcked`] or [`Event::EditRejected`] repeats
-    /// the number returned.
+    /// Submits an edit, as [`Room::submit`](crate::Room::submit); [`Event::EditAcked`] or [`Event::EditRejected`]
+    /// repeats the number returned.
     ///
     /// # Errors
     /// [`SendError`].

@@ -31,8 +31,8 @@ impl Room {
     /// ([`Client::closed`](crate::Client::closed) says why). Cancel safe.
     ///
     /// An application that is slower than the room holds nobody up: beyond
-    /// [`EVENTS_BYTES_MAX`](crate::EVENTS_BYTES_MAX) the oldest events go and [`Event::EventsLost`] stands in their place.
-    /// Members, positions and the document are right all the same; look at them anew then.
+    /// [`EVENTS_BYTES_MAX`](crate::EVENTS_BYTES_MAX) the oldest events go and [`Event::EventsLost`] stands in their
+    /// place. Members, positions and the document are right all the same; look at them anew then.
     pub async fn next_event(&self) -> Option<Event> {
         let look = || match self.connection.mailbox.pop(self.room, self.request) {
             Popped::Event(event) => Some(Some(event)),
@@ -62,8 +62,8 @@ impl Room {
         self.read(|room| room.position(slot)).flatten()
     }
 
-    /// Sets this member's newest position, in steps of the room's axes. It is cheap, and never waits: what goes out, and
-    /// when, is decided by the room's tick, and the newest position always arrives in the end.
+    /// Sets this member's newest position, in steps of the room's axes. It is cheap, and never waits: what goes out,
+    /// and when, is decided by the room's tick, and the newest position always arrives in the end.
     pub fn set_motion(&self, position: Position) {
         self.connection.handle.with(|session, now| session.set_motion(now, self.room, position));
     }

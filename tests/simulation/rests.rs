@@ -58,6 +58,11 @@ impl Rests {
     /// Nothing is promised to this user any more, and nobody has to see where it was.
     pub(crate) fn excuse(&mut self, user: usize) {
         self.open.retain(|(_, mover), _| *mover != user);
+        self.look_away(user);
+    }
+
+    /// Nothing is promised to this user any more.
+    pub(crate) fn look_away(&mut self, user: usize) {
         for rest in self.open.values_mut() {
             rest.waiting.remove(&user);
         }

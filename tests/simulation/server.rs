@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use hither_core::session::Motion;
+use hither_core::session::{EditsOpened, Motion};
 use hither_core::{
     Effect, Grant, NewMember, Output, Pattern, Recipient, Room, RoomGrant, Session, SessionPolicy,
 };
@@ -66,6 +66,8 @@ pub(crate) struct Connection {
     session: Session,
     user: String,
     streams: BTreeMap<StreamId, Lane>,
+    /// When something came last.
+    heard: Timestamp,
     /// What was true at each join: the generation, and the last event before it.
     pub(crate) joins: BTreeMap<RoomHandle, (Generation, u64)>,
 }
@@ -96,19 +98,19 @@ impl Server {
 
     pub(crate) fn handle_connected(&mut self, now: Timestamp, id: ConnectionId, user: String) {
         let session = Session::new(SessionPolicy::default(), now);
-        let connection =
-            Connection { session, user, streams: BTreeMap::new(), joins: BTreeMap::new() };
+        let streams = BTreeMap::new();
+        let connection = Connection { session, user, streams, heard: now, joins: BTreeMap::new() };
         self.connections.insert(id, connection);
     }
 
     /// The connection was closed, or is silent for too long.
-    pub(crate) fn handle_gone(&mut self, now: Timestamp, id: ConnectionId) {
+    pub(crate) fn handle_gone(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.remove(&id) else { return };
         for (handle, slot) in connection.session.memberships() {
             let served = self.rooms.get_mut(&handle).expect("a member's room");
             served.viewers.remove(&slot);
             served.lanes.remove(&slot);
-            served.room.handle_lost(now, slot);
+            served.room.handle_lost(slot, connection.heard);
             self.drain_room(handle);
         }
     }
@@ -121,18 +123,26 @@ impl Server {
         chunk: &[u8],
     ) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
+        connection.heard = now;
         if stream == CONTROL {
             connection.session.handle_control(now, chunk);
-            return self.drain_session(now, id, CONTROL);
+            return self.drain_session(now, id);
         }
         connection.streams.entry(stream).or_default().buffer.push(chunk);
         while let Some(connection) = self.connections.get_mut(&id) {
             // The lane of a room that was left is gone: what still comes on it is of no use.
             let Some(lane) = connection.streams.get_mut(&stream) else { return };
             let Ok(Some(message)) = lane.buffer.pop() else { return };
-            let room = lane.room;
-            connection.session.handle_edits(now, room, &message);
-            self.drain_session(now, id, stream);
+            match lane.room {
+                Some(room) => connection.session.handle_edits(now, room, &message),
+                None => {
+                    if let Some(opened) = connection.session.handle_open(&message) {
+                        lane.room = Some(opened.room);
+                        self.open_edits(id, opened);
+                    }
+                }
+            }
+            self.drain_session(now, id);
         }
     }
 
@@ -144,6 +154,7 @@ impl Server {
         datagram: &[u8],
     ) -> bool {
         let Some(connection) = self.connections.get_mut(&id) else { return true };
+        connection.heard = now;
         let rooms = &mut self.rooms;
         let read = connection
             .session
@@ -187,7 +198,7 @@ impl Server {
             let Some(connection) = self.connections.get_mut(&id) else { continue };
             let rooms = &mut self.rooms;
             connection.session.handle_timeout(now, |motion| apply_motion(rooms, now, motion));
-            self.drain_session(now, id, CONTROL);
+            self.drain_session(now, id);
         }
     }
 
@@ -211,21 +222,23 @@ impl Server {
         streams.iter().find(|(_, lane)| lane.room == Some(room)).map(|(stream, _)| *stream)
     }
 
-    fn drain_session(&mut self, now: Timestamp, id: ConnectionId, stream: StreamId) {
+    fn open_edits(&mut self, id: ConnectionId, opened: EditsOpened) {
+        let EditsOpened { room, slot, after } = opened;
+        self.served(room).lanes.insert(slot);
+        self.served(room).room.handle_open(slot, after);
+        self.drain_room(room);
+        self.tasks.push(Task::Pump(id));
+    }
+
+    fn drain_session(&mut self, now: Timestamp, id: ConnectionId) {
         while let Some(connection) = self.connections.get_mut(&id)
             && let Some(effect) = connection.session.poll_effect()
         {
-            self.handle_effect(now, id, stream, effect);
+            self.handle_effect(now, id, effect);
         }
     }
 
-    fn handle_effect(
-        &mut self,
-        now: Timestamp,
-        id: ConnectionId,
-        stream: StreamId,
-        effect: Effect,
-    ) {
+    fn handle_effect(&mut self, now: Timestamp, id: ConnectionId, effect: Effect) {
         match effect {
             Effect::Authenticate { .. } => {
                 let connection = self.connections.get_mut(&id).expect("the effect's connection");
@@ -253,15 +266,6 @@ impl Server {
             Effect::Status { room, slot, status } => {
                 self.served(room).room.handle_status(now, slot, status);
             }
-            Effect::OpenEdits { room, slot, after } => {
-                let connection = self.connections.get_mut(&id).expect("the effect's connection");
-                connection.streams.entry(stream).or_default().room = Some(room);
-                self.served(room).lanes.insert(slot);
-                self.served(room).room.handle_open(slot, after);
-                self.drain_room(room);
-                self.tasks.push(Task::Pump(id));
-            }
-            Effect::RefuseEdits => {}
             Effect::Submit { room, slot, submit } => {
                 self.served(room).room.handle_submit(now, slot, submit);
                 self.drain_room(room);
@@ -274,7 +278,7 @@ impl Server {
             Effect::Refused(_) => {}
             Effect::Close(_) => {
                 self.tasks.push(Task::Close(id));
-                self.handle_gone(now, id);
+                self.handle_gone(id);
             }
         }
     }

@@ -31,8 +31,8 @@ const AGENDA_MAX: usize = 50_000;
 #[derive(Debug)]
 enum Happening {
     Connect(usize),
-    Act(usize),
-    Look(usize),
+    Act(usize, ConnectionId),
+    Look(usize, ConnectionId),
     Up(ConnectionId, Packet),
     Down(ConnectionId, Packet),
     Idle(ConnectionId),
@@ -142,8 +142,9 @@ impl World {
         self.trace.finish()
     }
 
-    pub(crate) fn is_quiet(&self) -> bool {
-        self.now >= self.quiet_from
+    /// A user's client.
+    pub(crate) fn client(&mut self, user: usize) -> &mut Client {
+        self.users[user].client.as_mut().expect("only those who are connected do something")
     }
 
     /// The next word that nobody has said yet.
@@ -155,6 +156,7 @@ impl World {
     /// A connection falls silent, or is closed; its user comes back later.
     pub(crate) fn lose(&mut self, user: usize, silent: bool) {
         let Some(client) = self.users[user].client.take() else { return };
+        self.users[user].due = None;
         for stay in client.stays.iter().filter(|(_, stay)| !stay.leaving) {
             let seen = client.session.room(*stay.0).expect("an entered room").seen();
             self.users[user].seen.insert(stay.1.name.clone(), seen);
@@ -169,12 +171,25 @@ impl World {
         self.agenda.put(self.now + pause, Happening::Connect(user));
     }
 
+    /// A user says goodbye on all rooms, and comes back later.
+    pub(crate) fn say_bye(&mut self, user: usize) {
+        self.client(user).session.bye();
+        self.carry_up(user);
+        self.rests.excuse(user);
+        self.users[user].client = None;
+        self.users[user].due = None;
+    }
+
     /// Carries what a client wants sent.
     pub(crate) fn carry_up(&mut self, user: usize) {
         let Some(client) = &mut self.users[user].client else { return };
         let id = client.connection;
         let sendings = client.take_sendings(self.now);
-        self.users[user].due = client.session.poll_timeout();
+        let due = client.session.poll_timeout();
+        self.figures.updates += std::mem::take(&mut client.updates);
+        let told = std::mem::take(&mut client.findings);
+        self.findings.extend(told.into_iter().map(|finding| format!("user {user}: {finding}")));
+        self.users[user].due = due;
         let wire = self.wires.get_mut(&id).expect("the client's");
         for sending in sendings {
             match sending {
@@ -194,6 +209,12 @@ impl World {
         }
     }
 
+    /// Whether a user still does something on this connection.
+    fn is_at_it(&self, user: usize, id: ConnectionId) -> bool {
+        let connected = self.users[user].client.as_ref().is_some_and(|one| one.connection == id);
+        connected && self.now < self.quiet_from
+    }
+
     fn next_at(&self) -> Option<Timestamp> {
         let clients = self.users.iter().filter_map(|user| user.due);
         clients.chain(self.agenda.next_at()).chain(self.server.poll_timeout()).min()
@@ -202,25 +223,25 @@ impl World {
     fn handle(&mut self, happening: Happening) {
         match happening {
             Happening::Connect(user) => self.connect(user),
-            Happening::Act(user) => {
-                if !self.is_quiet() && self.users[user].client.is_some() {
+            Happening::Act(user, id) => {
+                if self.is_at_it(user, id) {
                     self.act(user);
                     self.carry_up(user);
                     let pause = millis(&mut self.rng, self.scenario.act_every_ms.clone());
-                    self.agenda.put(self.now + pause, Happening::Act(user));
+                    self.agenda.put(self.now + pause, Happening::Act(user, id));
                 }
             }
-            Happening::Look(user) => {
-                if !self.is_quiet() && self.users[user].client.is_some() {
+            Happening::Look(user, id) => {
+                if self.is_at_it(user, id) {
                     let pause = self.look(user);
                     self.carry_up(user);
-                    self.agenda.put(self.now + pause, Happening::Look(user));
+                    self.agenda.put(self.now + pause, Happening::Look(user, id));
                 }
             }
             Happening::Up(id, packet) => self.handle_up(id, packet),
             Happening::Down(id, packet) => self.handle_down(id, packet),
             Happening::Idle(id) => {
-                self.server.handle_gone(self.now, id);
+                self.server.handle_gone(id);
                 self.carry_down();
             }
             Happening::Stored(room, sequence) => {
@@ -259,8 +280,8 @@ impl World {
         self.users[user].burst = None;
         self.carry_up(user);
         let pause = millis(&mut self.rng, 0..100);
-        self.agenda.put(self.now + pause, Happening::Act(user));
-        self.agenda.put(self.now + pause, Happening::Look(user));
+        self.agenda.put(self.now + pause, Happening::Act(user, id));
+        self.agenda.put(self.now + pause, Happening::Look(user, id));
     }
 
     fn handle_up(&mut self, id: ConnectionId, packet: Packet) {

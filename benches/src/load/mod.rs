@@ -3,6 +3,7 @@
 //! else.
 
 mod baseline_ws;
+mod hither;
 mod inbox;
 mod meter;
 mod plan;
@@ -10,7 +11,7 @@ mod plan;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::task::{JoinSet, unconstrained, yield_now};
 use tokio::time::{sleep_until, timeout};
@@ -30,7 +31,8 @@ pub use plan::{Plan, Transport};
 pub async fn run(plan: &Plan) -> Result<Report> {
     let hands = hands(plan)?;
     let world = World::new(plan.rooms, plan.members, usize::from(plan.windows));
-    let members = timeout(JOIN_DEADLINE, join_all(plan, &world))
+    let entrance = Entrance::new(plan)?;
+    let members = timeout(JOIN_DEADLINE, join_all(plan, &entrance, &world))
         .await
         .context("not all members joined within a minute")??;
     let start_us = world.now_us();
@@ -58,7 +60,10 @@ pub async fn run(plan: &Plan) -> Result<Report> {
     // Nobody moves in the grace: the last moves must arrive without newer ones that would cover
     // them.
     sleep_until(crowd.world.at(end_us + micros(plan.grace))).await;
-    crowd.world.with_ages(|ages| meter.into_report(ages))
+    let report = crowd.world.with_ages(|ages| meter.into_report(ages));
+    drop(crowd.members);
+    entrance.wait_idle().await;
+    report
 }
 
 /// One member as its transport sees it. Receiving runs in the transport's own task and goes to the
@@ -87,20 +92,46 @@ const JOIN_DEADLINE: Duration = Duration::from_secs(60);
 /// How many join at the same time: servers bound the handshakes pending for one address.
 const JOINING_MAX: usize = 16;
 
-async fn join_all(plan: &Plan, world: &World) -> Result<Vec<Box<dyn Member>>> {
-    let joins = (0..plan.rooms * plan.members).map(|index| {
-        let room = plan.room(index / plan.members);
-        let inbox = world.inbox(index);
-        async move { join(plan, &room, inbox).await.with_context(|| format!("member {index}")) }
+async fn join_all(
+    plan: &Plan,
+    entrance: &Entrance,
+    world: &World,
+) -> Result<Vec<Box<dyn Member>>> {
+    let joins = (0..plan.rooms * plan.members).map(|index| async move {
+        let joined = entrance.join(plan, index, world.inbox(index)).await;
+        joined.with_context(|| format!("member {index}"))
     });
     stream::iter(joins).buffered(JOINING_MAX).try_collect().await
 }
 
-/// Connects one member and joins `room`; returns once it is in and knows its slot.
-async fn join(plan: &Plan, room: &str, inbox: Inbox) -> Result<Box<dyn Member>> {
-    match plan.transport {
-        Transport::BaselineWs => Ok(Box::new(baseline_ws::join(plan, room, inbox).await?)),
-        other => bail!("{} is not built in", other.name()),
+/// How members come in, and what they share.
+enum Entrance {
+    Hither(hither::Network),
+    Baseline,
+}
+
+impl Entrance {
+    fn new(plan: &Plan) -> Result<Self> {
+        match plan.transport {
+            Transport::BaselineWs => Ok(Self::Baseline),
+            _ => Ok(Self::Hither(hither::Network::bind(plan)?)),
+        }
+    }
+
+    /// Connects member `index` and joins its room; returns once it is in and knows its slot.
+    async fn join(&self, plan: &Plan, index: usize, inbox: Inbox) -> Result<Box<dyn Member>> {
+        let room = plan.room(index / plan.members);
+        match self {
+            Self::Hither(network) => Ok(Box::new(network.join(index, &room, inbox).await?)),
+            Self::Baseline => Ok(Box::new(baseline_ws::join(plan, &room, inbox).await?)),
+        }
+    }
+
+    /// Waits until the server knows that everybody has left, so that a run leaves nothing to the next.
+    async fn wait_idle(&self) {
+        if let Self::Hither(network) = self {
+            network.wait_idle().await;
+        }
     }
 }
 

@@ -18,8 +18,8 @@ use super::run::Driver;
 use crate::closed::Closed;
 use hither_transport::Clock;
 
-/// Most bytes that wait to be written to streams before [`Handle::is_backlogged`] says so: as much as the server keeps for
-/// one viewer. It costs as much memory for a connection that stands still.
+/// Most bytes that wait to be written to streams before [`Handle::is_backlogged`] says so: as much as the server keeps
+/// for one viewer. It costs as much memory for a connection that stands still.
 pub const OUTGOING_BYTES_MAX: usize = 256 * 1024;
 
 /// How long the server may take to close the connection after a bye.
@@ -57,10 +57,11 @@ pub fn start(link: Link, hello: Hello) -> (Handle, Driver) {
 pub struct Handle(pub(super) Arc<Shared>);
 
 impl Handle {
-    /// Acts on the session, then sends what comes of it: datagrams at once, the rest by the driver. Never waits but for the
-    /// lock, which no one holds for longer than such a call or the observer takes; `act` must not call this handle.
+    /// Acts on the session, then sends what comes of it: datagrams at once, the rest by the driver. Never waits but for
+    /// the lock, which no one holds for longer than such a call or the observer takes; `act` must not call this handle.
     ///
-    /// Ask [`Self::is_backlogged`] before an act that writes to a stream: what is over it is kept in memory all the same.
+    /// Ask [`Self::is_backlogged`] before an act that writes to a stream: what is over it is kept in memory all the
+    /// same.
     pub fn with<T>(&self, act: impl FnOnce(&mut Session, Timestamp) -> T) -> T {
         let now = self.0.clock.now();
         let mut state = self.0.lock();

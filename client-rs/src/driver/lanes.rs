@@ -1,5 +1,5 @@
-//! The tasks of streams: writing waits for the peer, and may not be broken off halfway, so it can't be one of the driver's
-//! choices. Reading the control lane can, and is.
+//! The tasks of streams: writing waits for the peer, and may not be broken off halfway, so it can't be one of the
+//! driver's choices. Reading the control lane can, and is.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

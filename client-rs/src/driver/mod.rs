@@ -1,9 +1,9 @@
 //! One session over one link: what the async client, the polled one and load generators share.
 //!
-//! [`start`] pairs a [`Session`] with a [`Link`]. The [`Driver`] is the one task that reads the lanes, keeps the session's
-//! timers and says what happened to an observer; the [`Handle`] lets anybody act on the session, from any thread and
-//! without waiting. The session stands under a mutex that is never held over an await, so that a move is one lock and,
-//! when it is due, one datagram given to the transport, without a message to any task.
+//! [`start`] pairs a [`Session`] with a [`Link`]. The [`Driver`] is the one task that reads the lanes, keeps the
+//! session's timers and says what happened to an observer; the [`Handle`] lets anybody act on the session, from any
+//! thread and without waiting. The session stands under a mutex that is never held over an await, so that a move is one
+//! lock and, when it is due, one datagram given to the transport, without a message to any task.
 //!
 //! The observer runs under that lock, after each thing that arrived:
 //!

@@ -73,8 +73,9 @@ impl Driver {
         }
     }
 
-    /// Runs the connection to its end and returns its cause. `observe` is called after each thing that arrived, under the
-    /// session's lock: it may act on the session, must be quick, and must not call a [`Handle`](super::Handle) of it.
+    /// Runs the connection to its end and returns its cause. `observe` is called after each thing that arrived, under
+    /// the session's lock: it may act on the session, must be quick, and must not call a [`Handle`](super::Handle) of
+    /// it.
     ///
     /// Must be called within a tokio runtime with time enabled; streams get tasks of their own.
     pub async fn run(mut self, mut observe: impl FnMut(&mut Session, Activity)) -> Closed {

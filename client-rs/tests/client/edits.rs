@@ -1,5 +1,7 @@
 //! The edits lane: opening, submitting, what the server answers, and a lane that ends.
 
+use std::time::Duration;
+
 use hither_client::{Ack, Event, Map, Op, OpKind, Refusal, Room, SubmitError};
 use hither_protocol::message::control::{Left, ToClient};
 use hither_protocol::message::edits::{
@@ -121,4 +123,37 @@ async fn leaving_ends_the_lane_and_every_wait_for_an_answer() {
     let mut lane = open(&server).await;
     lane.send_edits(EditsToClient::Snapshot(Snapshot::default())).await;
     assert_eq!(soon(again.next_event()).await, Some(Event::DocumentLoaded { room: ROOM }));
+}
+
+// proves D1
+#[tokio::test(start_paused = true)]
+async fn the_late_end_of_a_lane_does_not_end_the_next_one_of_the_room() {
+    let (client, room, mut server) = entered().await;
+    // More than the lane's window, so that the lane hangs until the server gives it up.
+    let large = Map::from([("x".into(), "x".repeat(50_000).into())]);
+    let op = Op { kind: OpKind::Put, record: "a".into(), fields: large };
+    let submits =
+        async { tokio::join!(room.submit(vec![op.clone()]), room.submit(vec![op.clone()])) };
+    let script = async {
+        let old = Lane::accept(&server.link).await;
+        server.send(ToClient::Left(Left { room: ROOM, reason: None })).await;
+        old
+    };
+    let (submitted, old) = tokio::join!(soon(submits), script);
+    assert_eq!(submitted, (Err(SubmitError::Unanswered), Err(SubmitError::Unanswered)));
+
+    let (again, _join) =
+        tokio::join!(client.enter("default:lobby", Map::new()), server.admit(ROOM));
+    let again = again.unwrap();
+    again.open_document().unwrap();
+    let mut lane = open(&server).await;
+    drop(old);
+    tokio::time::sleep(Duration::from_millis(1)).await; // paused time passes when the driver has seen the end
+    let ack = Ack { number: 1, sequence: 1, time_ms: 3 };
+    let script = async {
+        next_submit(&mut lane).await;
+        lane.send_edits(EditsToClient::Ack(ack)).await;
+    };
+    let (submitted, ()) = tokio::join!(soon(again.submit(put("b"))), script);
+    assert_eq!(submitted, Ok(ack));
 }

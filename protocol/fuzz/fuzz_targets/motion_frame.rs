@@ -1,5 +1,5 @@
-//! Motion frames at a viewer: any sequence of datagrams, each against what the ones before left behind, moves only slots
-//! that a room can have, to positions that it can have; what was acked is acked again, and a state does not change.
+//! Motion frames at a viewer: any sequence of datagrams, each against what the ones before left behind, moves only
+//! slots that a room can have, to positions that it can have; what was acked is acked again, and changes nothing.
 #![no_main]
 
 use hither_protocol::limits::{AXIS_LIMIT, MEMBERS_MAX};

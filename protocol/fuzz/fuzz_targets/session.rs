@@ -2,16 +2,17 @@
 //! session ends or goes on, and all that it sends can be read by a server.
 #![no_main]
 
-use hither_protocol::Timestamp;
-use hither_protocol::ids::{RoomHandle, Slot};
 use hither_protocol::limits::MOTION_DATAGRAM_BYTES_MAX;
-use hither_protocol::message::control::{Hello, Status, ToServer};
+use hither_protocol::message::control::{
+    Hello, Joined, Member, MotionFormat, Roster, Status, ToClient, ToServer,
+};
 use hither_protocol::message::edits::{EditsToServer, Op, OpKind};
 use hither_protocol::message::{FrameBuffer, Map, Value, frame};
 use hither_protocol::motion::upward::read;
 use hither_protocol::motion::{Axes, Position};
 use hither_protocol::session::{Session, Transmit};
 use hither_protocol::varint::Reader;
+use hither_protocol::{RoomHandle, Slot, Tick, Timestamp};
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
@@ -26,10 +27,11 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
     while !input.is_empty() {
         // Few handles, so that what the server says meets what the user does.
         let room = RoomHandle(u32::from(input.arbitrary::<u8>()? % 4));
-        let failed = match input.arbitrary::<u8>()? % 12 {
-            0 | 1 => session.handle_control(&frame(input.arbitrary()?)).is_err(),
-            2 => session.handle_control(input.arbitrary()?).is_err(),
-            3 => session.handle_edits(room, &frame(input.arbitrary()?)).is_err(),
+        let failed = match input.arbitrary::<u8>()? % 14 {
+            0 => session.handle_control(&frame(input.arbitrary()?)).is_err(),
+            1 => session.handle_control(input.arbitrary()?).is_err(),
+            2 => session.handle_edits(room, &frame(input.arbitrary()?)).is_err(),
+            3 => session.handle_control(&welcome(room, input)?.encode()).is_err(),
             4 | 5 => {
                 session.handle_datagram(input.arbitrary()?);
                 false
@@ -47,6 +49,20 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
         drain(&mut session, now);
     }
     Ok(())
+}
+
+/// What a server says to let a user into a room: too rare a find for chance.
+fn welcome(room: RoomHandle, input: &mut Unstructured<'_>) -> Result<ToClient> {
+    let slot = Slot(input.arbitrary::<u8>()?.into());
+    let member = Member { slot, ..Member::default() };
+    if input.arbitrary()? {
+        let more = input.arbitrary()?;
+        let tick = Tick(input.arbitrary()?);
+        return Ok(ToClient::Roster(Roster { room, tick, members: vec![member], more }));
+    }
+    let motion = MotionFormat { axes: input.arbitrary()?, ..MotionFormat::default() };
+    let request = input.arbitrary::<u8>()?.into();
+    Ok(ToClient::Joined(Joined { request, room, slot, motion, ..Joined::default() }))
 }
 
 /// What a user does.

@@ -4,7 +4,7 @@
 
 use super::MessageError;
 
-/// The deepest nesting of any message: its own two levels, a list of members with their maps, a user's value of depth 8.
+/// The deepest nesting of any message: `edits` has seven levels of its own around a user's value of depth 8.
 const NESTING_MAX: usize = 16;
 
 /// 2^53 - 1, the largest integer that every language's number holds exactly.

@@ -94,8 +94,8 @@ impl Session {
         self.counters
     }
 
-    /// Asks to enter a room; answered by [`Event::Entered`] or [`Event::Refused`] with the number returned.
-    /// `seen` asks for the events after it.
+    /// Asks to enter a room, once [`Event::Welcome`] has come (rule H2); answered by [`Event::Entered`] or
+    /// [`Event::Refused`] with the number returned. `seen` asks for the events after it.
     pub fn enter(&mut self, name: RoomName, presence: Map, seen: Option<Seen>) -> u32 {
         let request = self.next_request;
         self.next_request += 1;
@@ -252,9 +252,9 @@ impl Session {
                 }
             }
             ToClient::Left(left) => {
-                if self.rooms.remove(&left.room).is_some() {
+                if let Some(room) = self.rooms.remove(&left.room) {
                     self.transmits.push_back(Transmit::CloseEdits(left.room));
-                    self.events.push_back(Event::Left { room: left.room, reason: left.reason });
+                    self.events.push_back(room.ended(left.reason));
                 }
             }
             ToClient::Direct(direct) => self.events.push_back(Event::Direct(direct)),
@@ -290,6 +290,10 @@ impl Session {
     fn datagram(&mut self, now: Timestamp) -> Option<Transmit> {
         // The longest record: an ack of 128 parts, or a sample of four axes.
         const RECORD_BYTES_MAX: usize = 1 + 5 + 5 + 20;
+        let is_due = |room: &Room| room.mover.due().is_some_and(|due| due <= now);
+        if self.acks.is_empty() && !self.rooms.values().any(is_due) {
+            return None;
+        }
         let mut out = vec![0];
         while out.len() + RECORD_BYTES_MAX <= MOTION_DATAGRAM_BYTES_MAX {
             let Some(ack) = self.acks.pop() else { break };

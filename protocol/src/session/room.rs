@@ -7,9 +7,11 @@ use super::event::{Event, Transmit};
 use super::motion::Mover;
 use crate::document::{self, Document};
 use crate::ids::{Epoch, Generation, RoomHandle, RoomName, Slot, Tick};
-use crate::message::control::{self, Diff, Joined, Member, MotionFormat, Roster, Seen};
+use crate::message::control::{
+    self, Diff, ErrorMessage, Joined, Member, MotionFormat, Roster, Seen,
+};
 use crate::message::edits::{EditsToClient, EditsToServer, Op, Open, Snapshot, Submit};
-use crate::message::{FrameBuffer, Map, MessageError, Rights};
+use crate::message::{FrameBuffer, Map, MessageError, Refusal, Rights};
 use crate::motion::frame::FrameHeader;
 use crate::motion::{Axes, DecodeError, Position, Received, View};
 use crate::varint::Reader;
@@ -138,6 +140,20 @@ impl Room {
     /// The document; `None` until it is loaded.
     pub fn document(&self) -> Option<&Document> {
         self.edits.as_ref().filter(|edits| edits.loaded).map(|edits| &edits.document)
+    }
+
+    /// What the application is told when the membership has ended; before its roster was whole, the entry has failed.
+    pub(super) fn ended(self, reason: Option<Refusal>) -> Event {
+        if self.entered {
+            return Event::Left { room: self.handle, reason };
+        }
+        Event::Refused(ErrorMessage {
+            request: Some(self.request),
+            room: Some(self.handle),
+            code: reason.unwrap_or(Refusal::RoomClosed),
+            message: "the membership ended before the roster was whole".to_owned(),
+            retry_after_ms: None,
+        })
     }
 
     pub(super) fn patch_self(&mut self, patch: &Map) {
@@ -314,8 +330,9 @@ impl Edits {
             EditsToClient::Snapshot(page) => self.handle_snapshot(room, page, events),
             EditsToClient::Edits(batch) => {
                 for edit in batch.edits {
-                    // What the snapshot already has comes again if it was under way: it is skipped.
-                    if edit.sequence == self.document.sequence() + 1 {
+                    // What the snapshot has comes again if it was under way, and may come before its first page.
+                    let has_begun = self.loaded || self.loading;
+                    if has_begun && edit.sequence == self.document.sequence() + 1 {
                         self.document.apply(edit.sequence, &edit.ops);
                         let sequence = edit.sequence;
                         events.push_back(Event::DocumentChanged { room, sequence });

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 
 use hither_protocol::message::control::{
-    Diff, Hello, Joined, Left, Member, MotionFormat, Roster, Status, ToClient,
+    self, Diff, Hello, Joined, Left, Member, MotionFormat, Roster, Status, ToClient, ToServer,
 };
 use hither_protocol::message::{Map, Value};
 use hither_protocol::motion::upward::{Upward, read};
 use hither_protocol::motion::{Axes, Position};
 use hither_protocol::session::{Event, Session, Transmit};
 use hither_protocol::varint::Reader;
-use hither_protocol::{Epoch, Generation, RoomHandle, Slot, Tick, Timestamp};
+use hither_protocol::{ALPN, Epoch, Generation, PATH, RoomHandle, Slot, Tick, Timestamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -96,6 +96,54 @@ fn m2_axes_that_a_room_does_not_have_are_no_move() {
     assert_eq!(samples(&mut session, one), [(1, Position::xy(5, 0))]);
     session.set_motion(NOW, ROOM, Position::xy(5, 6));
     assert_eq!(samples(&mut session, one), []);
+}
+
+#[test]
+fn h1_hello_says_the_version() {
+    let mut session = Session::new(Hello { version: 77, ..Hello::default() });
+    let Some(Transmit::Control(bytes)) = session.poll_transmit(NOW) else { panic!("no hello") };
+    let hello = Hello { version: 1, ..Hello::default() };
+    assert_eq!(bytes, ToServer::Hello(hello).encode());
+    assert_eq!((PATH, ALPN), ("/hither/1", "hither/1"));
+}
+
+#[test]
+fn v4_a_gap_in_the_numbers_is_signalled() {
+    let mut session = joined(2);
+    tell(&mut session, roster(vec![member(OWN, Map::new())], false));
+    for number in [1, 2, 2, 5, 4, 6] {
+        let event = control::Event {
+            number,
+            from: Slot(0),
+            generation: Generation(0),
+            name: "wave".into(),
+            data: Value::Nil,
+            time_ms: 0,
+        };
+        tell(&mut session, diff(Diff { events: vec![event], ..Diff::default() }));
+    }
+    let mut told = Vec::new();
+    while let Some(event) = session.poll_event() {
+        match event {
+            Event::Broadcast { number, .. } => told.push(Some(number)),
+            Event::EventsLost { .. } => told.push(None),
+            _ => {}
+        }
+    }
+    assert_eq!(told, [Some(1), Some(2), None, Some(5), Some(6)]);
+}
+
+#[test]
+fn m7_duplicates_are_acked_again() {
+    let mut session = joined(2);
+    while session.poll_transmit(NOW).is_some() {}
+    let keyframe = [0x01, 0x01, 0x09, 0x05, 0x01, 0x00, 0x00, 0x01, 0x01, 0x00, 0x02, 0x04];
+    let ack = Transmit::Datagram([0x00, 0x03, 0x01, 0x05, 0x01][..].into());
+    for _ in 0..2 {
+        session.handle_datagram(&keyframe);
+        assert_eq!(session.poll_transmit(NOW).as_ref(), Some(&ack));
+        assert_eq!(session.poll_transmit(NOW), None);
+    }
 }
 
 /// What happens in a room between two messages to the viewer.

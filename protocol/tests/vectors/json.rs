@@ -1,4 +1,4 @@
-//! JSON of vectors: hex, users' values, and a printer with one order of keys and short lines, so that a diff is readable.
+//! JSON of vectors: hex, users' values, and a printer with one order of keys and short lines, for readable diffs.
 
 use hither_protocol::message::{Map, Value};
 use serde_json::{Value as Json, json};

@@ -1,4 +1,4 @@
-//! The golden vectors: what Rust writes and reads is what `protocol/vectors` says, for clients in other languages to hold to.
+//! The golden vectors: what Rust writes and reads is what `protocol/vectors` says, and other languages hold to.
 //!
 //! Each test makes its file anew and fails on any difference, then reads the file as another language would and checks
 //! it both ways. `HITHER_WRITE_VECTORS=1 cargo test -p hither-protocol --test vectors` writes the files instead.

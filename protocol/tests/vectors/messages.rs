@@ -13,6 +13,7 @@ use serde_json::{Value as Json, json};
 
 use crate::golden;
 use crate::json::{from_json, hex, items, text, to_json, unhex};
+use crate::tables::spec;
 
 const TIME: u64 = 1_760_000_000_123;
 const ROOM: RoomHandle = RoomHandle(7);
@@ -256,6 +257,14 @@ fn make<M: Message>(messages: &[(&str, M)]) -> Json {
     messages.iter().map(vector).collect()
 }
 
+/// The specification's table of a lane's direction has every message with its kind: `row` makes a row's part of them.
+fn check_kinds(vectors: &Json, row: impl Fn(&Json, &str) -> String) {
+    for vector in items(vectors) {
+        let row = row(&vector["kind"], text(&vector["message"]));
+        assert!(spec().contains(&row), "PROTOCOL.md lacks {row}");
+    }
+}
+
 /// Reads each vector from its bytes and from its JSON, which must be the same message, and writes it again.
 fn check<M: Message>(vectors: &Json) {
     for vector in items(vectors) {
@@ -280,6 +289,9 @@ fn f6_messages_of_the_control_lane() {
     let file = golden("control.json", &made);
     check::<ToServer>(&file["to_server"]);
     check::<ToClient>(&file["to_client"]);
+    let row = |kind: &Json, name: &str| format!("\n| {kind} | [`{name}`](");
+    check_kinds(&file["to_server"], row);
+    check_kinds(&file["to_client"], row);
 }
 
 #[test]
@@ -292,4 +304,6 @@ fn f6_messages_of_the_edits_lane() {
     let file = golden("edits.json", &made);
     check::<EditsToServer>(&file["to_server"]);
     check::<EditsToClient>(&file["to_client"]);
+    check_kinds(&file["to_server"], |kind, name| format!("\n| {kind} | `{name}` |"));
+    check_kinds(&file["to_client"], |kind, name| format!(" | {kind} | `{name}` |\n"));
 }

@@ -11,6 +11,7 @@ use crate::golden;
 use crate::json::{hex, items, text, unhex};
 use crate::reference::Reference;
 use crate::scenarios::{self, Arrival, Scenario};
+use crate::tables::spec;
 
 const ROOM: RoomHandle = RoomHandle(7);
 
@@ -176,6 +177,22 @@ fn make(scenario: &Scenario) -> Json {
         "name": scenario.name, "axes": scenario.axes, "epoch": scenario.epoch, "room": ROOM.0,
         "steps": steps,
     })
+}
+
+/// The specification's example is the first sequence, byte for byte.
+#[test]
+fn m3_the_worked_example_is_of_real_frames() {
+    // Hex of the example is indented and comes before two spaces, after which it is explained.
+    let spec = spec();
+    let code = spec.lines().filter_map(|line| line.strip_prefix("    "));
+    let bytes: String =
+        code.map(|line| line.trim_start().split("  ").next().unwrap().replace(' ', "")).collect();
+    let example = &scenarios::all()[0];
+    let made = make(example);
+    for step in items(&made["steps"]) {
+        assert!(bytes.contains(text(&step["hex"])), "PROTOCOL.md lacks {}", step["hex"]);
+    }
+    assert!(bytes.contains(text(&made["steps"][0]["ack"])));
 }
 
 #[test]

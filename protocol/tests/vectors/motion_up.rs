@@ -128,7 +128,7 @@ fn m8_samples_and_acks() {
         json!({ "name": name, "axes": 2, "hex": hex(bytes), "records": records, "error": error })
     });
     let made = json!({
-        "about": "hex: a datagram as the application sees it. faulty: the records before the fault stand; room 404 is unknown.",
+        "about": "hex: a datagram. faulty: the records before the fault stand; room 404 is unknown.",
         "datagrams": written.collect::<Json>(),
         "faulty": faulty,
     });

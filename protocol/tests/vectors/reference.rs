@@ -1,4 +1,4 @@
-//! A viewer written from the specification alone, without regard to cost: whole states by tick. The vectors' second opinion.
+//! A viewer written from the specification alone, whole states by tick at any cost: the vectors' second opinion.
 
 use std::collections::BTreeMap;
 
@@ -100,7 +100,10 @@ impl Reference {
 
     /// The view in the form of `motion_down.json`.
     pub(crate) fn describe(&self) -> Json {
-        let describe = |(slot, seen): (&i64, &Seen)| json!({ "slot": slot, "generation": seen.generation, "position": seen.position });
+        let describe = |(slot, seen): (&i64, &Seen)| {
+            let Seen { generation, position, .. } = seen;
+            json!({ "slot": slot, "generation": generation, "position": position })
+        };
         self.view.iter().map(describe).collect()
     }
 }

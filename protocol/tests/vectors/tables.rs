@@ -12,6 +12,25 @@ use serde_json::{Value as Json, json};
 use crate::golden;
 use crate::json::{items, text};
 
+/// The specification, whose tables have to say the same.
+pub(crate) fn spec() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/PROTOCOL.md");
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// A number with commas between its thousands.
+fn grouped(number: &Json) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 macro_rules! limits {
     ($($name:ident)*) => {
         [$((stringify!($name), json!($name))),*]
@@ -33,6 +52,11 @@ fn l1_limits_are_the_constants() {
     for name in source.lines().filter_map(|line| line.strip_prefix("pub const ")) {
         let name = name.split(':').next().unwrap();
         assert!(limits.iter().any(|(known, _)| *known == name), "{name} is in no vector");
+    }
+    let spec = spec();
+    for (name, value) in &limits {
+        let row = format!("| `{}` | {} |", name.to_lowercase(), grouped(value));
+        assert!(spec.contains(&row), "PROTOCOL.md lacks {row}");
     }
     let slots = [1, 2, 3, 4].map(|count| Axes::new(count).unwrap().slots_per_part());
     let made = json!({
@@ -68,6 +92,8 @@ fn c2_codes_are_the_constants() {
     for vector in items(&file["codes"]) {
         let number = vector["code"].as_u64().unwrap() as u32;
         let code = CloseCode::from_number(number).unwrap();
+        let row = format!("| {number} | `{}` |", code.name());
+        assert!(spec().contains(&row), "PROTOCOL.md lacks {row}");
         assert_eq!((code.name(), json!(number)), (text(&vector["name"]), vector["code"].clone()));
     }
 }
@@ -80,5 +106,7 @@ fn e1_refusals_are_read_by_their_numbers() {
     for vector in items(&file["refusals"]) {
         let refusal = Refusal::from(vector["code"].as_u64().unwrap() as u32);
         assert_eq!(refusal.name(), text(&vector["name"]));
+        let row = format!("| {} | `{}` |", vector["code"], refusal.name());
+        assert!(spec().contains(&row), "PROTOCOL.md lacks {row}");
     }
 }

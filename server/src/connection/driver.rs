@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hither_core::session::Motion;
+use hither_core::session::{Dropped, Motion};
 use hither_core::{Effect, Session};
 use hither_protocol::message::Refusal;
 use hither_protocol::message::control::Bye;
@@ -163,6 +163,12 @@ impl Connection {
                 _ => DropCause::Malformed,
             };
             self.shared.metrics.datagrams_dropped[cause].inc();
+        }
+        let dropped = self.session.take_dropped();
+        if dropped != Dropped::default() {
+            let counters = &self.shared.metrics.datagrams_dropped;
+            counters[DropCause::Rate].inc_by(dropped.rate);
+            counters[DropCause::NoRight].inc_by(dropped.no_right);
         }
     }
 

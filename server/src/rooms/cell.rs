@@ -289,10 +289,14 @@ impl RoomCell {
                 }
             }
         }
-        self.metrics.members.inc_by(room.len() as i64 - *members as i64);
-        *members = room.len();
-        let counters = room.take_counters();
-        self.metrics.datagrams_dropped[DropCause::Stale].inc_by(counters.samples_stale);
+        if *members != room.len() {
+            self.metrics.members.inc_by(room.len() as i64 - *members as i64);
+            *members = room.len();
+        }
+        let stale = room.take_counters().samples_stale;
+        if stale > 0 {
+            self.metrics.datagrams_dropped[DropCause::Stale].inc_by(stale);
+        }
         let due = room.poll_timeout();
         if due.is_some_and(|due| scheduled.is_none_or(|scheduled| due < scheduled)) {
             *scheduled = due;

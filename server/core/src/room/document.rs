@@ -46,10 +46,10 @@ pub(super) struct EditLog {
 }
 
 /// An open edits lane whose member lacks a part of the document.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Lane {
-    /// The place of the snapshot's first page.
-    sequence: u64,
+    /// The place of the snapshot, once its first page is made: edits that are told before that page are in it.
+    sequence: Option<u64>,
     /// The last record that was sent.
     after: Option<String>,
 }
@@ -73,8 +73,7 @@ impl EditLog {
             push_edits(Recipient::One(slot), missed, outputs);
             return;
         }
-        let sequence = self.document.sequence();
-        self.lanes.insert(slot, Lane { sequence, after: None });
+        self.lanes.insert(slot, Lane::default());
     }
 
     /// The member is gone, or its connection is.
@@ -86,7 +85,8 @@ impl EditLog {
     /// The next page of a member's snapshot.
     pub(super) fn page(&mut self, slot: Slot) -> Option<Snapshot> {
         let lane = self.lanes.get_mut(&slot)?;
-        let mut page = Snapshot { sequence: lane.sequence, records: Vec::new(), more: false };
+        let sequence = *lane.sequence.get_or_insert(self.document.sequence());
+        let mut page = Snapshot { sequence, records: Vec::new(), more: false };
         let mut bytes = 0;
         for record in self.document.records_after(lane.after.as_deref()) {
             bytes += encoded_len(&record);

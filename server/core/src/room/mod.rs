@@ -68,12 +68,8 @@ pub enum Recipient {
 pub struct Counters {
     /// Samples that came after a newer one of their member.
     pub samples_stale: u64,
-    /// Acks of what was never sent.
-    pub acks_unknown: u64,
     /// Frames that were sent again since they were not acked.
     pub frames_repeated: u64,
-    /// Ticks that had something to send.
-    pub ticks: u64,
 }
 
 /// A room of one node in one epoch.
@@ -267,9 +263,7 @@ impl Room {
 
     /// Takes a viewer's ack of parts of a frame (M7).
     pub fn handle_ack(&mut self, now: Timestamp, slot: Slot, ack: &Ack) {
-        if !self.motion.handle_ack(now, slot, ack) {
-            self.counters.acks_unknown += 1;
-        }
+        self.motion.handle_ack(now, slot, ack);
     }
 
     /// Opens a member's edits lane: what it lacks of the document follows by [`Self::poll_snapshot`].
@@ -341,7 +335,6 @@ impl Room {
 
     fn handle_tick(&mut self, now: Timestamp) {
         self.tick = self.tick_at(now);
-        self.counters.ticks += 1;
         self.edits.flush(&mut self.outputs);
         for diff in self.changes.flush(self.id.handle, self.tick, &self.roster, &mut self.replay) {
             self.control(Recipient::All, &ToClient::Diff(diff));

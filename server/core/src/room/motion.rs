@@ -136,12 +136,12 @@ impl Motion {
         !self.dirty.is_empty()
     }
 
-    /// Takes an ack; false if nothing of the kind was sent.
-    pub(super) fn handle_ack(&mut self, now: Timestamp, slot: Slot, ack: &Ack) -> bool {
-        let Some(Some(viewer)) = self.viewers.get_mut(slot.index()) else { return false };
+    /// Takes an ack; one of what was never sent means nothing.
+    pub(super) fn handle_ack(&mut self, now: Timestamp, slot: Slot, ack: &Ack) {
+        let Some(Some(viewer)) = self.viewers.get_mut(slot.index()) else { return };
         let sent = self.tick_times.iter().rev().find(|(tick, _)| *tick == ack.tick);
         let round_trip = sent.map(|(_, sent)| now.since(*sent));
-        viewer.handle_ack(now, ack.tick, ack.parts, round_trip)
+        viewer.handle_ack(now, ack.tick, ack.parts, round_trip);
     }
 
     /// Moves what waits into the tracks, and gives every viewer its frame.

@@ -63,7 +63,7 @@ impl Viewer {
         self.unacked |= 1 << part;
     }
 
-    /// It has decoded these parts of the frame of `tick`, which was sent `round_trip` ago. False if no such part was sent.
+    /// It has decoded these parts of the frame of `tick`, which was sent `round_trip` ago.
     pub(super) fn handle_ack(
         &mut self,
         now: Timestamp,

@@ -13,6 +13,15 @@ use crate::rate::Bucket;
 /// Why something was not taken, and after how many milliseconds it may be.
 type NotTaken = (Refusal, Option<u64>);
 
+/// Samples that a session dropped, by cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// Over the rate, and a newer one took their place.
+    pub rate: u64,
+    /// The member has no right to move.
+    pub no_right: u64,
+}
+
 /// A membership as its session knows it.
 #[derive(Debug)]
 pub(super) struct Membership {
@@ -55,22 +64,27 @@ impl Membership {
         check(self.rights, Rights::EDIT, &mut self.edits, now)
     }
 
-    /// The sample, if it may pass now. One over the rate waits in the place of the one before it; one without the right
-    /// is dropped, as motion has no answers.
-    pub(super) fn take_sample(&mut self, now: Timestamp, sample: Sample) -> Option<Sample> {
+    /// The sample, if it may pass now. One over the rate waits in the place of the one before it, and one without the
+    /// right is dropped, as motion has no answers; both are counted in `dropped`.
+    pub(super) fn take_sample(
+        &mut self,
+        now: Timestamp,
+        sample: Sample,
+        dropped: &mut Dropped,
+    ) -> Option<Sample> {
         if !self.rights.contains(Rights::MOTION) {
+            dropped.no_right += 1;
             return None;
         }
         match self.motion.take(now) {
             Ok(()) => {
-                self.waiting = None;
+                dropped.rate += u64::from(self.waiting.take().is_some());
                 Some(sample)
             }
             Err(pause) => {
-                let newer = |(_, waiting): &(Timestamp, Sample)| sample.number > waiting.number;
-                if self.waiting.as_ref().is_none_or(newer) {
-                    self.waiting = Some((now + pause, sample));
-                }
+                let older = self.waiting.filter(|(_, waiting)| waiting.number > sample.number);
+                dropped.rate += u64::from(self.waiting.is_some());
+                self.waiting = older.or(Some((now + pause, sample)));
                 None
             }
         }
@@ -81,8 +95,8 @@ impl Membership {
     }
 
     pub(super) fn poll_sample(&mut self, now: Timestamp) -> Option<Sample> {
-        let (_, sample) = self.waiting.filter(|(due, _)| *due <= now)?;
-        self.take_sample(now, sample)
+        let (_, sample) = self.waiting.take_if(|(due, _)| *due <= now)?;
+        self.take_sample(now, sample, &mut Dropped::default())
     }
 }
 

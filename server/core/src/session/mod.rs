@@ -24,6 +24,7 @@ use crate::grant::Grant;
 use crate::policy::{RoomPolicy, SessionPolicy};
 use crate::room::NewMember;
 pub use effect::{EditsOpened, Effect, Motion};
+pub use membership::Dropped;
 use membership::Membership;
 
 /// One connection's session.
@@ -37,6 +38,7 @@ pub struct Session {
     joining: Vec<RoomName>,
     rooms: BTreeMap<RoomHandle, Membership>,
     effects: VecDeque<Effect>,
+    dropped: Dropped,
 }
 
 #[derive(Debug)]
@@ -63,6 +65,7 @@ impl Session {
             joining: Vec::new(),
             rooms: BTreeMap::new(),
             effects: VecDeque::new(),
+            dropped: Dropped::default(),
         }
     }
 
@@ -191,7 +194,7 @@ impl Session {
         mut motion: impl FnMut(Motion),
     ) -> Result<(), DecodeError> {
         let mut reader = hither_protocol::varint::Reader::new(datagram);
-        let Self { rooms, .. } = self;
+        let Self { rooms, dropped, .. } = self;
         while let Some(record) =
             upward::read(&mut reader, |room| rooms.get(&room).map(|member| member.axes))?
         {
@@ -202,13 +205,18 @@ impl Session {
                 }
                 Upward::Sample(sample) => {
                     let member = rooms.get_mut(&sample.room).ok_or(DecodeError::Room)?;
-                    if let Some(sample) = member.take_sample(now, sample) {
+                    if let Some(sample) = member.take_sample(now, sample, dropped) {
                         motion(Motion::Sample { slot: member.slot, sample });
                     }
                 }
             }
         }
         Ok(())
+    }
+
+    /// What was dropped since it was last asked.
+    pub fn take_dropped(&mut self) -> Dropped {
+        std::mem::take(&mut self.dropped)
     }
 
     /// Does what is due. `motion` is called with samples that waited for their rate.

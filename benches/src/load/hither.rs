@@ -1,0 +1,172 @@
+//! Members of Hither itself, over raw QUIC and WebTransport. It stands apart as one transport among
+//! others: each member has a whole session of its own, which decodes its own view, on the client's
+//! driver; only UDP sockets are shared.
+
+use std::iter;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use hither_client::driver::{self, Activity, Driver, Handle};
+use hither_client::{
+    ClientEndpoint, ClientTls, CloseCode, Event, Hello, Map, Position, RoomHandle, RoomName, Session,
+};
+use tokio::sync::oneshot;
+use tokio::task::spawn_local;
+use tokio::time::timeout;
+
+use super::inbox::Inbox;
+use super::{Plan, Received, Transport};
+
+/// Members that share a socket: its 4 MiB of buffer hold a second of what they all get at 60 Hz.
+const MEMBERS_A_SOCKET: usize = 50;
+
+/// How long the server may take to close the connections of members that have said bye.
+const LEAVE_DEADLINE: Duration = Duration::from_secs(2);
+
+/// The sockets of a run, and where they lead.
+pub(super) struct Network {
+    url: String,
+    transport: hither_client::Transport,
+    sockets: Vec<ClientEndpoint>,
+}
+
+/// A member in its room. Dropping it says bye.
+pub(super) struct Member {
+    handle: Handle,
+    room: RoomHandle,
+}
+
+impl Network {
+    /// Binds as many sockets as `plan` needs. Errors: a hash that is none, or this machine's.
+    pub(super) fn bind(plan: &Plan) -> Result<Self> {
+        let transport = match plan.transport {
+            Transport::Quic => hither_client::Transport::Quic,
+            Transport::WebTransport => hither_client::Transport::WebTransport,
+            Transport::BaselineWs => bail!("the baseline is not reached over UDP"),
+        };
+        let tls = match &plan.cert_sha256 {
+            Some(hex) => ClientTls::Hash(hash(hex).context("--cert-sha256 is not 64 hex digits")?),
+            None => ClientTls::Roots,
+        };
+        let sockets = (plan.rooms * plan.members).div_ceil(MEMBERS_A_SOCKET);
+        let sockets: Vec<_> =
+            (0..sockets).map(|_| ClientEndpoint::bind(tls)).collect::<Result<_, _>>()?;
+        if sockets.iter().any(|socket| socket.socket_buffers().fall_short()) {
+            eprintln!("hither-load: small socket buffers: raise net.core.rmem_max");
+        }
+        Ok(Self { url: plan.url.clone(), transport, sockets })
+    }
+
+    /// Connects member `index` and waits until it is in `room`. Errors are the server's or the
+    /// network's, or a room's name that is none.
+    pub(super) async fn join(&self, index: usize, room: &str, inbox: Inbox) -> Result<Member> {
+        let name: RoomName = room.parse().with_context(|| format!("the room {room}"))?;
+        let socket = &self.sockets[index / MEMBERS_A_SOCKET];
+        let link = socket.connect(&self.url, self.transport).await?;
+        let (handle, driver) = driver::start(link, Hello::default());
+        handle.with(|session, _now| session.enter(name, Map::new(), None));
+        let (entering, entered) = oneshot::channel();
+        spawn_local(receive(driver, inbox, entering));
+        match entered.await {
+            Ok(room) => Ok(Member { handle, room: room? }),
+            Err(_) => Err(handle.closed().await.into()),
+        }
+    }
+
+    /// Waits until the server has closed the connections of all members, which must be dropped.
+    pub(super) async fn wait_idle(&self) {
+        let idle = async {
+            for socket in &self.sockets {
+                socket.wait_idle().await;
+            }
+        };
+        // A server that does not answer will miss them by itself.
+        let _ = timeout(LEAVE_DEADLINE, idle).await;
+    }
+}
+
+impl super::Member for Member {
+    fn send(&mut self, (x, y): (i32, i32), _t_ms: u64) {
+        self.handle.with(|session, now| session.set_motion(now, self.room, Position::xy(x, y)));
+    }
+
+    fn received(&self) -> Received {
+        let stats = self.handle.link().stats();
+        let bytes = stats.udp_bytes_received + HEADER_BYTES * stats.udp_received;
+        Received { datagrams: stats.datagrams_received, bytes }
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.handle.close();
+    }
+}
+
+/// Of IPv4 and UDP, before each payload.
+const HEADER_BYTES: u64 = 28;
+
+/// Runs a member's connection to its end. Its room goes to `entering`, what it is shown to `inbox`.
+async fn receive(driver: Driver, inbox: Inbox, entering: oneshot::Sender<Result<RoomHandle>>) {
+    let mut entering = Some(entering);
+    let mut entered = None;
+    let closed = driver
+        .run(|session, activity| match activity {
+            Activity::Datagrams => {
+                let Some(room) = entered else { return };
+                let moved = iter::from_fn(|| session.poll_motion(room));
+                inbox.show(moved.map(|(slot, position)| (slot.0, (position.x(), position.y()))));
+            }
+            Activity::Event(event) => {
+                let Some(answer) = answer(session, event, &inbox) else { return };
+                entered = answer.as_ref().ok().copied();
+                if let Some(entering) = entering.take() {
+                    let _ = entering.send(answer); // nobody waits in a run that was given up
+                }
+            }
+            _ => {}
+        })
+        .await;
+    if closed.code != Some(CloseCode::Done.number()) {
+        inbox.report_lost(&closed);
+    }
+}
+
+/// What the event says about entering the only room; None if nothing.
+fn answer(session: &Session, event: Event, inbox: &Inbox) -> Option<Result<RoomHandle>> {
+    match event {
+        Event::Entered { room, .. } => {
+            inbox.set_slot(session.room(room)?.slot().0);
+            Some(Ok(room))
+        }
+        Event::Refused(error) => Some(Err(anyhow!("refused: {}", error.message))),
+        Event::Left { reason, .. } => Some(Err(anyhow!("the membership ended: {reason:?}"))),
+        _ => None,
+    }
+}
+
+/// The 32 bytes of a certificate's SHA-256 in hex.
+fn hash(hex: &str) -> Option<[u8; 32]> {
+    let mut hash = [0; 32];
+    let digits = hex.as_bytes();
+    if digits.len() != 2 * hash.len() || !hex.is_ascii() {
+        return None;
+    }
+    for (byte, pair) in hash.iter_mut().zip(digits.chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_64_hex_digits() {
+        assert_eq!(hash(&"0fA0".repeat(16)).unwrap()[..3], [0x0f, 0xa0, 0x0f]);
+        for wrong in ["", "00", &"0g".repeat(32), &"é".repeat(32), &"00".repeat(33)] {
+            assert_eq!(hash(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The whole house over real sockets on loopback: servers in this process or as the binary, clients over both
+//! transports. A target of its own, because nothing below it may know both ends.
+
+mod bad_input;
+mod basic;
+mod edits;
+mod events;
+mod motion;
+mod mute;
+mod ops;
+mod origin;
+mod rates;
+mod rooms;
+mod slow;
+mod stop;
+mod support;
+mod tokens;

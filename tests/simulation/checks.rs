@@ -1,0 +1,122 @@
+//! What has to be true once a world is quiet: every client's view of each of its rooms is the room's own.
+
+use std::collections::BTreeMap;
+
+use hither_protocol::message::Value;
+use hither_protocol::message::control::{Member, Status};
+use hither_protocol::session::Room;
+use hither_protocol::{RoomHandle, Slot};
+
+use crate::client::{Client, Stay};
+use crate::rests::PROMISE;
+use crate::server::{ConnectionId, Served};
+use crate::world::World;
+
+impl World {
+    /// Everything that is wrong with a world that has run; empty if it kept all promises.
+    pub(crate) fn check(&mut self) -> Vec<String> {
+        let mut findings = std::mem::take(&mut self.findings);
+        findings.extend(self.check_idle());
+        let clients: Vec<(usize, &Client)> = self.users.iter().enumerate().filter_map(|(at, user)| Some((at, user.client.as_ref()?))).collect();
+        for (user, client) in &clients {
+            if !client.entering.is_empty() {
+                findings.push(format!("user {user}: no answer to {:?}", client.entering));
+            }
+            for (handle, stay) in &client.stays {
+                let served = &self.server.rooms[handle];
+                let wrong = self.check_stay(client, *handle, stay, served);
+                findings.extend(wrong.into_iter().map(|wrong| format!("user {user}, {}: {wrong}", stay.name)));
+            }
+        }
+        let late = self.rests.times.iter().filter(|time| **time > PROMISE);
+        if self.scenario.promise {
+            findings.extend(late.map(|time| format!("a rest was seen after {time:?}")));
+        }
+        findings
+    }
+
+    /// An idle room has no timer, an idle client neither.
+    fn check_idle(&self) -> Vec<String> {
+        let mut findings = Vec::new();
+        for served in self.server.rooms.values() {
+            if served.room.poll_timeout().is_some() {
+                findings.push(format!("{} still waits for something", served.room.id().name));
+            }
+            if served.room.len() != served.viewers.len() {
+                let (len, viewers) = (served.room.len(), served.viewers.len());
+                findings.push(format!("{len} members, {viewers} of them connected"));
+            }
+        }
+        findings
+    }
+
+    fn check_stay(&self, client: &Client, handle: RoomHandle, stay: &Stay, served: &Served) -> Vec<String> {
+        if stay.leaving {
+            return vec!["the room was left, and never answered".into()];
+        }
+        let view = client.session.room(handle).expect("an entered room");
+        let own = (view.slot(), view.generation());
+        let mut findings = self.check_members(client, handle, view, served);
+        let from = self.server.connections[&client.connection].joins[&handle].1;
+        let events = (1..).zip(&served.events).skip(from as usize);
+        let expected: Vec<(u64, Slot, Value)> = events
+            .filter(|(_, (slot, generation, _))| (*slot, *generation) != own)
+            .map(|(number, (slot, _, event))| (number, *slot, event.data.clone()))
+            .collect();
+        if stay.events != expected {
+            findings.push(format!("events {:?}, not {expected:?}", stay.events));
+        }
+        let directs = served.directs.get(&own.0).into_iter().flatten().map(|event| &event.data);
+        if !stay.directs.iter().eq(directs) {
+            findings.push(format!("directs {:?}", stay.directs));
+        }
+        if stay.answers.len() as u64 != stay.submitted {
+            findings.push(format!("{} edits, {} answers", stay.submitted, stay.answers.len()));
+        }
+        let mine = (1..).zip(&served.edits).filter(|(_, edit)| (edit.0, edit.1) == own);
+        let mine: BTreeMap<u64, u64> = mine.map(|(sequence, edit)| (edit.2, sequence)).collect();
+        let acked: BTreeMap<u64, u64> = stay.answers.iter().filter_map(|(number, sequence)| Some((*number, (*sequence)?))).collect();
+        if mine != acked {
+            findings.push(format!("acked edits {acked:?}, stored {mine:?}"));
+        }
+        if stay.loaded && view.document() != Some(&served.document) {
+            findings.push(format!("document {:?}, not {:?}", view.document(), served.document));
+        }
+        if !stay.loaded && stay.submitted > 0 {
+            findings.push("the document never came".into());
+        }
+        findings
+    }
+
+    fn check_members(&self, client: &Client, handle: RoomHandle, view: &Room, served: &Served) -> Vec<String> {
+        let mut findings = Vec::new();
+        let slots: Vec<Slot> = view.members().map(|member| member.slot).collect();
+        let expected: Vec<Slot> = served.viewers.keys().copied().collect();
+        if slots != expected {
+            return vec![format!("members {slots:?}, not {expected:?}")];
+        }
+        for (&slot, &id) in &served.viewers {
+            let Some(other) = self.client_of(id) else { continue };
+            let Some(theirs) = other.session.room(handle) else { continue };
+            let (seen, true_one) = (view.member(slot), own_member(other, theirs));
+            if seen != true_one.as_ref() {
+                findings.push(format!("member {seen:?}, not {true_one:?}"));
+            }
+            let position = other.stays.get(&handle).and_then(|stay| stay.position);
+            if client.status == Status::Active && slot != view.slot() && view.position(slot) != position {
+                findings.push(format!("slot {slot} at {:?}, not {position:?}", view.position(slot)));
+            }
+        }
+        findings
+    }
+
+    fn client_of(&self, id: ConnectionId) -> Option<&Client> {
+        self.users.iter().filter_map(|user| user.client.as_ref()).find(|one| one.connection == id)
+    }
+}
+
+/// A member as it knows itself.
+fn own_member(client: &Client, view: &Room) -> Option<Member> {
+    let member = view.member(view.slot())?.clone();
+    Some(Member { status: client.status, generation: view.generation(), ..member })
+}

@@ -1,0 +1,61 @@
+//! What kinds of worlds there are. A seed decides which one it is and draws all of its numbers.
+
+mod crowd;
+mod mixed;
+mod rest;
+
+use std::ops::Range;
+use std::time::Duration;
+
+use hither_core::RoomPolicy;
+use hither_protocol::motion::Axes;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use crate::net::Conditions;
+
+/// How long after its last packet a lost member stays, in these worlds.
+const GRACE: Duration = Duration::from_millis(700);
+
+/// A world's numbers.
+#[derive(Clone, Debug)]
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    pub(crate) users: usize,
+    pub(crate) rooms: Vec<RoomPolicy>,
+    pub(crate) up: Conditions,
+    pub(crate) down: Conditions,
+    /// How long users do something.
+    pub(crate) active_for: Duration,
+    pub(crate) act_every_ms: Range<u64>,
+    /// How likely an act is one that ends a connection or a membership, or looks away.
+    pub(crate) churn: f64,
+    /// The most bytes of padding in a presence.
+    pub(crate) padding: usize,
+    pub(crate) look_every_ms: Range<u64>,
+    pub(crate) rest_ms: Range<u64>,
+    /// Whether the promise of the motion lane holds in this network.
+    pub(crate) promise: bool,
+}
+
+impl Scenario {
+    /// The world of a seed: one in fifty is a crowd, half of the others are rough.
+    pub(crate) fn of(seed: u64) -> Self {
+        // Not the world's own generator, so that neither shifts the other's numbers.
+        let mut rng = StdRng::seed_from_u64(!seed);
+        match rng.random_range(0..100) {
+            0..2 => crowd::draw(&mut rng),
+            2..50 => mixed::draw(&mut rng),
+            _ => rest::draw(&mut rng),
+        }
+    }
+}
+
+fn policy(rng: &mut StdRng, tick_hz: &[u32]) -> RoomPolicy {
+    RoomPolicy {
+        tick_hz: tick_hz[rng.random_range(0..tick_hz.len())],
+        axes: Axes::new(rng.random_range(2..=4)).expect("one to four"),
+        grace: GRACE,
+        ..RoomPolicy::default()
+    }
+}
