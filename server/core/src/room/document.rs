@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use hither_protocol::document::Document;
-use hither_protocol::limits::{DEPTH_MAX, EDIT_OPS_MAX, RECORD_ID_BYTES_MAX};
+use hither_protocol::limits::{
+    DEPTH_MAX, EDIT_OPS_MAX, RECORD_BYTES_MAX, RECORD_ID_BYTES_MAX,
+};
 use hither_protocol::message::edits::{
     Ack, Edit, Edits, EditsToClient, Op, Reject, Snapshot, Submit,
 };
@@ -209,7 +211,10 @@ fn check_form(ops: &[Op]) -> Result<(), Refusal> {
     let depth = |op: &Op| op.fields.values().map(|value| value.depth()).max().unwrap_or(0);
     if ops.is_empty() || !ops.iter().all(id_is_good) {
         Err(Refusal::BadRequest)
-    } else if ops.len() > EDIT_OPS_MAX || ops.iter().any(|op| depth(op) > DEPTH_MAX) {
+    } else if ops.len() > EDIT_OPS_MAX
+        || ops.iter().any(|op| depth(op) > DEPTH_MAX)
+        || encoded_len(&ops) > RECORD_BYTES_MAX
+    {
         Err(Refusal::TooLarge)
     } else {
         Ok(())
