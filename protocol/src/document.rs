@@ -13,9 +13,20 @@ pub struct Document {
     records: BTreeMap<String, Entry>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+/// The most bytes of a record, and of a document: ids and fields, as they are encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caps {
+    /// Of one record.
+    pub record_bytes: usize,
+    /// Of all records.
+    pub document_bytes: usize,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Entry {
     version: u64,
+    /// Of its id and its fields, kept up to date so that an edit costs by its own size and not by its record's.
+    bytes: usize,
     fields: Map,
 }
 
@@ -59,52 +70,40 @@ impl Document {
         })
     }
 
-    /// Whether an edit can be applied to the document as it is, all of its operations in their order (rule D2).
+    /// Applies the edit of the next place whole, or not at all (rule D2).
     ///
     /// # Errors
-    /// `NoRecord` if a patch finds no record, then or after the operations before it; `TooLarge` if a record would have
-    /// more than `record_bytes_max` bytes, or the document more than `document_bytes_max`.
-    pub fn check(
-        &self,
-        ops: &[Op],
-        record_bytes_max: usize,
-        document_bytes_max: usize,
-    ) -> Result<(), Refusal> {
-        let mut bytes = self.bytes;
-        let mut staged: BTreeMap<&str, Option<Map>> = BTreeMap::new();
+    /// `NoRecord` if a patch finds no record, then or after the operations before it; `TooLarge` beyond `caps`. Nothing
+    /// has changed then.
+    pub fn commit(&mut self, ops: &[Op], caps: Caps) -> Result<(), Refusal> {
+        let mut undo = Vec::new();
         for op in ops {
-            let current = match staged.remove(op.record.as_str()) {
-                Some(fields) => fields,
-                None => self.get(&op.record).cloned(),
-            };
-            bytes -= current.as_ref().map_or(0, |fields| record_len(&op.record, fields));
-            let fields = op_result(op, current)?;
-            if let Some(fields) = &fields {
-                let len = record_len(&op.record, fields);
-                bytes += len;
-                if len > record_bytes_max || bytes > document_bytes_max {
-                    return Err(Refusal::TooLarge);
-                }
+            let done = self.perform(op, &mut undo).and_then(|()| {
+                let bytes = self.records.get(&op.record).map_or(0, |entry| entry.bytes);
+                let fits = bytes <= caps.record_bytes && self.bytes <= caps.document_bytes;
+                // What only removes is taken even where there is too much.
+                if fits || op.kind == OpKind::Remove { Ok(()) } else { Err(Refusal::TooLarge) }
+            });
+            if let Err(refusal) = done {
+                undo.into_iter().rev().for_each(|step| self.undo(step));
+                return Err(refusal);
             }
-            staged.insert(&op.record, fields);
         }
+        self.finish(self.sequence + 1, ops);
         Ok(())
     }
 
-    /// Applies the edit of the next place. An operation does nothing where [`Self::check`] would refuse it, or where
-    /// its record is of a later place already, as it may be in a later page of a snapshot (D3).
+    /// Applies the edit of the next place as the server has committed it. An operation does nothing where its record is
+    /// of a later place already, as it may be in a later page of a snapshot (D3).
     pub fn apply(&mut self, sequence: u64, ops: &[Op]) {
         debug_assert_eq!(sequence, self.sequence + 1);
-        self.sequence = sequence;
         for op in ops {
-            let current = self.records.get(&op.record);
-            if current.is_some_and(|entry| entry.version > sequence) {
-                continue;
-            }
-            if let Ok(fields) = op_result(op, current.map(|entry| entry.fields.clone())) {
-                self.set(&op.record, fields.map(|fields| Entry { version: sequence, fields }));
+            if self.records.get(&op.record).is_none_or(|entry| entry.version <= sequence) {
+                // A patch without its record is of one that a later place has removed.
+                let _ = self.perform(op, &mut Vec::new());
             }
         }
+        self.finish(sequence, ops);
     }
 
     /// Takes a page of a snapshot; the first page of one replaces what was there.
@@ -112,38 +111,98 @@ impl Document {
         if first {
             *self = Self { sequence: page.sequence, ..Self::default() };
         }
-        for record in page.records {
-            let entry = Entry { version: record.version, fields: record.fields };
-            self.set(&record.id, Some(entry));
+        for Record { id, version, fields } in page.records {
+            self.put(&id, Some(Entry::new(&id, version, fields)));
         }
     }
 
-    fn set(&mut self, id: &str, entry: Option<Entry>) {
-        self.bytes += entry.as_ref().map_or(0, |entry| record_len(id, &entry.fields));
+    fn perform(&mut self, op: &Op, undo: &mut Vec<Undo>) -> Result<(), Refusal> {
+        let id = op.record.as_str();
+        match op.kind {
+            OpKind::Put => {
+                // The version stays until the whole edit is in.
+                let version = self.records.get(id).map_or(0, |entry| entry.version);
+                let entry = Entry::new(id, version, op.fields.clone());
+                undo.push(Undo::Record(id.to_owned(), self.put(id, Some(entry))));
+            }
+            OpKind::Remove => undo.push(Undo::Record(id.to_owned(), self.put(id, None))),
+            OpKind::Patch => {
+                if !self.records.contains_key(id) {
+                    return Err(Refusal::NoRecord);
+                }
+                for (name, value) in &op.fields {
+                    let value = (*value != Value::Nil).then(|| value.clone());
+                    let old = self.set_field(id, name, value);
+                    undo.push(Undo::Field(id.to_owned(), name.clone(), old));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn undo(&mut self, step: Undo) {
+        match step {
+            Undo::Record(id, entry) => {
+                self.put(&id, entry);
+            }
+            Undo::Field(id, name, value) => {
+                self.set_field(&id, &name, value);
+            }
+        }
+    }
+
+    fn finish(&mut self, sequence: u64, ops: &[Op]) {
+        self.sequence = sequence;
+        for op in ops {
+            if let Some(entry) = self.records.get_mut(&op.record) {
+                entry.version = entry.version.max(sequence);
+            }
+        }
+    }
+
+    /// Puts or takes out a record; returns what was there.
+    fn put(&mut self, id: &str, entry: Option<Entry>) -> Option<Entry> {
+        self.bytes += entry.as_ref().map_or(0, |entry| entry.bytes);
         let old = match entry {
             Some(entry) => self.records.insert(id.to_owned(), entry),
             None => self.records.remove(id),
         };
-        self.bytes -= old.map_or(0, |old| record_len(id, &old.fields));
+        self.bytes -= old.as_ref().map_or(0, |old| old.bytes);
+        old
+    }
+
+    /// Sets or removes a field of a record that is there; returns what was there.
+    fn set_field(&mut self, id: &str, name: &str, value: Option<Value>) -> Option<Value> {
+        let entry = self.records.get_mut(id)?;
+        let added = value.as_ref().map_or(0, |value| field_len(name, value));
+        let old = match value {
+            Some(value) => entry.fields.insert(name.to_owned(), value),
+            None => entry.fields.remove(name),
+        };
+        let removed = old.as_ref().map_or(0, |old| field_len(name, old));
+        entry.bytes = entry.bytes + added - removed;
+        self.bytes = self.bytes + added - removed;
+        old
     }
 }
 
-/// What one operation makes of a record; `None` is no record.
-fn op_result(op: &Op, current: Option<Map>) -> Result<Option<Map>, Refusal> {
-    match op.kind {
-        OpKind::Put => Ok(Some(op.fields.clone())),
-        OpKind::Remove => Ok(None),
-        OpKind::Patch => {
-            let mut fields = current.ok_or(Refusal::NoRecord)?;
-            patch(&mut fields, &op.fields);
-            Ok(Some(fields))
-        }
+/// One step back.
+enum Undo {
+    Record(String, Option<Entry>),
+    Field(String, String, Option<Value>),
+}
+
+impl Entry {
+    fn new(id: &str, version: u64, fields: Map) -> Self {
+        let of_fields = fields.iter().map(|(name, value)| field_len(name, value));
+        let bytes = id.len() + of_fields.sum::<usize>();
+        Self { version, bytes, fields }
     }
 }
 
-/// The bytes that count for a record: its id's and its fields'.
-fn record_len(id: &str, fields: &Map) -> usize {
-    id.len() + encoded_len(fields)
+/// The bytes that count for a field.
+fn field_len(name: &str, value: &Value) -> usize {
+    encoded_len(&name) + encoded_len(value)
 }
 
 /// Applies a patch by top-level field, of a presence or of a record: nil removes, anything else replaces (P1, D2).
@@ -178,30 +237,52 @@ mod tests {
         assert_eq!(document.sequence(), 3);
     }
 
+    const CAPS: Caps = Caps { record_bytes: 1000, document_bytes: 1000 };
+
     #[test]
     fn d2_a_patch_needs_its_record_even_within_one_edit() {
-        let document = Document::default();
-        let check = |ops: &[Op]| document.check(ops, 1000, 1000);
         let patch = op(OpKind::Patch, "a", &[]);
         let put = op(OpKind::Put, "a", &[]);
         let remove = op(OpKind::Remove, "a", &[]);
-        assert_eq!(check(std::slice::from_ref(&patch)), Err(Refusal::NoRecord));
-        assert_eq!(check(&[put.clone(), patch.clone()]), Ok(()));
-        assert_eq!(check(&[put, remove, patch]), Err(Refusal::NoRecord));
+        let commit = |ops: &[Op]| Document::default().commit(ops, CAPS);
+        assert_eq!(commit(std::slice::from_ref(&patch)), Err(Refusal::NoRecord));
+        assert_eq!(commit(&[put.clone(), patch.clone()]), Ok(()));
+        assert_eq!(commit(&[put, remove, patch]), Err(Refusal::NoRecord));
+    }
+
+    #[test]
+    fn d2_an_edit_that_fails_leaves_no_trace() {
+        let mut document = Document::default();
+        let first = [op(OpKind::Put, "a", &[("x", 1.into()), ("y", 2.into())])];
+        document.commit(&first, CAPS).unwrap();
+        let before = document.clone();
+        let edit = [
+            op(OpKind::Patch, "a", &[("x", Value::Nil), ("z", "new".into())]),
+            op(OpKind::Put, "a", &[]),
+            op(OpKind::Remove, "a", &[]),
+            op(OpKind::Put, "b", &[]),
+            op(OpKind::Patch, "missing", &[]),
+        ];
+        assert_eq!(document.commit(&edit, CAPS), Err(Refusal::NoRecord));
+        assert_eq!(document, before);
     }
 
     #[test]
     fn d2_records_and_documents_have_a_largest_size() {
         let mut document = Document::default();
         let put = |id: &str| op(OpKind::Put, id, &[("x", "0123456789".into())]);
-        document.apply(1, &[put("a")]);
+        document.commit(&[put("a")], CAPS).unwrap();
         let len = document.bytes();
-        assert_eq!(document.check(&[put("a")], len, len), Ok(()));
-        assert_eq!(document.check(&[put("a")], len - 1, len), Err(Refusal::TooLarge));
-        assert_eq!(document.check(&[put("b")], len, len), Err(Refusal::TooLarge));
+        let caps = |record_bytes, document_bytes| Caps { record_bytes, document_bytes };
+        let commit = |ops: &[Op], caps| document.clone().commit(ops, caps);
+        assert_eq!(commit(&[put("a")], caps(len, len)), Ok(()));
+        assert_eq!(commit(&[put("a")], caps(len - 1, len)), Err(Refusal::TooLarge));
+        assert_eq!(commit(&[put("b")], caps(len, len)), Err(Refusal::TooLarge));
+        let longer = op(OpKind::Patch, "a", &[("x", "0123456789a".into())]);
+        assert_eq!(commit(&[longer], caps(len, len)), Err(Refusal::TooLarge));
         let remove = op(OpKind::Remove, "a", &[]);
-        assert_eq!(document.check(&[remove.clone(), put("b")], len, len), Ok(()));
-        document.apply(2, &[remove]);
+        assert_eq!(commit(&[remove.clone(), put("b")], caps(len, len)), Ok(()));
+        document.commit(&[remove], CAPS).unwrap();
         assert_eq!(document.bytes(), 0);
     }
 

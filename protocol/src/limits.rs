@@ -46,6 +46,10 @@ pub const PRESENCE_PER_SECOND: u32 = 60;
 pub const EVENTS_PER_SECOND: u32 = 50;
 /// Edits that one session may send in a second.
 pub const EDITS_PER_SECOND: u32 = 100;
+/// Joins and changes of status that one session may ask for in a second.
+pub const REQUESTS_PER_SECOND: u32 = 20;
+/// Most records of one datagram; what comes after them is not read.
+pub const DATAGRAM_RECORDS_MAX: usize = 64;
 /// How many seconds' worth of a rate may be sent at once.
 pub const BURST_SECONDS: u32 = 2;
 /// Most connections of a node that have not said hello yet.

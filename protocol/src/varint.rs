@@ -10,11 +10,6 @@ pub fn put_u32(out: &mut Vec<u8>, value: u32) {
     put_u128(out, u128::from(value));
 }
 
-/// Appends `value`, 1 to 10 bytes.
-pub fn put_u64(out: &mut Vec<u8>, value: u64) {
-    put_u128(out, u128::from(value));
-}
-
 /// Appends `value`, 1 to 19 bytes.
 pub fn put_u128(out: &mut Vec<u8>, mut value: u128) {
     while value >= 0x80 {
@@ -46,11 +41,6 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
-    /// How many bytes are left.
-    pub fn remaining(&self) -> usize {
-        self.rest.len()
-    }
-
     /// Reads one byte.
     pub fn u8(&mut self) -> Result<u8, DecodeError> {
         let (&first, rest) = self.rest.split_first().ok_or(DecodeError::Truncated)?;
@@ -61,11 +51,6 @@ impl<'a> Reader<'a> {
     /// Reads an integer of at most 32 bits.
     pub fn u32(&mut self) -> Result<u32, DecodeError> {
         u32::try_from(self.bits(5)?).map_err(|_| DecodeError::Overflow)
-    }
-
-    /// Reads an integer of at most 64 bits.
-    pub fn u64(&mut self) -> Result<u64, DecodeError> {
-        u64::try_from(self.bits(10)?).map_err(|_| DecodeError::Overflow)
     }
 
     /// Reads an integer of at most 128 bits, a set of part numbers.
@@ -103,16 +88,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn f2_what_is_put_is_read(a: u32, b: i32, c: u64, d: u128) {
+        fn f2_what_is_put_is_read(a: u32, b: i32, d: u128) {
             let mut out = Vec::new();
             put_u32(&mut out, a);
             put_i32(&mut out, b);
-            put_u64(&mut out, c);
             put_u128(&mut out, d);
             let mut reader = Reader::new(&out);
             prop_assert_eq!(reader.u32(), Ok(a));
             prop_assert_eq!(reader.i32(), Ok(b));
-            prop_assert_eq!(reader.u64(), Ok(c));
             prop_assert_eq!(reader.u128(), Ok(d));
             prop_assert!(reader.is_empty());
         }

@@ -28,6 +28,8 @@ pub struct Metrics {
     pub datagrams_in: Counter,
     /// Datagrams handed to the transport for clients.
     pub datagrams_out: Counter,
+    /// Frames sent again because nobody acked them.
+    pub frames_repeated: Counter,
     /// Datagrams of either direction that were dropped, by cause.
     pub datagrams_dropped: PerLabel<DropCause, Counter>,
     /// Connections, hellos, joins and messages that were refused, by cause.
@@ -56,6 +58,7 @@ impl Metrics {
             members: register(r, "members", "Members of all rooms", Gauge::default()),
             datagrams_in: register(r, "datagrams_in", "Datagrams received", Counter::default()),
             datagrams_out: register(r, "datagrams_out", "Datagrams sent", Counter::default()),
+            frames_repeated: register(r, "frames_repeated", "Frames repeated", Counter::default()),
             datagrams_dropped: PerLabel::register(
                 r,
                 "datagrams_dropped",

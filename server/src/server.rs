@@ -22,7 +22,7 @@ use crate::auth::{Authenticator, Jwt, Key, KeyError};
 use crate::config::{AuthConfig, Config, NamespaceConfig, Origins, TlsConfig};
 use crate::connection::{Admission, Shared, run_incoming};
 use crate::http::{Discovery, Readiness, ops_router, public_router, run_http};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, RejectCause};
 use crate::rooms::Rooms;
 use crate::store::MemoryStore;
 use hither_transport::Clock;
@@ -67,6 +67,8 @@ pub struct Server {
     discovery: watch::Sender<Discovery>,
     readiness: watch::Sender<Readiness>,
     stopping: watch::Sender<bool>,
+    /// Held by the ops plane, which tells how the stop goes, until all else has stopped.
+    stopped: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -129,13 +131,14 @@ impl Server {
             protocol: hither_protocol::VERSION,
         });
         let (readiness, ready) = watch::channel(Readiness::Starting);
-        let (stopping, stopped) = watch::channel(false);
+        let (stopping, draining) = watch::channel(false);
+        let stopped = watch::Sender::new(false);
         let origins = Origins::new(config.origins.clone(), http_addr);
-        let shared = shared(&config, authenticator, origins, &metrics, stopped.clone());
+        let shared = shared(&config, authenticator, origins, &metrics, draining.clone());
 
         let mut tasks = vec![
-            tokio::spawn(run_http(http, public_router(discovered), stopped.clone())),
-            tokio::spawn(run_http(ops, ops_router(metrics, ready), stopped)),
+            tokio::spawn(run_http(http, public_router(discovered), draining)),
+            tokio::spawn(run_http(ops, ops_router(metrics, ready), stopped.subscribe())),
             tokio::spawn(run_listener(shared, listener.clone())),
         ];
         if let Some(certificate) = minted {
@@ -144,7 +147,7 @@ impl Server {
         }
         readiness.send_replace(Readiness::Ready);
         let (http, ops) = (http_addr, ops_addr);
-        Ok(Self { listener, http, ops, discovery, readiness, stopping, tasks })
+        Ok(Self { listener, http, ops, discovery, readiness, stopping, stopped, tasks })
     }
 
     /// Where the server is, for whoever started it.
@@ -172,6 +175,7 @@ impl Server {
         }
         self.listener.close(CloseCode::GoingAway.number(), CloseCode::GoingAway.name());
         let _ = tokio::time::timeout(CLOSE_DEADLINE, self.listener.wait_idle()).await;
+        self.stopped.send_replace(true);
         for task in self.tasks {
             task.abort();
         }
@@ -179,19 +183,12 @@ impl Server {
 }
 
 async fn run_listener(shared: Arc<Shared>, listener: Arc<Listener>) {
-    let mut draining = shared.draining.clone();
-    loop {
-        tokio::select! {
-            incoming = listener.accept() => {
-                let Some(incoming) = incoming else { return };
-                if *draining.borrow() {
-                    incoming.refuse();
-                } else {
-                    tokio::spawn(run_incoming(shared.clone(), incoming));
-                }
-            }
-            // Asked for so that a server that stops does not wait for the next client; later ones are refused above.
-            _ = draining.changed() => {}
+    while let Some(incoming) = listener.accept().await {
+        if *shared.draining.borrow() {
+            shared.metrics.rejects[RejectCause::Draining].inc();
+            incoming.refuse();
+        } else {
+            tokio::spawn(run_incoming(shared.clone(), incoming));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A client of a simulated world: protocol's session, and beside it what its user did and was told, for the checks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use hither_protocol::message::control::{Hello, Seen, Status};
@@ -31,6 +31,8 @@ pub(crate) struct Client {
     /// The rooms that it has asked to enter.
     pub(crate) entering: BTreeMap<u32, RoomName>,
     pub(crate) stays: BTreeMap<RoomHandle, Stay>,
+    /// The rooms that it was in before: a late sample of then may show where it was.
+    pub(crate) left: BTreeSet<RoomHandle>,
     /// Positions of others that it was told.
     pub(crate) updates: u64,
     /// What it was told and should not have been.
@@ -70,6 +72,7 @@ impl Client {
             active_since: now,
             entering: BTreeMap::new(),
             stays: BTreeMap::new(),
+            left: BTreeSet::new(),
             updates: 0,
             findings: Vec::new(),
             streams: BTreeMap::new(),
@@ -84,6 +87,7 @@ impl Client {
 
     pub(crate) fn leave(&mut self, room: RoomHandle) {
         self.session.leave(room);
+        self.left.insert(room);
         if let Some(stay) = self.stays.get_mut(&room) {
             stay.leaving = true;
         }

@@ -76,6 +76,7 @@ pub(crate) struct Connection {
 struct Lane {
     buffer: FrameBuffer,
     room: Option<RoomHandle>,
+    ended: bool,
 }
 
 impl Server {
@@ -130,14 +131,17 @@ impl Server {
         }
         connection.streams.entry(stream).or_default().buffer.push(chunk);
         while let Some(connection) = self.connections.get_mut(&id) {
-            // The lane of a room that was left is gone: what still comes on it is of no use.
-            let Some(lane) = connection.streams.get_mut(&stream) else { return };
-            let Ok(Some(message)) = lane.buffer.pop() else { return };
+            let lane = connection.streams.entry(stream).or_default();
+            // What still comes on the lane of a room that was left is of no use.
+            let message = lane.buffer.pop().ok().flatten().filter(|_| !lane.ended);
+            let Some(message) = message else { return };
             match lane.room {
                 Some(room) => connection.session.handle_edits(now, room, &message),
                 None => {
-                    if let Some(opened) = connection.session.handle_open(&message) {
-                        lane.room = Some(opened.room);
+                    let opened = connection.session.handle_open(&message);
+                    lane.room = opened.map(|opened| opened.room);
+                    lane.ended = opened.is_none();
+                    if let Some(opened) = opened {
                         self.open_edits(id, opened);
                     }
                 }
@@ -219,7 +223,7 @@ impl Server {
 
     fn lane_of(&self, id: ConnectionId, room: RoomHandle) -> Option<StreamId> {
         let streams = &self.connections.get(&id)?.streams;
-        streams.iter().find(|(_, lane)| lane.room == Some(room)).map(|(stream, _)| *stream)
+        streams.iter().find(|(_, lane)| lane.room == Some(room) && !lane.ended).map(|(stream, _)| *stream)
     }
 
     fn open_edits(&mut self, id: ConnectionId, opened: EditsOpened) {
@@ -256,7 +260,8 @@ impl Server {
                 served.viewers.remove(&slot);
                 served.lanes.remove(&slot);
                 if let Some(connection) = self.connections.get_mut(&id) {
-                    connection.streams.retain(|_, lane| lane.room != Some(room));
+                    let lanes = connection.streams.values_mut();
+                    lanes.filter(|lane| lane.room == Some(room)).for_each(|lane| lane.ended = true);
                 }
             }
             Effect::Presence { room, slot, patch } => {
@@ -298,7 +303,7 @@ impl Server {
         let connection = self.connections.get_mut(&id).expect("the effect's connection");
         match joined {
             Ok(slot) => {
-                connection.session.handle_joined(name, handle, slot, served.room.policy());
+                connection.session.handle_joined(now, handle, slot, served.room.policy());
                 served.viewers.insert(slot, id);
                 served.directs.remove(&slot);
                 let mut event_last = 0;
@@ -315,7 +320,7 @@ impl Server {
                 connection.joins.insert(handle, (generation, from));
                 self.tasks.push(Task::Pump(id));
             }
-            Err(code) => connection.session.handle_join_refused(name, request, code),
+            Err(code) => connection.session.handle_join_refused(now, request, code),
         }
     }
 

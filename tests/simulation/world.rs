@@ -23,7 +23,7 @@ use crate::server::{ConnectionId, Server, Task};
 /// How long a silent connection counts as there.
 const IDLE: Duration = Duration::from_millis(400);
 /// More steps than any world takes; one that takes them hangs in a moment.
-const STEPS_MAX: u64 = 5_000_000;
+const STEPS_MAX: u64 = 300_000;
 /// More than may ever be under way at once.
 const AGENDA_MAX: usize = 50_000;
 

@@ -1,95 +1,194 @@
 //! `cargo xtask bench`: the criterion benches, then what a whole server costs beside the plain-text baseline, as the
 //! table that docs/BENCHMARKS.md shows. Measured here, judged there: nothing in it can fail by being slow.
 
-use std::process::ExitCode;
+mod figures;
 
-use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
 
 use crate::server::Server;
 use crate::shell::{self, cargo};
+use figures::Figures;
 
 const ANY_PORT: &str = "127.0.0.1:0";
 
-/// One line of the table: a server of its own, one room.
-struct Case {
-    transport: &'static str,
-    members: u32,
-    hz: u32,
+/// Looks of each member at its mouse, and ticks of its room, per second.
+const HZ: &str = "20";
+
+const TRANSPORTS: [&str; 3] = ["quic", "webtransport", "baseline-ws"];
+
+/// Rooms, and members in each.
+const CROWDS: [(u32, u32); 5] = [(1, 10), (1, 50), (1, 100), (1, 200), (100, 10)];
+
+/// How much is measured.
+#[derive(Debug, PartialEq)]
+struct Options {
+    /// Runs of each case, alternating with those of the others, so that a machine that slows down does so for all.
+    runs: u32,
+    /// Seconds of warm-up, and of the window that is measured.
+    seconds: (&'static str, &'static str),
+    criterion: bool,
+    traces: Option<PathBuf>,
 }
 
-const CASES: [Case; 3] = [
-    Case { transport: "quic", members: 100, hz: 20 },
-    Case { transport: "webtransport", members: 100, hz: 20 },
-    Case { transport: "baseline-ws", members: 100, hz: 20 },
-];
+/// One line of the table.
+struct Case {
+    transport: &'static str,
+    rooms: u32,
+    members: u32,
+    figures: Figures,
+}
 
-/// The columns: their headings and the load generator's names for them.
-const COLUMNS: [(&str, &str); 6] = [
-    ("covered %", "covered_pct"),
-    ("us CPU/update", "cpu_us_per_update"),
-    ("us CPU/datagram", "cpu_us_per_datagram"),
-    ("B/update", "down_bytes_per_update"),
-    ("age p50 ms", "p50"),
-    ("age p99 ms", "p99"),
-];
-
-/// Runs all benches and prints each figure as the median of its windows, with the smallest and the largest.
-pub(crate) fn run() -> Result<ExitCode> {
-    shell::run(&mut cargo(["bench", "-p", "hither-bench"]))?;
-    shell::run(&mut cargo(["build", "--release", "-p", "hither-server", "-p", "hither-bench"]))?;
-    let headings = COLUMNS.map(|(heading, _)| heading).join(" | ");
-    println!("| transport | members | Hz | {headings} | generator limited |");
-    println!("|{}", " --- |".repeat(COLUMNS.len() + 4));
-    for case in CASES {
-        let report = measure(&case)?;
-        let cells = COLUMNS.map(|(_, key)| cell(numbers(&report, key))).join(" | ");
-        let limited = report.contains("\"generator_limited\":true");
-        println!("| {} | {} | {} | {cells} | {limited} |", case.transport, case.members, case.hz);
+/// Runs everything, 12 minutes with the build; `--quick` is one short run of each case, good to see that all works.
+pub(crate) fn run(flags: &[&str]) -> Result<ExitCode> {
+    let options = parse(flags)?;
+    if options.criterion {
+        shell::run(&mut cargo(["bench", "-p", "hither-bench"]))?;
+    }
+    let programs = Programs::build()?;
+    let mut cases: Vec<Case> = CROWDS
+        .iter()
+        .flat_map(|&(rooms, members)| TRANSPORTS.map(|transport| (transport, rooms, members)))
+        .map(|(transport, rooms, members)| Case {
+            transport,
+            rooms,
+            members,
+            figures: Figures::default(),
+        })
+        .collect();
+    for run in 1..=options.runs {
+        for case in &mut cases {
+            let Case { transport, rooms, members, figures } = case;
+            eprintln!("run {run} of {}: {transport}, {rooms} x {members}", options.runs);
+            figures.add(&programs.measure(transport, *rooms, *members, &options)?);
+        }
+    }
+    println!("{}\n", conditions(&options, programs.pinning)?);
+    println!("| transport | rooms x members | {} |", Figures::HEADINGS.join(" | "));
+    println!("|{}", " --- |".repeat(Figures::HEADINGS.len() + 2));
+    for Case { transport, rooms, members, figures } in &cases {
+        println!("| {transport} | {rooms} x {members} | {} |", figures.cells().join(" | "));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Starts the case's server and returns the load generator's report about it.
-fn measure(case: &Case) -> Result<String> {
-    let (members, hz) = (case.members.to_string(), case.hz.to_string());
-    let baseline = case.transport == "baseline-ws";
-    let server = if baseline {
-        let package = ["--release", "-p", "hither-bench", "--bin", "baseline-ws", "--"];
-        Server::start(&[&package[..], &["--listen", ANY_PORT, "--hz", &hz]].concat())?
-    } else {
-        let package = ["--release", "-p", "hither-server", "--", "dev", "--listen", ANY_PORT];
-        Server::start(&[&package[..], &["--http", ANY_PORT, "--ops", ANY_PORT]].concat())?
-    };
-    let mut load = cargo(["run", "--quiet", "--release", "-p", "hither-bench", "--bin"]);
-    load.args(["hither-load", "--", "run", "--json", "--rooms", "1", "--transport"])
-        .args([case.transport, "--members", &members, "--hz", &hz])
-        .args(["--warmup", "3", "--windows", "5", "--window", "3", "--grace", "1", "--seed", "1"])
-        .args(["--server-pid", &server.id().to_string(), "--url"]);
-    if baseline {
-        load.arg(format!("http://{}", server.field("http")?));
-    } else {
-        load.arg(format!("https://{}", server.field("quic")?))
-            .args(["--cert-sha256", server.field("cert_sha256")?]);
+/// The programs to be run, and where: the server has one core and the generator another, where that can be had.
+struct Programs {
+    server: PathBuf,
+    baseline: PathBuf,
+    load: PathBuf,
+    pinning: bool,
+}
+
+impl Programs {
+    /// Builds them in one go: each package alone would want its dependencies with other features.
+    fn build() -> Result<Self> {
+        let words = ["build", "--release", "--message-format=json-render-diagnostics"];
+        let packages = ["-p", "hither-server", "-p", "hither-bench"];
+        let built = shell::stdout(&mut cargo(words.iter().chain(&packages)))?;
+        let find = |name| executable(&built, name).with_context(|| format!("no {name} was built"));
+        Ok(Self {
+            server: find("hither")?,
+            baseline: find("baseline-ws")?,
+            load: find("hither-load")?,
+            pinning: shell::succeeds(&mut Command::new("taskset").args(["-c", "0,1", "true"])),
+        })
     }
-    shell::stdout(&mut load).with_context(|| format!("no report about {}", case.transport))
-}
 
-/// Every value of a key in the report, one for each window. The report is our own, written without spaces.
-fn numbers(report: &str, key: &str) -> Vec<f64> {
-    let quoted = format!("\"{key}\":");
-    let values = report.split(&quoted).skip(1);
-    values.filter_map(|rest| rest.split([',', '}']).next()?.parse().ok()).collect()
-}
-
-fn cell(mut values: Vec<f64>) -> String {
-    values.sort_by(f64::total_cmp);
-    match values.as_slice() {
-        [] => "none".into(),
-        sorted @ [smallest, .., largest] => {
-            format!("{:.1} ({smallest:.1}-{largest:.1})", sorted[sorted.len() / 2])
+    /// Starts a server and returns the load generator's report about it.
+    fn measure(
+        &self,
+        transport: &str,
+        rooms: u32,
+        members: u32,
+        options: &Options,
+    ) -> Result<String> {
+        let baseline = transport == "baseline-ws";
+        let server = if baseline {
+            self.command("0", &self.baseline, &["--listen", ANY_PORT, "--hz", HZ])
+        } else {
+            let ports = ["--listen", ANY_PORT, "--http", ANY_PORT, "--ops", ANY_PORT];
+            self.command("0", &self.server, &[&["--log", "warn", "dev"][..], &ports].concat())
+        };
+        let server = Server::spawn(&mut { server })?;
+        let (warmup, window) = options.seconds;
+        let mut load =
+            self.command("1", &self.load, &["run", "--json", "--hz", HZ, "--transport", transport]);
+        load.args(["--rooms", &rooms.to_string(), "--members", &members.to_string()])
+            .args(["--warmup", warmup, "--windows", "1", "--window", window, "--grace", "1"])
+            .args(["--server-pid", &server.id().to_string(), "--url"]);
+        if baseline {
+            load.arg(format!("http://{}", server.field("http")?));
+        } else {
+            load.arg(format!("https://{}", server.field("quic")?));
+            load.args(["--cert-sha256", server.field("cert_sha256")?]);
         }
-        [only] => format!("{only:.1}"),
+        if let Some(folder) = &options.traces {
+            load.arg("--traces").arg(folder);
+        }
+        shell::stdout(&mut load).with_context(|| format!("no report about {transport}"))
     }
+
+    fn command(&self, core: &str, program: &Path, args: &[&str]) -> Command {
+        let mut command = if self.pinning {
+            let mut command = Command::new("taskset");
+            command.args(["-c", core]).arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
+        command.args(args);
+        command
+    }
+}
+
+/// Where and how the figures were got, as the sentence before the table.
+fn conditions(options: &Options, pinning: bool) -> Result<String> {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let cpu = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let cpu = cpu.map_or("an unknown processor", |(_, name)| name);
+    let cores = std::thread::available_parallelism()?;
+    let commit = shell::stdout(&mut shell::command("git", ["describe", "--always", "--dirty"]))?;
+    let hands = if options.traces.is_some() { "recorded mice" } else { "seeded mice" };
+    let pinned =
+        if pinning { "server and generator on a core of their own" } else { "nothing pinned" };
+    Ok(format!(
+        "{cores} cores of {cpu}, {pinned}; {hands}, {HZ} Hz; median (least-most) of {} alternating runs of {} s; \
+         commit {}.",
+        options.runs,
+        options.seconds.1,
+        commit.trim()
+    ))
+}
+
+fn parse(flags: &[&str]) -> Result<Options> {
+    let mut options = Options { runs: 5, seconds: ("1", "3"), criterion: true, traces: None };
+    let mut flags = flags.iter();
+    while let Some(flag) = flags.next() {
+        match *flag {
+            "--quick" => {
+                options = Options { runs: 1, seconds: ("0.5", "1"), criterion: false, ..options };
+            }
+            "--traces" => {
+                let folder = flags.next().context("--traces wants a folder of CSV files")?;
+                options.traces = Some(
+                    PathBuf::from(folder).canonicalize().with_context(|| (*folder).to_owned())?,
+                );
+            }
+            other => bail!("usage: cargo xtask bench [--quick] [--traces DIR], not {other:?}"),
+        }
+    }
+    Ok(options)
+}
+
+/// The program of this name in cargo's messages, which are JSON without spaces, a line each.
+fn executable(messages: &str, name: &str) -> Option<PathBuf> {
+    let paths = messages
+        .lines()
+        .filter_map(|line| line.split_once("\"executable\":\"")?.1.split('"').next());
+    paths.map(PathBuf::from).find(|path| path.file_stem().is_some_and(|stem| stem == name))
 }
 
 #[cfg(test)]
@@ -97,10 +196,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cell_is_the_median_of_the_windows() {
-        let report = r#"{"windows":[{"x":3.0,"age_ms":{"p99":9,"p999":1}},{"x":1.0,"age_ms":{"p99":7}},{"x":2.5}]}"#;
-        assert_eq!(numbers(report, "p99"), [9.0, 7.0]);
-        assert_eq!(cell(numbers(report, "x")), "2.5 (1.0-3.0)");
-        assert_eq!(cell(numbers(report, "y")), "none");
+    fn flags_replace_the_defaults() {
+        let all = parse(&[]).unwrap();
+        assert_eq!((all.runs, all.criterion, &all.traces), (5, true, &None));
+        let quick = parse(&["--traces", ".", "--quick"]).unwrap();
+        assert_eq!((quick.runs, quick.criterion), (1, false));
+        assert!(quick.traces.unwrap().is_absolute());
+        assert!(parse(&["--traces"]).is_err());
+        assert!(parse(&["--slow"]).is_err());
+    }
+
+    #[test]
+    fn programs_are_found_among_cargos_messages() {
+        let messages = r#"{"reason":"compiler-artifact","executable":null}
+{"reason":"compiler-artifact","executable":"/t/release/hither-load","fresh":true}
+{"reason":"compiler-artifact","executable":"/t/release/hither","fresh":true}"#;
+        assert_eq!(executable(messages, "hither"), Some("/t/release/hither".into()));
+        assert_eq!(executable(messages, "hither-lo"), None);
     }
 }

@@ -20,7 +20,7 @@ Usage: cargo xtask <task>
 
   demo                           build and start `hither dev`, and print its address
   test [--only STEP,STEP...]     everything that must hold before a commit
-  bench                          the criterion benches, then the load generator's table
+  bench [--quick] [--traces DIR] the criterion benches, then the load generator's table
   soak [--minutes M] [--seed N]  simulation and fuzzing with fresh seeds, 60 minutes unless told";
 
 fn main() -> ExitCode {
@@ -39,7 +39,7 @@ fn run() -> Result<ExitCode> {
     match args.as_slice() {
         ["demo"] => demo::run(),
         ["test", flags @ ..] => test::run(flags),
-        ["bench"] => bench::run(),
+        ["bench", flags @ ..] => bench::run(flags),
         ["soak", flags @ ..] => soak::run(flags),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

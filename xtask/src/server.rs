@@ -20,7 +20,8 @@ impl Server {
         Self::spawn(&mut cargo(["run", "--quiet"].iter().chain(args)))
     }
 
-    fn spawn(command: &mut Command) -> Result<Self> {
+    /// Starts a program that is built already, and waits for its ready line.
+    pub(crate) fn spawn(command: &mut Command) -> Result<Self> {
         let mut child = command
             .stdout(Stdio::piped())
             .spawn()

@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use hither_client::driver::{self, Activity, Driver, Handle};
 use hither_client::{
-    ClientEndpoint, ClientTls, CloseCode, Event, Hello, Map, Position, RoomHandle, RoomName, Session,
+    ClientEndpoint, ClientTls, CloseCode, Event, Hello, Map, Position, RoomHandle, RoomName,
+    Session,
 };
 use tokio::sync::oneshot;
 use tokio::task::spawn_local;
@@ -106,7 +107,8 @@ impl Drop for Member {
 /// Of IPv4 and UDP, before each payload.
 const HEADER_BYTES: u64 = 28;
 
-/// Runs a member's connection to its end. Its room goes to `entering`, what it is shown to `inbox`.
+/// Runs a member's connection to its end. The room's handle goes to `entering`, what it is shown to
+/// `inbox`.
 async fn receive(driver: Driver, inbox: Inbox, entering: oneshot::Sender<Result<RoomHandle>>) {
     let mut entering = Some(entering);
     let mut entered = None;

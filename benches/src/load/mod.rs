@@ -92,11 +92,7 @@ const JOIN_DEADLINE: Duration = Duration::from_secs(60);
 /// How many join at the same time: servers bound the handshakes pending for one address.
 const JOINING_MAX: usize = 16;
 
-async fn join_all(
-    plan: &Plan,
-    entrance: &Entrance,
-    world: &World,
-) -> Result<Vec<Box<dyn Member>>> {
+async fn join_all(plan: &Plan, entrance: &Entrance, world: &World) -> Result<Vec<Box<dyn Member>>> {
     let joins = (0..plan.rooms * plan.members).map(|index| async move {
         let joined = entrance.join(plan, index, world.inbox(index)).await;
         joined.with_context(|| format!("member {index}"))

@@ -140,6 +140,10 @@ impl Driver {
             if let Err(error) = handled {
                 return self.cause(Closed::by_protocol(error));
             }
+            // Who gets a bye closes the connection (C1).
+            if let Some(bye) = self.bye.take() {
+                return Closed::by_bye(bye);
+            }
         }
     }
 

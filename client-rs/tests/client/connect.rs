@@ -128,6 +128,17 @@ async fn a_bye_tells_more_than_the_close_that_follows_it() {
     assert!(client.enter("default:lobby", Default::default()).await.is_err());
 }
 
+// proves C1
+#[tokio::test(start_paused = true)]
+async fn a_client_that_gets_a_bye_closes_at_once() {
+    let (client, mut server) = connected().await;
+    let begin = Instant::now();
+    server.send(ToClient::Bye(Bye::new(CloseCode::TokenExpired, "expired"))).await;
+    assert_eq!(peer_code(soon(server.link.closed()).await), 4101);
+    assert_eq!(soon(client.closed()).await.code, Some(4101));
+    assert_eq!(begin.elapsed(), Duration::ZERO);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_control_lane_that_just_ends_is_followed_by_a_close() {
     let (client, mut server) = connected().await;

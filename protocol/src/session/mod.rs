@@ -17,7 +17,7 @@ use bytes::Bytes;
 
 use crate::close::CloseCode;
 use crate::ids::{RoomHandle, RoomName, Slot};
-use crate::limits::MOTION_DATAGRAM_BYTES_MAX;
+use crate::limits::{DATAGRAM_RECORDS_MAX, MOTION_DATAGRAM_BYTES_MAX, ROOMS_PER_SESSION_MAX};
 use crate::message::control::{
     self, Bye, Hello, Join, Leave, Ping, Seen, SendEvent, SetStatus, Status, ToClient, ToServer,
     User,
@@ -105,8 +105,13 @@ impl Session {
         request
     }
 
-    /// Leaves a room; answered by [`Event::Left`].
+    /// Leaves a room; answered by [`Event::Left`]. No motion is sent or acked from now on, since it would be taken for
+    /// that of the next membership.
     pub fn leave(&mut self, room: RoomHandle) {
+        if let Some(state) = self.rooms.get_mut(&room) {
+            state.leave();
+            self.acks.retain(|ack| ack.room != room);
+        }
         self.send(&ToServer::Leave(Leave { room }));
     }
 
@@ -114,7 +119,7 @@ impl Session {
     /// that another follows before that is never sent.
     pub fn set_motion(&mut self, now: Timestamp, room: RoomHandle, position: Position) {
         if let Some(room) = self.rooms.get_mut(&room) {
-            room.mover.set(now, position.on(room.axes));
+            room.set_motion(now, position);
         }
     }
 
@@ -275,7 +280,8 @@ impl Session {
             return false;
         }
         let Ok(header) = FrameHeader::read(reader) else { return false };
-        let Some(room) = self.rooms.get_mut(&header.room) else { return false };
+        let room = self.rooms.get_mut(&header.room).filter(|room| !room.is_leaving());
+        let Some(room) = room else { return false };
         let Ok(Received { parts, unusable }) = room.handle_frame(&header, reader) else {
             return false;
         };
@@ -295,7 +301,11 @@ impl Session {
             return None;
         }
         let mut out = vec![0];
-        while out.len() + RECORD_BYTES_MAX <= MOTION_DATAGRAM_BYTES_MAX {
+        // With a sample of each room this stays below the records that a datagram may have.
+        for _ in 0..DATAGRAM_RECORDS_MAX - ROOMS_PER_SESSION_MAX {
+            if out.len() + RECORD_BYTES_MAX > MOTION_DATAGRAM_BYTES_MAX {
+                break;
+            }
             let Some(ack) = self.acks.pop() else { break };
             ack.put(&mut out);
         }

@@ -8,8 +8,15 @@ use crate::motion::upward::Sample;
 use crate::motion::{Axes, Position};
 use crate::time::Timestamp;
 
+/// The part of an interval that a position may come early: a caller that sets one in each interval is late now and then,
+/// and must not be held up for it ever after.
+const EARLY: u32 = 4;
 /// How often the last sample is repeated at rest.
 const REPEAT_EVERY: Duration = Duration::from_millis(16);
+/// When it is repeated first: once the next position would be due, if the caller still moved, but no later than this.
+const REPEAT_FIRST_MAX: Duration = Duration::from_millis(50);
+/// After so long without a newer position a mover is taken to rest, and does not wait for its tick.
+const LULL: Duration = Duration::from_millis(33);
 /// How long it is repeated, unless a frame shows that it has arrived.
 const REPEAT_FOR: Duration = Duration::from_millis(300);
 /// How many sent positions are remembered, to know an echo of the last from one of an earlier visit to its place.
@@ -21,9 +28,9 @@ pub(super) struct Mover {
     interval: Duration,
     number: u32,
     state: State,
-    /// When the newest position was sent first; the next one keeps its interval from that, not from a repeat.
-    last_new: Option<Timestamp>,
-    last_sent: Option<Timestamp>,
+    /// When the next position is due, an interval after the last, which repeats do not put off.
+    next_new: Option<Timestamp>,
+    next_repeat: Option<Timestamp>,
     sent: VecDeque<Position>,
 }
 
@@ -38,14 +45,14 @@ enum State {
 }
 
 impl Mover {
-    /// Sends at most once in `interval` while moving.
+    /// Sends once in `interval` on average while moving.
     pub(super) fn new(interval: Duration) -> Self {
         Self {
             interval,
             number: 0,
             state: State::Still,
-            last_new: None,
-            last_sent: None,
+            next_new: None,
+            next_repeat: None,
             sent: VecDeque::with_capacity(SENT_MAX),
         }
     }
@@ -60,6 +67,11 @@ impl Mover {
         if !unchanged {
             self.state = State::Moved { position, at: now };
         }
+    }
+
+    /// Sends nothing any more of what was set before.
+    pub(super) fn stop(&mut self) {
+        self.state = State::Still;
     }
 
     /// A frame shows this member at `position`.
@@ -84,11 +96,10 @@ impl Mover {
         match self.state {
             State::Still => None,
             State::Moved { at, .. } => {
-                Some(self.last_new.map_or(at, |last| at.max(last + self.interval)))
+                let tick = self.next_new.map_or(at, |next| at.max(next - self.interval / EARLY));
+                Some(tick.min(at + LULL))
             }
-            State::Resting { until, .. } => {
-                self.last_sent.map(|last| until.min(last + REPEAT_EVERY))
-            }
+            State::Resting { until, .. } => self.next_repeat.map(|next| until.min(next)),
         }
     }
 
@@ -105,6 +116,7 @@ impl Mover {
         if self.due().is_none_or(|due| now < due) {
             return;
         }
+        let mut pause = REPEAT_EVERY;
         let position = match self.state {
             State::Still => return,
             State::Resting { until, .. } if now >= until => return self.handle_timeout(now),
@@ -112,14 +124,16 @@ impl Mover {
             State::Moved { position, .. } => {
                 *last_number += 1;
                 self.number = *last_number;
-                self.last_new = Some(now);
+                self.next_new =
+                    Some(self.next_new.map_or(now, |next| next.max(now)) + self.interval);
                 let ambiguous = self.sent.contains(&position);
                 self.state = State::Resting { position, until: now + REPEAT_FOR, ambiguous };
                 self.remember(position);
+                pause = self.interval.clamp(REPEAT_EVERY, REPEAT_FIRST_MAX);
                 position
             }
         };
-        self.last_sent = Some(now);
+        self.next_repeat = Some(now + pause);
         Sample { room, number: self.number, position }.put(out, axes);
     }
 
@@ -159,9 +173,9 @@ mod tests {
         let mut mover = Mover::new(TICK);
         mover.set(at(1000), Position::xy(1, 1));
         let times = sends(&mut mover, 5000);
-        assert_eq!(times.first(), Some(&1000));
-        assert_eq!(times.len(), 19);
-        assert!(times.windows(2).all(|pair| pair[1] - pair[0] == 16));
+        assert_eq!(times[..2], [1000, 1050], "first when the next would be due");
+        assert_eq!(times.len(), 17);
+        assert!(times[1..].windows(2).all(|pair| pair[1] - pair[0] == 16));
         assert_eq!(mover.due(), None);
     }
 
@@ -169,7 +183,7 @@ mod tests {
     fn m10_an_echo_ends_the_repeats() {
         let mut mover = Mover::new(TICK);
         mover.set(at(1000), Position::xy(1, 1));
-        assert_eq!(sends(&mut mover, 1020), [1000, 1016]);
+        assert_eq!(sends(&mut mover, 1060), [1000, 1050]);
         mover.handle_echo(Position::xy(0, 0));
         assert!(mover.due().is_some());
         mover.handle_echo(Position::xy(1, 1));
@@ -188,29 +202,52 @@ mod tests {
     }
 
     #[test]
-    fn m10_moves_go_out_at_most_once_a_tick_and_the_newest_wins() {
-        let mut mover = Mover::new(TICK);
+    fn m10_of_what_is_set_within_a_tick_the_newest_goes_out() {
+        let mut mover = Mover::new(Duration::from_millis(40));
         mover.set(at(1000), Position::xy(1, 0));
         assert_eq!(sends(&mut mover, 1000), [1000]);
-        for ms in 1001..1040 {
+        for ms in 1001..1030 {
             mover.set(at(ms), Position::xy(ms as i32, 0));
         }
-        assert_eq!(mover.due(), Some(at(1050)));
+        assert_eq!(mover.due(), Some(at(1030)));
         let mut out = Vec::new();
-        mover.poll_sample(at(1050), RoomHandle(1), Axes::TWO, &mut 1, &mut out);
+        mover.poll_sample(at(1030), RoomHandle(1), Axes::TWO, &mut 1, &mut out);
         let mut expected = Vec::new();
-        let position = Position::xy(1039, 0);
+        let position = Position::xy(1029, 0);
         Sample { room: RoomHandle(1), number: 2, position }.put(&mut expected, Axes::TWO);
         assert_eq!(out, expected);
     }
 
     #[test]
-    fn m10_repeats_do_not_put_off_the_next_position() {
+    fn m10_positions_set_all_the_time_go_out_once_a_tick_on_average() {
+        let mut mover = Mover::new(Duration::from_millis(40));
+        let mut times = Vec::new();
+        for ms in 1000..2000 {
+            mover.set(at(ms), Position::xy(ms as i32, 0));
+            times.extend(sends(&mut mover, ms));
+        }
+        assert_eq!(times.len(), 26, "25 ticks, and a part of one early: {times:?}");
+        assert!(times.windows(2).skip(1).all(|pair| pair[1] - pair[0] == 40));
+    }
+
+    #[test]
+    fn m10_a_caller_who_is_late_once_is_not_held_up_for_it() {
         let mut mover = Mover::new(TICK);
+        for set in [1000, 1050, 1110, 1150, 1200, 1250] {
+            mover.set(at(set), Position::xy(set as i32, 0));
+            assert_eq!(mover.due(), Some(at(set)));
+            sends(&mut mover, set);
+        }
+    }
+
+    #[test]
+    fn m10_repeats_do_not_put_off_the_next_position() {
+        let interval = Duration::from_millis(80);
+        let mut mover = Mover::new(interval);
         mover.set(at(1000), Position::xy(1, 0));
-        assert_eq!(sends(&mut mover, 1040), [1000, 1016, 1032]);
-        mover.set(at(1041), Position::xy(2, 0));
-        assert_eq!(mover.due(), Some(at(1050)));
+        assert_eq!(sends(&mut mover, 1051), [1000, 1050], "a slow tick is not waited for");
+        mover.set(at(1051), Position::xy(2, 0));
+        assert_eq!(mover.due(), Some(at(1080) - interval / EARLY));
     }
 
     #[test]
@@ -220,6 +257,6 @@ mod tests {
         sends(&mut mover, 1000);
         mover.set(at(1001), Position::xy(2, 0));
         let times = sends(&mut mover, 5000);
-        assert_eq!((times[0], times.last()), (1500, Some(&1788)));
+        assert_eq!((times[0], times.last()), (1034, Some(&1324)));
     }
 }

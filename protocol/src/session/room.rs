@@ -14,6 +14,7 @@ use crate::message::edits::{EditsToClient, EditsToServer, Op, Open, Snapshot, Su
 use crate::message::{FrameBuffer, Map, MessageError, Refusal, Rights};
 use crate::motion::frame::FrameHeader;
 use crate::motion::{Axes, DecodeError, Position, Received, View};
+use crate::time::Timestamp;
 use crate::varint::Reader;
 
 /// A room that the session is a member of.
@@ -32,6 +33,7 @@ pub struct Room {
     missed: Vec<control::Event>,
     events_lost: bool,
     entered: bool,
+    leaving: bool,
     members: BTreeMap<Slot, Member>,
     view: View,
     moved: BTreeSet<Slot>,
@@ -72,6 +74,7 @@ impl Room {
             missed: joined.events,
             events_lost: joined.events_lost,
             entered: false,
+            leaving: false,
             members: BTreeMap::new(),
             view: View::new(axes, joined.epoch),
             moved: BTreeSet::new(),
@@ -156,6 +159,21 @@ impl Room {
         })
     }
 
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.leaving = true;
+        self.mover.stop();
+    }
+
+    pub(super) fn set_motion(&mut self, now: Timestamp, position: Position) {
+        if !self.leaving {
+            self.mover.set(now, position.on(self.axes));
+        }
+    }
+
     pub(super) fn patch_self(&mut self, patch: &Map) {
         if let Some(member) = self.members.get_mut(&self.slot) {
             document::patch(&mut member.presence, patch);
@@ -194,7 +212,10 @@ impl Room {
         for member in diff.joins {
             let slot = member.slot;
             // The own join comes back, too, perhaps from before a patch that is applied here already.
-            if slot == self.slot && self.members.contains_key(&slot) {
+            if slot == self.slot
+                && let Some(own) = self.members.get_mut(&slot)
+            {
+                own.status = member.status;
                 continue;
             }
             if self.put(member) && self.entered && slot != self.slot {

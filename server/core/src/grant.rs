@@ -98,27 +98,18 @@ impl fmt::Display for Pattern {
 }
 
 /// Why a room pattern can't be read; the fault of whoever wrote it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
     /// It holds a star before its end.
+    #[error("a star may stand only at the end of a room pattern")]
     InnerStar,
     /// It names a namespace, and then no room.
+    #[error("a room pattern needs a name or a star after its colon")]
     NoName,
     /// It does not begin with a namespace and a colon.
+    #[error("a room pattern begins with a namespace and a colon")]
     NoNamespace,
 }
-
-impl fmt::Display for PatternError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::InnerStar => "a star may stand only at the end of a room pattern",
-            Self::NoName => "a room pattern needs a name or a star after its colon",
-            Self::NoNamespace => "a room pattern begins with a namespace and a colon",
-        })
-    }
-}
-
-impl std::error::Error for PatternError {}
 
 #[cfg(test)]
 mod tests {

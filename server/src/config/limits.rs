@@ -28,7 +28,7 @@ pub struct LimitsConfig {
     /// receive window. Default: 16.
     #[serde(deserialize_with = "within::<1, { wire::ROOMS_PER_SESSION_MAX as u64 }, _, _>")]
     pub rooms_per_session_max: usize,
-    /// Bytes that may wait for one viewer on its streams, 65,536 to 262,144; a viewer over it is
+    /// Bytes that may wait for one viewer on its streams, 196,608 to 262,144; a viewer over it is
     /// closed, to come back and be sent a snapshot. Worst-case memory is this times the
     /// connections. Default: 262,144.
     #[serde(deserialize_with = "within::<QUEUE_MIN, QUEUE_MAX, _, _>")]
@@ -41,8 +41,8 @@ pub struct LimitsConfig {
     pub viewer_motion_bytes_max: usize,
 }
 
-/// A queue holds at least the longest message.
-const QUEUE_MIN: u64 = wire::MESSAGE_BYTES_MAX as u64;
+/// A queue holds at least what one tick of a room can bring, and a page beside it.
+const QUEUE_MIN: u64 = 192 * 1024;
 const QUEUE_MAX: u64 = wire::VIEWER_STREAM_QUEUE_BYTES_MAX as u64;
 
 impl Default for LimitsConfig {

@@ -1,7 +1,7 @@
 //! Who may be without a hello: a bound on all such connections, and one on those of an address.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::LimitsConfig;
@@ -36,9 +36,15 @@ impl Admission {
         })
     }
 
+    /// Whether so many places are taken that addresses have to be proven.
+    pub(crate) fn is_busy(&self) -> bool {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.all >= self.max / 4
+    }
+
     /// A place for a connection from `address`; `None` if there is none. Loopback shares only the bound on all.
     pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Pending> {
-        let address = address.to_canonical();
+        let address = network(address);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let of_address = counts.by_address.get(&address).copied().unwrap_or(0);
         let too_many = of_address >= self.per_address_max && !address.is_loopback();
@@ -48,6 +54,16 @@ impl Admission {
         counts.all += 1;
         counts.by_address.insert(address, of_address + 1);
         Some(Pending { admission: self.clone(), address })
+    }
+}
+
+/// What counts as one address: of IPv6 the half that a network is given, as one machine has all of the other.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) if !address.is_loopback() => {
+            Ipv6Addr::from_bits(address.to_bits() & u128::MAX << 64).into()
+        }
+        address => address,
     }
 }
 
@@ -87,6 +103,17 @@ mod tests {
         assert!(admission.admit(b).is_none(), "there are three");
         drop(first);
         let _again = admission.admit(a).unwrap();
+    }
+
+    #[test]
+    fn h6_a_network_of_ipv6_is_one_address() {
+        let admission = admission(8, 1);
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        let _first = admission.admit(address("2001:db8:0:1::1")).unwrap();
+        assert!(admission.admit(address("2001:db8:0:1::2")).is_none());
+        assert!(!admission.is_busy());
+        let _second = admission.admit(address("2001:db8:0:2::1")).unwrap();
+        assert!(admission.is_busy(), "a quarter is taken");
     }
 
     #[test]

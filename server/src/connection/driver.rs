@@ -2,13 +2,16 @@
 //! nothing.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use hither_core::session::{Dropped, Motion};
 use hither_core::{Effect, Session};
+use hither_protocol::limits::MOTION_DATAGRAM_BYTES_MAX;
 use hither_protocol::message::Refusal;
-use hither_protocol::message::control::Bye;
+use hither_protocol::message::control::{Bye, ToClient};
 use hither_protocol::motion::DecodeError;
 use hither_protocol::{CloseCode, RoomHandle, Timestamp};
 use hither_transport::{Closed, IDLE_TIMEOUT, Link, RecvStream, SendStream};
@@ -45,33 +48,34 @@ pub(super) async fn run_connection(
     let budget = Budget::new(shared.limits.viewer_queue_bytes_max);
     let (control, control_out) = lane(&budget);
     let (lane_sender, lane_events) = mpsc::channel(LANE_EVENTS_MAX);
-    let outlet = Outlet { link: link.clone(), control, edits: None };
     let connection = Connection {
         shared: shared.clone(),
         session,
-        outlet,
+        outlet: Outlet { link: link.clone(), control, edits: None },
         budget,
         peer,
         pending: Some(pending),
-        rooms: BTreeMap::new(),
-        loading: Vec::new(),
+        members: BTreeMap::new(),
         lanes: BTreeMap::new(),
         next_lane: 0,
         lane_sender,
         closing: None,
+        silence: Duration::ZERO,
     };
-    let writer = write_lane(send, control_out);
-    let driver = connection.drive(recv, lane_events);
-    // The writer goes on while the driver works, and after it until the bye is out.
-    let (bye, ()) = tokio::join!(driver, async {
-        tokio::select! {
-            () = writer => {}
-            _ = link.closed() => {}
+    let driver = pin!(connection.drive(recv, lane_events));
+    let mut writer = pin!(write_lane(send, control_out));
+    let (bye, _pending) = match select(driver, writer.as_mut()).await {
+        Either::Left((end, _)) => end,
+        Either::Right(((), driver)) => {
+            // A client that takes no more of its control lane is gone.
+            link.close(CloseCode::Done.number(), "");
+            driver.await
         }
-    });
+    };
     if let Some(bye) = bye {
-        // A client that gets its bye closes the connection itself; one that does not is closed.
-        let _ = timeout(BYE_DEADLINE, link.closed()).await;
+        // A client that gets its bye closes the connection itself; one that does not is closed. Until then it counts as
+        // pending if it never said hello.
+        let _ = timeout(BYE_DEADLINE, async { tokio::join!(writer, link.closed()) }).await;
         link.close(bye.code, &bye.reason);
     }
 }
@@ -85,16 +89,24 @@ struct Connection {
     peer: Peer,
     /// Given back when the session is welcome.
     pending: Option<Pending>,
-    rooms: BTreeMap<RoomHandle, Joined>,
-    /// Rooms of which pages of the roster or the document are still to be sent.
-    loading: Vec<RoomHandle>,
+    members: BTreeMap<RoomHandle, Member>,
+    /// The ways to write on edits lanes, and whose documents they are about.
     lanes: BTreeMap<u64, EditsLane>,
     next_lane: u64,
     lane_sender: mpsc::Sender<(u64, LaneEvent)>,
     closing: Option<Bye>,
+    /// How long nothing had been heard when the connection ended.
+    silence: Duration,
 }
 
-/// An edits lane as its connection knows it: before its `open`, and after.
+/// A room that the session is in.
+struct Member {
+    joined: Joined,
+    /// Whether pages of the roster or the document are still to be sent.
+    is_loading: bool,
+}
+
+/// An edits lane; before its `open` it has no room.
 struct EditsLane {
     room: Option<RoomHandle>,
     sender: LaneSender,
@@ -106,11 +118,10 @@ impl Connection {
         mut self,
         mut control: RecvStream,
         mut lane_events: mpsc::Receiver<(u64, LaneEvent)>,
-    ) -> Option<Bye> {
+    ) -> (Option<Bye>, Option<Pending>) {
         let link = self.outlet.link.clone();
         let mut draining = self.shared.draining.clone();
-        let timer = sleep_until(Instant::now());
-        tokio::pin!(timer);
+        let mut timer = pin!(sleep_until(Instant::now()));
         let mut timer_at = None;
         while self.closing.is_none() {
             let due = self.session.poll_timeout();
@@ -126,9 +137,9 @@ impl Connection {
                     Err(_) => break,
                 },
                 chunk = control.read_chunk(CHUNK_BYTES) => match chunk {
-                    Ok(Some(chunk)) => self.session.handle_control(self.now(), &chunk),
-                    // A client that ends its control lane is gone.
-                    _ => break,
+                    Ok(Some(chunk)) => self.handle_control(&chunk),
+                    Ok(None) => self.session.handle_control_end(),
+                    Err(_) => break,
                 },
                 stream = link.accept_stream() => match stream {
                     Ok((send, recv)) => self.open_lane(send, recv),
@@ -145,18 +156,36 @@ impl Connection {
             }
             self.carry_out().await;
         }
-        self.end().await
+        if self.closing.is_none() {
+            // For a client that reset its control lane; a connection that is closed stays as it was closed.
+            link.close(CloseCode::Done.number(), "");
+            if link.closed().await == Closed::TimedOut {
+                self.silence = IDLE_TIMEOUT;
+            }
+        }
+        self.count_close();
+        (self.closing.take(), self.pending.take())
     }
 
     fn now(&self) -> Timestamp {
         self.shared.clock.now()
     }
 
+    fn handle_control(&mut self, chunk: &[u8]) {
+        // A room that was closed has said so, and the client may be asking to join it anew.
+        self.drop_closed_rooms();
+        self.session.handle_control(self.now(), chunk);
+    }
+
     fn handle_datagram(&mut self, datagram: &[u8]) {
         self.shared.metrics.datagrams_in.inc();
+        if datagram.len() > MOTION_DATAGRAM_BYTES_MAX {
+            self.shared.metrics.datagrams_dropped[DropCause::TooLarge].inc();
+            return;
+        }
         let now = self.now();
-        let Self { session, rooms, .. } = self;
-        let read = session.handle_datagram(now, datagram, |motion| hand_over(rooms, motion));
+        let Self { session, members, .. } = self;
+        let read = session.handle_datagram(now, datagram, |motion| hand_over(members, motion));
         if let Err(error) = read {
             let cause = match error {
                 DecodeError::Room => DropCause::UnknownRoom,
@@ -174,8 +203,8 @@ impl Connection {
 
     fn handle_timeout(&mut self) {
         let now = self.now();
-        let Self { session, rooms, .. } = self;
-        session.handle_timeout(now, |motion| hand_over(rooms, motion));
+        let Self { session, members, .. } = self;
+        session.handle_timeout(now, |motion| hand_over(members, motion));
     }
 
     fn handle_draining(&mut self) {
@@ -190,10 +219,9 @@ impl Connection {
             self.session.close(CloseCode::TooSlow, "too much waits to be read");
             return;
         }
-        let Self { rooms, loading, .. } = self;
-        loading.retain(|room| {
-            rooms.get(room).is_some_and(|joined| joined.cell.send_pages(joined.slot))
-        });
+        for member in self.members.values_mut().filter(|member| member.is_loading) {
+            member.is_loading = member.joined.cell.send_pages(member.joined.slot);
+        }
     }
 
     fn open_lane(&mut self, send: SendStream, recv: RecvStream) {
@@ -211,25 +239,30 @@ impl Connection {
             (LaneEvent::Message(message), Some(room)) => {
                 self.session.handle_edits(self.shared.clock.now(), room, &message);
             }
-            (LaneEvent::Message(message), None) => {
-                let opened = self.session.handle_open(&message);
-                match opened.and_then(|opened| Some((opened, self.rooms.get(&opened.room)?))) {
-                    Some((opened, joined)) => {
-                        lane.room = Some(opened.room);
-                        let sender = lane.sender.clone();
-                        joined.cell.open_edits(opened.slot, opened.after, sender);
-                        self.loading.push(opened.room);
-                    }
-                    None => {
-                        self.lanes.remove(&number);
-                    }
+            (LaneEvent::Message(message), None) => self.handle_open(number, &message),
+            (LaneEvent::Malformed(error), _) => self.session.handle_malformed(error),
+            (LaneEvent::Ended, room) => {
+                self.lanes.remove(&number);
+                if let Some(member) = room.and_then(|room| self.members.get(&room)) {
+                    member.joined.cell.close_edits(member.joined.slot);
                 }
             }
-            (LaneEvent::Malformed(error), _) => self.session.handle_malformed(error),
-            (LaneEvent::Ended, _) => {
-                self.lanes.remove(&number);
-            }
         }
+    }
+
+    /// The first message of an edits lane. A lane for a room that the session is not in, or that has a lane, ends.
+    fn handle_open(&mut self, number: u64, message: &[u8]) {
+        let opened = self.session.handle_open(message);
+        let opened =
+            opened.filter(|opened| self.lanes.values().all(|lane| lane.room != Some(opened.room)));
+        let member = opened.and_then(|opened| Some((opened, self.members.get_mut(&opened.room)?)));
+        let (Some((opened, member)), Some(lane)) = (member, self.lanes.get_mut(&number)) else {
+            self.lanes.remove(&number);
+            return;
+        };
+        lane.room = Some(opened.room);
+        let cell = &member.joined.cell;
+        member.is_loading |= cell.open_edits(opened.slot, opened.after, lane.sender.clone());
     }
 
     async fn carry_out(&mut self) {
@@ -241,19 +274,11 @@ impl Connection {
                 Effect::Send(bytes) => self.outlet.control.push(bytes),
                 Effect::Join { request, name, member } => {
                     let outlet = self.outlet.clone();
-                    match self.shared.rooms.join(&name, request, member, outlet).await {
-                        Ok(joined) => {
-                            let id = joined.cell.id();
-                            let policy = joined.cell.policy();
-                            self.session.handle_joined(&name, id.handle, joined.slot, policy);
-                            self.loading.push(id.handle);
-                            self.rooms.insert(id.handle, joined);
-                        }
-                        Err(refusal) => self.session.handle_join_refused(&name, request, refusal),
-                    }
+                    let joined = self.shared.rooms.join(&name, request, member, outlet).await;
+                    self.handle_join(request, joined);
                 }
                 Effect::Leave { room, .. } => {
-                    if let Some(joined) = self.rooms.remove(&room) {
+                    if let Some(Member { joined, .. }) = self.members.remove(&room) {
                         joined.cell.leave(joined.slot);
                         self.shared.rooms.close_if_empty(&joined.cell);
                         self.close_lanes(room);
@@ -285,7 +310,10 @@ impl Connection {
                     }
                 }
                 Effect::Refused(refusal) => self.count_refusal(refusal),
-                Effect::Close(bye) => self.closing = Some(bye),
+                Effect::Close(bye) => {
+                    self.outlet.control.push_last(ToClient::Bye(bye.clone()).encode());
+                    self.closing = Some(bye);
+                }
             }
         }
         if self.session.is_welcome() {
@@ -305,7 +333,6 @@ impl Connection {
         match self.shared.authenticator.authenticate(&applicant) {
             Ok(grant) => self.session.handle_granted(now, grant),
             Err(error) => {
-                self.shared.metrics.rejects[RejectCause::Auth].inc();
                 let code = match error {
                     AuthError::Expired => CloseCode::TokenExpired,
                     AuthError::NotLocal => CloseCode::Origin,
@@ -317,21 +344,40 @@ impl Connection {
         }
     }
 
+    fn handle_join(&mut self, request: u32, joined: Result<Joined, Refusal>) {
+        let now = self.now();
+        match joined {
+            Ok(joined) => {
+                let (room, slot) = (joined.cell.id().handle, joined.slot);
+                self.session.handle_joined(now, room, slot, joined.cell.policy());
+                let is_loading = joined.cell.send_pages(slot);
+                self.members.insert(room, Member { joined, is_loading });
+            }
+            Err(refusal) => self.session.handle_join_refused(now, request, refusal),
+        }
+    }
+
     /// Hands something to a room, and what it refuses to the session. A room that is closed has told the client.
     fn ask(
         &mut self,
-        handle: RoomHandle,
+        room: RoomHandle,
         ask: impl FnOnce(&mut hither_core::Room, Timestamp) -> Result<(), Refusal>,
     ) {
-        let Some(joined) = self.rooms.get(&handle) else { return };
-        match joined.cell.with(ask) {
+        let Some(member) = self.members.get(&room) else { return };
+        match member.joined.cell.with(ask) {
             Some(Ok(())) => {}
-            Some(Err(refusal)) => self.session.handle_refused(handle, refusal),
-            None => {
-                self.session.handle_removed(handle);
-                self.rooms.remove(&handle);
-                self.close_lanes(handle);
-            }
+            Some(Err(refusal)) => self.session.handle_refused(room, refusal),
+            None => self.drop_closed_rooms(),
+        }
+    }
+
+    /// Forgets the rooms that the server has closed, so that they can be joined again.
+    fn drop_closed_rooms(&mut self) {
+        let closed = |(_, member): &(&RoomHandle, &Member)| member.joined.cell.is_closed();
+        while let Some((&room, _)) = self.members.iter().find(closed) {
+            self.members.remove(&room);
+            self.session.handle_removed(room);
+            self.close_lanes(room);
         }
     }
 
@@ -351,44 +397,36 @@ impl Connection {
         self.shared.metrics.rejects[cause].inc();
     }
 
-    /// The connection is over: its members are lost, unless they left.
-    async fn end(mut self) -> Option<Bye> {
-        let silence = match self.closing {
-            Some(_) => Duration::ZERO,
-            None => {
-                // For a client that only ended its control lane; a connection that is closed stays as it was closed.
-                self.outlet.link.close(CloseCode::Done.number(), "");
-                match self.outlet.link.closed().await {
-                    Closed::TimedOut => IDLE_TIMEOUT,
-                    _ => Duration::ZERO,
-                }
-            }
-        };
-        for (_, joined) in std::mem::take(&mut self.rooms) {
-            joined.cell.lose(joined.slot, silence);
-        }
-        let bye = self.closing.take()?;
+    /// Counts a close that this end decided.
+    fn count_close(&self) {
+        let Some(bye) = &self.closing else { return };
         let cause = match CloseCode::from_number(bye.code) {
-            Some(CloseCode::Malformed) => Some(RejectCause::Malformed),
-            Some(CloseCode::TooLarge) => Some(RejectCause::TooLarge),
-            Some(CloseCode::TooSlow) => Some(RejectCause::SlowViewer),
-            Some(CloseCode::HelloTimeout) => Some(RejectCause::HelloDeadline),
-            Some(CloseCode::Version) => Some(RejectCause::Version),
-            Some(CloseCode::TokenExpired) => Some(RejectCause::Auth),
-            Some(CloseCode::GoingAway) => Some(RejectCause::Draining),
-            _ => None,
+            Some(CloseCode::Malformed) => RejectCause::Malformed,
+            Some(CloseCode::TooLarge) => RejectCause::TooLarge,
+            Some(CloseCode::TooSlow) => RejectCause::SlowViewer,
+            Some(CloseCode::HelloTimeout) => RejectCause::HelloDeadline,
+            Some(CloseCode::Version) => RejectCause::Version,
+            Some(CloseCode::TokenExpired) => RejectCause::Auth,
+            Some(CloseCode::GoingAway) => RejectCause::Draining,
+            _ => return,
         };
-        if let Some(cause) = cause {
-            self.shared.metrics.rejects[cause].inc();
+        self.shared.metrics.rejects[cause].inc();
+    }
+}
+
+impl Drop for Connection {
+    /// However the connection ended, its members are lost, unless they left.
+    fn drop(&mut self) {
+        for (_, Member { joined, .. }) in std::mem::take(&mut self.members) {
+            joined.cell.lose(joined.slot, self.silence);
         }
-        Some(bye)
     }
 }
 
 /// The hot path: one move, one room lock.
-fn hand_over(rooms: &BTreeMap<RoomHandle, Joined>, motion: Motion) {
-    let Some(joined) = rooms.get(&motion.room()) else { return };
-    joined.cell.with(|room, now| match motion {
+fn hand_over(members: &BTreeMap<RoomHandle, Member>, motion: Motion) {
+    let Some(member) = members.get(&motion.room()) else { return };
+    member.joined.cell.with(|room, now| match motion {
         Motion::Sample { slot, sample } => room.handle_sample(slot, &sample),
         Motion::Ack { slot, ack } => room.handle_ack(now, slot, &ack),
     });

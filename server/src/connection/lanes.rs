@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use hither_protocol::message::{FrameBuffer, MessageError};
-use hither_transport::{RecvStream, SendStream};
+use hither_transport::{ReadError, RecvStream, SendStream};
 use tokio::sync::mpsc;
 
 use crate::outbox::LaneReceiver;
@@ -23,18 +23,16 @@ pub(super) enum LaneEvent {
 
 /// Writes what is queued for a lane until its senders are gone or the peer takes no more.
 pub(super) async fn write_lane(mut send: SendStream, mut lane: LaneReceiver) {
-    while let Some(bytes) = lane.pop().await {
-        let len = bytes.len();
-        if send.write_chunk(bytes).await.is_err() {
+    while let Some(queued) = lane.pop().await {
+        if send.write_chunk(queued.bytes()).await.is_err() {
             return;
         }
-        lane.written(len);
     }
     send.finish();
 }
 
-/// Runs an edits lane: its messages go to `events` under the lane's `number`, what is queued goes out. While the client
-/// does not take what it is sent, nothing more is read of it.
+/// Runs an edits lane: its messages go to `events` under the lane's `number`, what is queued goes out, also after the
+/// client has said its last. While the client does not take what it is sent, nothing more is read of it.
 pub(super) async fn run_edits_lane(
     number: u64,
     mut send: SendStream,
@@ -43,28 +41,27 @@ pub(super) async fn run_edits_lane(
     events: mpsc::Sender<(u64, LaneEvent)>,
 ) {
     let mut buffer = FrameBuffer::default();
+    let mut is_reading = true;
     loop {
         tokio::select! {
-            bytes = lane.pop() => {
-                let Some(bytes) = bytes else { break };
-                let len = bytes.len();
-                if send.write_chunk(bytes).await.is_err() {
+            queued = lane.pop() => {
+                let Some(queued) = queued else { break };
+                if send.write_chunk(queued.bytes()).await.is_err() {
                     break;
                 }
-                lane.written(len);
             }
-            chunk = recv.read_chunk(CHUNK_BYTES) => {
-                let Ok(Some(chunk)) = chunk else { break };
-                buffer.push(&chunk);
-                loop {
-                    let event = match buffer.pop() {
-                        Ok(None) => break,
-                        Ok(Some(message)) => LaneEvent::Message(message),
-                        Err(error) => LaneEvent::Malformed(error),
-                    };
-                    let is_last = matches!(event, LaneEvent::Malformed(_));
-                    if events.send((number, event)).await.is_err() || is_last {
+            chunk = recv.read_chunk(CHUNK_BYTES), if is_reading => {
+                is_reading = matches!(chunk, Ok(Some(_)));
+                if let Ok(Some(chunk)) = &chunk {
+                    buffer.push(chunk);
+                }
+                while let Some(event) = next_event(&mut buffer, &chunk) {
+                    let is_last = !matches!(event, LaneEvent::Message(_));
+                    if events.send((number, event)).await.is_err() {
                         return;
+                    }
+                    if is_last {
+                        break;
                     }
                 }
             }
@@ -73,4 +70,20 @@ pub(super) async fn run_edits_lane(
     send.finish();
     // The connection may have gone before its lane.
     let _ = events.send((number, LaneEvent::Ended)).await;
+}
+
+/// What the bytes of a lane amount to, once `last` has been pushed.
+fn next_event(
+    buffer: &mut FrameBuffer,
+    last: &Result<Option<Bytes>, ReadError>,
+) -> Option<LaneEvent> {
+    match (buffer.pop(), last) {
+        (Ok(Some(message)), _) => Some(LaneEvent::Message(message)),
+        (Err(error), _) => Some(LaneEvent::Malformed(error)),
+        (Ok(None), Ok(Some(_))) => None,
+        (Ok(None), Ok(None)) if !buffer.is_empty() => {
+            Some(LaneEvent::Malformed(MessageError::Truncated))
+        }
+        (Ok(None), _) => Some(LaneEvent::Ended),
+    }
 }

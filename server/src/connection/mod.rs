@@ -50,6 +50,10 @@ struct Peer {
 /// Takes a client from its first packet to its end.
 pub(crate) async fn run_incoming(shared: Arc<Shared>, incoming: Incoming) {
     let address = incoming.remote_address().ip();
+    if shared.admission.is_busy() && !incoming.is_validated() {
+        // A forged address does not come back, and so takes no place.
+        return incoming.retry();
+    }
     let Some(pending) = shared.admission.admit(address) else {
         shared.metrics.rejects[RejectCause::PendingLimit].inc();
         return incoming.refuse();

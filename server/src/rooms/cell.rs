@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use hither_core::room::Counters;
 use hither_core::{NewMember, Output, Recipient, Room, RoomId, RoomPolicy};
 use hither_protocol::message::Refusal;
 use hither_protocol::{Slot, Timestamp};
@@ -123,7 +124,7 @@ impl RoomCell {
         self.loaded.get_or_try_init(load).await.copied()
     }
 
-    /// Takes a member in, and begins to send it the roster.
+    /// Takes a member in; its roster follows by [`Self::send_pages`].
     pub(super) fn join(
         self: &Arc<Self>,
         request: u32,
@@ -142,10 +143,7 @@ impl RoomCell {
         match slot {
             None => Err(JoinError::Closed),
             Some(Err(refusal)) => Err(JoinError::Refused(refusal)),
-            Some(Ok(slot)) => {
-                self.send_pages(slot);
-                Ok(slot)
-            }
+            Some(Ok(slot)) => Ok(slot),
         }
     }
 
@@ -161,15 +159,30 @@ impl RoomCell {
         self.with(|room, now| room.handle_lost(slot, now - silence));
     }
 
-    /// Opens a member's edits lane, and begins to send it the document.
-    pub(crate) fn open_edits(self: &Arc<Self>, slot: Slot, after: Option<u64>, lane: LaneSender) {
+    /// Opens a member's edits lane, and begins to send it the document; true if pages are still to come.
+    pub(crate) fn open_edits(
+        self: &Arc<Self>,
+        slot: Slot,
+        after: Option<u64>,
+        lane: LaneSender,
+    ) -> bool {
         self.with_state(|state, _| {
             if let Some(Some(outlet)) = state.outlets.get_mut(slot.index()) {
                 outlet.edits = Some(lane);
                 state.room.handle_open(slot, after);
             }
         });
-        self.send_pages(slot);
+        self.send_pages(slot)
+    }
+
+    /// A member's edits lane has ended by its client.
+    pub(crate) fn close_edits(self: &Arc<Self>, slot: Slot) {
+        self.with_state(|state, _| {
+            if let Some(Some(outlet)) = state.outlets.get_mut(slot.index()) {
+                outlet.edits = None;
+            }
+            state.room.handle_edits_closed(slot);
+        });
     }
 
     /// Hands something to the room, and does what comes of it. `None` if the room is closed.
@@ -293,9 +306,10 @@ impl RoomCell {
             self.metrics.members.inc_by(room.len() as i64 - *members as i64);
             *members = room.len();
         }
-        let stale = room.take_counters().samples_stale;
-        if stale > 0 {
-            self.metrics.datagrams_dropped[DropCause::Stale].inc_by(stale);
+        let counters = room.take_counters();
+        if counters != Counters::default() {
+            self.metrics.datagrams_dropped[DropCause::Stale].inc_by(counters.samples_stale);
+            self.metrics.frames_repeated.inc_by(counters.frames_repeated);
         }
         let due = room.poll_timeout();
         if due.is_some_and(|due| scheduled.is_none_or(|scheduled| due < scheduled)) {
@@ -352,13 +366,14 @@ impl RoomCell {
 
     /// Tells every member that the room is no more, and closes it.
     fn end(&self, state: &mut State, reason: Refusal) {
+        // Closed before anybody knows, so that who hears of it and asks again is not taken for a member still.
+        self.close();
         let left = Room::closing(&self.id, reason);
         for outlet in state.outlets.iter().flatten() {
             outlet.control.push(left.clone());
         }
         state.outlets.clear();
         self.metrics.members.dec_by(state.members as i64);
-        self.close();
     }
 
     fn remove_outlet(&self, slot: Slot) {

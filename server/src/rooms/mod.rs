@@ -8,7 +8,6 @@ pub(crate) use cell::{Joined, Outlet, RoomCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
@@ -29,7 +28,6 @@ use hither_transport::Clock;
 pub(crate) struct Rooms {
     cells: DashMap<RoomName, Arc<RoomCell>>,
     next_handle: AtomicU32,
-    epoch: Epoch,
     policies: BTreeMap<String, RoomPolicy>,
     clock: Clock,
     store: Arc<dyn Store>,
@@ -47,8 +45,6 @@ impl Rooms {
         Arc::new(Self {
             cells: DashMap::new(),
             next_handle: AtomicU32::new(1),
-            // Below 2^53, and of one process: the node's start in milliseconds would be guessed by a second process.
-            epoch: Epoch(rand::random::<u64>() >> 12),
             policies,
             clock,
             store,
@@ -110,13 +106,12 @@ impl Rooms {
 
     fn open(self: &Arc<Self>, name: &RoomName, policy: &RoomPolicy) -> Arc<RoomCell> {
         let handle = RoomHandle(self.next_handle.fetch_add(1, Ordering::Relaxed));
-        // Each room has an epoch of its own: a room that is closed and opened again begins anew.
-        let epoch = Epoch(self.epoch.0.wrapping_add(u64::from(handle.0)) & ((1 << 53) - 1));
+        // Below 2^53, and not to be met again: a room that is closed and opened again begins anew.
+        let epoch = Epoch(rand::random::<u64>() >> 11);
         let id = RoomId { name: name.clone(), handle, epoch };
         // The golden ratio spreads consecutive rooms evenly over the tick.
         let spread = handle.0.wrapping_mul(0x9e37_79b9);
         let phase = policy.tick_period() * (spread >> 16) / (1 << 16);
-        let phase = phase.min(Duration::from_secs(1));
         let cell = RoomCell::open(
             id,
             policy.clone(),

@@ -18,4 +18,6 @@ pub(super) async fn run_ticker(rooms: Arc<Rooms>, cell: Arc<RoomCell>) {
             },
         }
     }
+    // Also for a room that was closed because it is broken.
+    rooms.close_if_empty(&cell);
 }

@@ -6,9 +6,12 @@ use std::sync::{Mutex, PoisonError};
 
 use hither_protocol::RoomName;
 use hither_protocol::document::Document;
-use hither_protocol::message::edits::Edit;
+use hither_protocol::message::edits::{Edit, OpKind};
 
 use super::{Pending, Store, StoreError};
+
+/// What a document counts for beside its records.
+const DOCUMENT_BYTES: usize = 512;
 
 /// Documents in memory, up to a bound of all their bytes.
 #[derive(Debug)]
@@ -46,10 +49,14 @@ impl Store for MemoryStore {
 impl Rooms {
     fn append(&mut self, room: &RoomName, edit: &Edit, bytes_max: usize) -> Result<(), StoreError> {
         let Self { documents, bytes } = self;
-        if *bytes >= bytes_max {
+        let removes = edit.ops.iter().all(|op| op.kind == OpKind::Remove);
+        if *bytes >= bytes_max && !removes {
             return Err(StoreError::Full);
         }
-        let document = documents.entry(room.clone()).or_default();
+        let document = documents.entry(room.clone()).or_insert_with(|| {
+            *bytes += DOCUMENT_BYTES;
+            Document::default()
+        });
         let last = document.sequence();
         if edit.sequence != last + 1 {
             return Err(StoreError::OutOfOrder { last, got: edit.sequence });

@@ -1,13 +1,15 @@
 //! What the scenarios share: where they run, how they wait, and whom they wait with.
 
+mod foreign;
 mod http;
 mod process;
 mod raw;
 mod server;
 mod token;
 
+pub(crate) use foreign::Foreign;
 pub(crate) use process::Process;
-pub(crate) use raw::{EditsLane, Raw};
+pub(crate) use raw::{EditsLane, Lane, Raw, close_code};
 pub(crate) use server::{Host, Target};
 pub(crate) use token::{Issuer, now_s};
 
@@ -58,6 +60,15 @@ pub(crate) async fn find<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>
 /// Looks again and again until it is so.
 pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     find(what, async || is_so().then_some(())).await;
+}
+
+/// Looks again and again for `time`, in which it must stay so.
+pub(crate) async fn stays(what: &str, time: Duration, is_so: impl Fn() -> bool) {
+    let end = Instant::now() + time;
+    while Instant::now() < end {
+        assert!(is_so(), "this ended: {what}");
+        sleep(Duration::from_millis(5)).await;
+    }
 }
 
 /// The next event of a room that `pick` takes; others before it are passed over.

@@ -1,7 +1,7 @@
 //! A client without a session of its own: it says exactly what a test tells it to, right or wrong.
 
 use bytes::Bytes;
-use hither_client::{Link, Map, RoomHandle};
+use hither_client::{CloseCode, Link, Map, RoomHandle};
 use hither_protocol::message::FrameBuffer;
 use hither_protocol::message::control::{
     Bye, Hello, Join, Joined, Ping, Roster, Seen, ToClient, ToServer, Welcome,
@@ -72,18 +72,29 @@ impl Raw {
     /// Joins, and takes the whole roster.
     pub(crate) async fn join(&mut self, room: &str, seen: Option<Seen>) -> (Joined, Vec<Roster>) {
         self.ask_to_join(room, Map::new(), seen).await;
-        let joined = match self.next().await {
-            Some(ToClient::Joined(joined)) => joined,
-            other => panic!("not joined: {other:?}"),
-        };
+        let joined = self.pick(|message| match message {
+            ToClient::Joined(joined) => Some(joined),
+            ToClient::Error(error) => panic!("not joined: {error:?}"),
+            _ => None,
+        });
+        let joined = joined.await;
         let mut pages = Vec::new();
         while pages.last().is_none_or(|page: &Roster| page.more) {
-            pages.push(self.pick(|message| match message {
-                ToClient::Roster(page) => Some(page),
-                _ => None,
-            }).await);
+            pages.push(
+                self.pick(|message| match message {
+                    ToClient::Roster(page) => Some(page),
+                    _ => None,
+                })
+                .await,
+            );
         }
         (joined, pages)
+    }
+
+    /// Leaves every room, says bye, and waits for the close.
+    pub(crate) async fn leave_all(&mut self) {
+        self.say(ToServer::Bye(Bye::new(CloseCode::Done, ""))).await;
+        assert_eq!(self.dismissed().await.code, CloseCode::Done.number());
     }
 
     /// Whether the connection lives: a ping comes back.

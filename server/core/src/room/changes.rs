@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hither_protocol::message::control::{Diff, Status};
-use hither_protocol::message::{Map, encoded_len};
+use hither_protocol::message::{Map, Refusal, encoded_len};
 use hither_protocol::{RoomHandle, Slot, Tick};
 
 use super::replay::Replay;
@@ -14,12 +14,20 @@ const MESSAGE_BYTES: usize = 32 * 1024;
 /// The most bytes of changes in one tick; half of what may wait for a viewer, so that one tick never makes it too slow.
 const TICK_BYTES: usize = 128 * 1024;
 
-/// Changes that no diff has carried yet. Each member has at most one of each kind, so they are bounded by the roster.
+/// How much of a tick presence may take while events wait.
+const PRESENCE_BYTES: usize = TICK_BYTES / 4 * 3;
+/// How many times its largest presence a member's patches of one tick may be.
+const PATCHES_MAX: usize = 4;
+
+/// Changes that no diff has carried yet. Each member has at most one of each kind, bounded in bytes.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     leaves: BTreeSet<Slot>,
     joins: BTreeSet<Slot>,
-    presence: BTreeMap<Slot, Map>,
+    /// Merged patches and the bytes of all that were merged.
+    presence: BTreeMap<Slot, (usize, Map)>,
+    /// The slot whose presence is next, so that the first slots do not always go first.
+    presence_next: Slot,
     statuses: BTreeMap<Slot, Status>,
 }
 
@@ -36,10 +44,30 @@ impl Changes {
         self.leaves.insert(slot);
     }
 
-    /// The join of the same tick carries the whole presence already.
-    pub(super) fn presence(&mut self, slot: Slot, patch: Map) {
+    /// Whether a patch can be taken; then the bytes that wait of this member with it.
+    ///
+    /// # Errors
+    /// `TooLarge`, or `RateLimited` until the next tick.
+    pub(super) fn check_presence(
+        &self,
+        slot: Slot,
+        patch: &Map,
+        bytes_max: usize,
+    ) -> Result<usize, Refusal> {
+        let bytes = encoded_len(patch);
+        if bytes > bytes_max {
+            return Err(Refusal::TooLarge);
+        }
+        let pending = bytes + self.presence.get(&slot).map_or(0, |(bytes, _)| *bytes);
+        if pending > bytes_max * PATCHES_MAX { Err(Refusal::RateLimited) } else { Ok(pending) }
+    }
+
+    /// Merges a patch that was checked. The join of the same tick carries the whole presence already.
+    pub(super) fn presence(&mut self, slot: Slot, patch: Map, pending: usize) {
         if !self.joins.contains(&slot) {
-            self.presence.entry(slot).or_default().extend(patch);
+            let (bytes, merged) = self.presence.entry(slot).or_default();
+            *bytes = pending;
+            merged.extend(patch);
         }
     }
 
@@ -86,20 +114,29 @@ impl Changes {
     }
 
     fn flush_members(&mut self, diffs: &mut Diffs, replay: &mut Replay) {
-        while let Some((slot, patch)) = self.presence.pop_first() {
-            let bytes = 4 + encoded_len(&patch);
-            if !diffs.has_room(bytes) {
-                self.presence.insert(slot, patch);
-                return;
-            }
-            diffs.next(bytes).presence.push((slot, patch));
-        }
         while let Some((slot, status)) = self.statuses.pop_first() {
             diffs.next(5).statuses.push((slot, status));
+        }
+        let kept_for_events = if replay.has_pending() { TICK_BYTES - PRESENCE_BYTES } else { 0 };
+        while let Some((slot, bytes)) = self.next_presence() {
+            if !diffs.has_room(bytes + kept_for_events) {
+                break;
+            }
+            if let Some((_, patch)) = self.presence.remove(&slot) {
+                diffs.next(bytes).presence.push((slot, patch));
+            }
+            self.presence_next = Slot(slot.0 + 1);
         }
         while let Some((bytes, event)) = replay.flush(diffs.room_left()) {
             diffs.next(bytes).events.push(event);
         }
+    }
+
+    /// The next slot whose presence goes out, going round, and about how many bytes it takes.
+    fn next_presence(&self) -> Option<(Slot, usize)> {
+        let rest = self.presence.range(self.presence_next..).next();
+        let (slot, (bytes, _)) = rest.or_else(|| self.presence.first_key_value())?;
+        Some((*slot, 4 + bytes))
     }
 }
 

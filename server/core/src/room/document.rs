@@ -2,14 +2,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use hither_protocol::document::Document;
-use hither_protocol::limits::{
-    DEPTH_MAX, EDIT_OPS_MAX, RECORD_BYTES_MAX, RECORD_ID_BYTES_MAX,
-};
+use hither_protocol::document::{Caps, Document};
+use hither_protocol::limits::{DEPTH_MAX, EDIT_OPS_MAX, RECORD_BYTES_MAX, RECORD_ID_BYTES_MAX};
 use hither_protocol::message::edits::{
     Ack, Edit, Edits, EditsToClient, Op, Reject, Snapshot, Submit,
 };
-use hither_protocol::message::{Refusal, encoded_len};
+use hither_protocol::message::{Refusal, Value, encoded_len};
 use hither_protocol::{Generation, Slot};
 
 use super::{Output, Recipient};
@@ -19,8 +17,14 @@ use std::mem;
 const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The most bytes of edits in one message.
 const MESSAGE_BYTES: usize = 32 * 1024;
-/// The most bytes of latest edits that are kept for those who come back.
-const RECENT_BYTES_MAX: usize = 256 * 1024;
+/// The most bytes of edits that are told in one tick, so that no tick fills a viewer's queue.
+const TICK_BYTES: usize = 64 * 1024;
+/// The most bytes of edits that are on their way to the store and to the others; beyond, editors are refused.
+const WAITING_BYTES_MAX: usize = 512 * 1024;
+/// The most bytes of latest edits that are kept for those who come back; they are sent at once.
+const RECENT_BYTES_MAX: usize = 48 * 1024;
+/// After how long an editor who was refused for that may try again, in milliseconds: about a tick.
+const RETRY_AFTER_MS: u64 = 100;
 /// How many of a member's latest answers are kept, to be given again.
 const ANSWERS_MAX: usize = 64;
 
@@ -36,10 +40,12 @@ pub(super) struct Author {
 #[derive(Debug, Default)]
 pub(super) struct EditLog {
     document: Document,
-    /// Ordered, but not durable yet. Bounded by the rates of the room's members.
-    ordered: VecDeque<Edit>,
-    /// Durable, to be told in the coming tick.
-    stored: Vec<Edit>,
+    /// Ordered, but not durable yet.
+    ordered: VecDeque<(usize, Edit)>,
+    /// Durable, to be told in the coming ticks.
+    stored: VecDeque<(usize, Edit)>,
+    /// The bytes of both.
+    waiting_bytes: usize,
     /// Told, the latest of them, and their bytes.
     recent: VecDeque<(usize, Edit)>,
     recent_bytes: usize,
@@ -79,9 +85,19 @@ impl EditLog {
     }
 
     /// The member is gone, or its connection is.
-    pub(super) fn close(&mut self, slot: Slot) {
+    pub(super) fn close(&mut self, slot: Slot, generation: Generation) {
+        self.close_lane(slot);
+        self.answers.remove(&(slot, generation));
+    }
+
+    /// The member wants no more of the document.
+    pub(super) fn close_lane(&mut self, slot: Slot) {
         self.lanes.remove(&slot);
-        self.answers.retain(|(member, _), _| *member != slot);
+    }
+
+    /// Whether edits wait for the coming ticks.
+    pub(super) fn has_pending(&self) -> bool {
+        !self.stored.is_empty()
     }
 
     /// The next page of a member's snapshot.
@@ -116,57 +132,71 @@ impl EditLog {
         outputs: &mut VecDeque<Output>,
     ) {
         let to = Recipient::One(author.slot);
+        let number = submit.number;
         let answers = self.answers.entry((author.slot, author.generation)).or_default();
-        if submit.number <= answers.last {
-            outputs.extend(answers.again(submit.number).map(|bytes| Output::Edits(to, bytes)));
+        if (1..=answers.last).contains(&number) {
+            outputs.extend(answers.again(number).map(|bytes| Output::Edits(to, bytes)));
             return;
         }
-        answers.last = submit.number;
-        let checked = check_form(&submit.ops)
-            .and_then(|()| self.document.check(&submit.ops, record_bytes_max, DOCUMENT_BYTES_MAX));
-        if let Err(code) = checked {
+        answers.last = number.max(answers.last);
+        let bytes = encoded_len(&submit.ops);
+        let caps = Caps { record_bytes: record_bytes_max, document_bytes: DOCUMENT_BYTES_MAX };
+        let committed = if self.waiting_bytes + bytes > WAITING_BYTES_MAX {
+            Err(Refusal::RateLimited)
+        } else {
+            check_form(number, &submit.ops, bytes)
+                .and_then(|()| self.document.commit(&submit.ops, caps))
+        };
+        if let Err(code) = committed {
+            let retry_after_ms = (code == Refusal::RateLimited).then_some(RETRY_AFTER_MS);
             let message = code.name().to_owned();
-            let number = submit.number;
-            let reject = Reject { number, code, message, retry_after_ms: None };
+            let reject = Reject { number, code, message, retry_after_ms };
             let bytes = answers.remember(EditsToClient::Reject(reject));
             outputs.push_back(Output::Edits(to, bytes));
             return;
         }
         let edit = Edit {
-            sequence: self.document.sequence() + 1,
+            sequence: self.document.sequence(),
             time_ms,
             user: author.user,
             slot: author.slot,
             generation: author.generation,
-            number: submit.number,
+            number,
             ops: submit.ops,
         };
-        self.document.apply(edit.sequence, &edit.ops);
         outputs.push_back(Output::Store(edit.clone()));
-        self.ordered.push_back(edit);
+        let bytes = encoded_len(&edit);
+        self.waiting_bytes += bytes;
+        self.ordered.push_back((bytes, edit));
     }
 
     /// Everything up to `sequence` is durable: acks it. True if there is something to tell in the tick.
     pub(super) fn stored(&mut self, sequence: u64, outputs: &mut VecDeque<Output>) -> bool {
-        while let Some(edit) = self.ordered.pop_front_if(|edit| edit.sequence <= sequence) {
+        let is_stored = |(_, edit): &mut (usize, Edit)| edit.sequence <= sequence;
+        while let Some((bytes, edit)) = self.ordered.pop_front_if(is_stored) {
             let ack = Ack { number: edit.number, sequence: edit.sequence, time_ms: edit.time_ms };
             if let Some(answers) = self.answers.get_mut(&(edit.slot, edit.generation)) {
                 let bytes = answers.remember(EditsToClient::Ack(ack));
                 outputs.push_back(Output::Edits(Recipient::One(edit.slot), bytes));
             }
-            self.stored.push(edit);
+            self.stored.push_back((bytes, edit));
         }
         !self.stored.is_empty()
     }
 
-    /// Tells everyone what became durable since the last tick.
+    /// Tells everyone what became durable, as much as fits a tick.
     pub(super) fn flush(&mut self, outputs: &mut VecDeque<Output>) {
-        let edits = mem::take(&mut self.stored);
-        for edit in &edits {
-            let bytes = encoded_len(edit);
-            self.recent_bytes += bytes;
+        let mut edits = Vec::new();
+        let mut told = 0;
+        while let Some((bytes, edit)) =
+            self.stored.pop_front_if(|(bytes, _)| told == 0 || told + *bytes <= TICK_BYTES)
+        {
+            told += bytes;
             self.recent.push_back((bytes, edit.clone()));
+            edits.push(edit);
         }
+        self.waiting_bytes -= told;
+        self.recent_bytes += told;
         while self.recent_bytes > RECENT_BYTES_MAX {
             let Some((bytes, _)) = self.recent.pop_front() else { break };
             self.recent_bytes -= bytes;
@@ -194,7 +224,7 @@ impl Answers {
         bytes
     }
 
-    /// The answer to a number that came before; nothing while its edit is on its way to the store.
+    /// The answer to a number that came before; nothing while its edit is on its way to the store, or long after it.
     fn again(&self, number: u64) -> Option<bytes::Bytes> {
         let same = |answer: &&EditsToClient| match answer {
             EditsToClient::Ack(ack) => ack.number == number,
@@ -205,15 +235,15 @@ impl Answers {
     }
 }
 
-/// Whether an edit's operations are within the table of limits, whatever the document.
-fn check_form(ops: &[Op]) -> Result<(), Refusal> {
+/// Whether an edit, whose operations have so many bytes, is within the table of limits, whatever the document.
+fn check_form(number: u64, ops: &[Op], bytes: usize) -> Result<(), Refusal> {
     let id_is_good = |op: &Op| (1..=RECORD_ID_BYTES_MAX).contains(&op.record.len());
-    let depth = |op: &Op| op.fields.values().map(|value| value.depth()).max().unwrap_or(0);
-    if ops.is_empty() || !ops.iter().all(id_is_good) {
+    let depth = |op: &Op| op.fields.values().map(Value::depth).max().unwrap_or(0);
+    if number == 0 || ops.is_empty() || !ops.iter().all(id_is_good) {
         Err(Refusal::BadRequest)
     } else if ops.len() > EDIT_OPS_MAX
+        || bytes > RECORD_BYTES_MAX
         || ops.iter().any(|op| depth(op) > DEPTH_MAX)
-        || encoded_len(&ops) > RECORD_BYTES_MAX
     {
         Err(Refusal::TooLarge)
     } else {

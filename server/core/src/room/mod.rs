@@ -5,11 +5,13 @@
 //! out in the tick. All of them are bounded, and a handler on the hot path, [`Room::handle_sample`], is O(1).
 
 mod changes;
+mod directs;
 mod document;
 mod fanout;
 mod motion;
 mod replay;
 mod roster;
+mod schedule;
 mod viewer;
 
 use std::collections::VecDeque;
@@ -24,11 +26,13 @@ use hither_protocol::{Epoch, Generation, RoomHandle, RoomName, Slot, Tick, Times
 
 use crate::policy::RoomPolicy;
 use changes::Changes;
+use directs::Directs;
 use document::EditLog;
 use motion::Motion;
 use replay::Replay;
 pub use roster::NewMember;
 use roster::Roster;
+use schedule::Schedule;
 
 /// What a room is called, and which of its lives this is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,8 +81,7 @@ pub struct Counters {
 pub struct Room {
     id: RoomId,
     policy: RoomPolicy,
-    /// The moment of tick 0.
-    start: Timestamp,
+    schedule: Schedule,
     tick: Tick,
     /// Whether the next tick has something to do.
     dirty: bool,
@@ -86,6 +89,7 @@ pub struct Room {
     motion: Motion,
     changes: Changes,
     replay: Replay,
+    directs: Directs,
     edits: EditLog,
     last_time_ms: u64,
     outputs: VecDeque<Output>,
@@ -97,13 +101,14 @@ impl Room {
     pub fn new(id: RoomId, policy: RoomPolicy, now: Timestamp, phase: Duration) -> Self {
         let motion = Motion::new(id.handle, id.epoch, policy.axes);
         Self {
-            start: now - policy.tick_period() + phase.min(policy.tick_period()),
+            schedule: Schedule::new(now - policy.tick_period() + phase, policy.tick_hz),
             tick: Tick(0),
             dirty: false,
             roster: Roster::new(policy.members_max),
             motion,
             changes: Changes::default(),
             replay: Replay::default(),
+            directs: Directs::default(),
             edits: EditLog::default(),
             last_time_ms: 0,
             outputs: VecDeque::new(),
@@ -190,7 +195,7 @@ impl Room {
     pub fn handle_lost(&mut self, slot: Slot, last_heard: Timestamp) {
         if self.roster.lose(slot, last_heard + self.policy.grace) {
             self.motion.remove_viewer(slot);
-            self.edits.close(slot);
+            self.edits.close_lane(slot);
             self.changes.status(slot, Status::Lost);
             self.dirty = true;
         }
@@ -209,18 +214,22 @@ impl Room {
     /// Patches a member's presence (P1, P3).
     ///
     /// # Errors
-    /// `TooLarge` if the whole would be; nothing is changed then.
+    /// `TooLarge` if the patch is or the whole would be, `RateLimited` if the tick has all that it can carry of this
+    /// member; nothing is changed then.
     pub fn handle_presence(&mut self, slot: Slot, patch: Map) -> Result<(), Refusal> {
-        self.roster.patch(slot, &patch, self.policy.presence_bytes_max)?;
-        self.changes.presence(slot, patch);
+        let bytes_max = self.policy.presence_bytes_max;
+        let pending = self.changes.check_presence(slot, &patch, bytes_max)?;
+        self.roster.patch(slot, &patch, bytes_max)?;
+        self.changes.presence(slot, patch, pending);
         self.dirty = true;
         Ok(())
     }
 
-    /// Takes an event: at once to those named, else to all in the tick (V1, V3).
+    /// Takes an event, for all or for those named; it goes out in the tick (V1, V3).
     ///
     /// # Errors
-    /// `TooLarge`, `NotFound` when a member named is not there, or `RateLimited` when the tick has all that it can carry.
+    /// `TooLarge`, `NotFound` when a member named is not there, `BadRequest` when it is named twice, or `RateLimited` when
+    /// the tick has all that it can carry.
     pub fn handle_event(
         &mut self,
         now: Timestamp,
@@ -237,18 +246,15 @@ impl Room {
             let number = self.replay.next_number();
             let event = Event { number, from, generation, name, data, time_ms };
             self.replay.push(event)?;
-            self.dirty = true;
-            return Ok(());
+        } else {
+            if to.iter().any(|slot| !self.roster.contains(*slot)) {
+                return Err(Refusal::NotFound);
+            }
+            let room = self.id.handle;
+            let direct = ToClient::Direct(Direct { room, from, generation, name, data, time_ms });
+            self.directs.push(to, direct.encode())?;
         }
-        if to.iter().any(|slot| !self.roster.contains(*slot)) {
-            return Err(Refusal::NotFound);
-        }
-        let room = self.id.handle;
-        let direct = ToClient::Direct(Direct { room, from, generation, name, data, time_ms });
-        let bytes = direct.encode();
-        for slot in to {
-            self.outputs.push_back(Output::Control(Recipient::One(slot), bytes.clone()));
-        }
+        self.dirty = true;
         Ok(())
     }
 
@@ -264,6 +270,11 @@ impl Room {
     /// Takes a viewer's ack of parts of a frame (M7).
     pub fn handle_ack(&mut self, now: Timestamp, slot: Slot, ack: &Ack) {
         self.motion.handle_ack(now, slot, ack);
+    }
+
+    /// A member's edits lane has ended, by its client.
+    pub fn handle_edits_closed(&mut self, slot: Slot) {
+        self.edits.close_lane(slot);
     }
 
     /// Opens a member's edits lane: what it lacks of the document follows by [`Self::poll_snapshot`].
@@ -334,19 +345,22 @@ impl Room {
     }
 
     fn handle_tick(&mut self, now: Timestamp) {
-        self.tick = self.tick_at(now);
+        self.tick = self.schedule.tick_at(now);
         self.edits.flush(&mut self.outputs);
         for diff in self.changes.flush(self.id.handle, self.tick, &self.roster, &mut self.replay) {
             self.control(Recipient::All, &ToClient::Diff(diff));
         }
+        self.directs.flush(&mut self.outputs);
         self.motion.tick(now, self.tick, &mut self.outputs);
-        self.dirty = !self.changes.is_empty() || self.replay.has_pending();
+        self.dirty =
+            !self.changes.is_empty() || self.replay.has_pending() || self.edits.has_pending();
     }
 
     fn remove(&mut self, now: Timestamp, slot: Slot) {
+        let generation = self.generation(slot);
         if self.roster.remove(now, slot) {
             self.motion.remove_member(slot);
-            self.edits.close(slot);
+            self.edits.close(slot, generation);
             self.changes.leave(slot);
             self.dirty = true;
         }
@@ -360,14 +374,8 @@ impl Room {
         self.roster.get(slot).map_or(Generation(0), |member| member.generation)
     }
 
-    fn tick_at(&self, now: Timestamp) -> Tick {
-        let ticks = now.since(self.start).as_micros() / self.policy.tick_period().as_micros();
-        // 60 ticks a second for two years fit; a room that lives longer stops at the last number.
-        Tick(u32::try_from(ticks).unwrap_or(u32::MAX))
-    }
-
     fn next_tick(&self) -> Timestamp {
-        self.start + self.policy.tick_period() * self.tick.0.saturating_add(1)
+        self.schedule.start_of(Tick(self.tick.0.saturating_add(1)))
     }
 
     /// Milliseconds since the Unix epoch that never fall within a room.

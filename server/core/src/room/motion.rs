@@ -5,7 +5,6 @@
 //! a repeat when everybody rests (M11, M12).
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use hither_protocol::motion::upward::{Ack, Sample};
 use hither_protocol::motion::{Axes, Point, Position, Track};
@@ -15,11 +14,6 @@ use super::Output;
 use super::fanout::{Fanout, Movers, PartKey};
 use super::viewer::Viewer;
 
-/// How soon, and how often, a viewer that has not acked is sent the same again.
-const REPEAT_EVERY: Duration = Duration::from_millis(16);
-/// After so long without any ack a viewer is taken to be gone for now, and gets repeats at the slower pace.
-const SILENT_AFTER: Duration = Duration::from_millis(300);
-const REPEAT_SILENT_EVERY: Duration = Duration::from_millis(250);
 /// How many past ticks' times are kept to measure round trips.
 const TICK_TIMES_MAX: usize = 64;
 
@@ -50,8 +44,7 @@ pub(super) struct Motion {
     axes: Axes,
     movers: Vec<Mover>,
     dirty: Vec<Slot>,
-    /// By part: the last tick in which somebody in it moved.
-    changed: Vec<Option<Tick>>,
+    parts: Vec<Stops>,
     viewers: Vec<Option<Viewer>>,
     fanout: Fanout,
     tick: Tick,
@@ -66,7 +59,7 @@ impl Motion {
             axes,
             movers: Vec::new(),
             dirty: Vec::new(),
-            changed: Vec::new(),
+            parts: Vec::new(),
             viewers: Vec::new(),
             fanout: Fanout::new(room, epoch.check(), axes),
             tick: Tick(0),
@@ -82,7 +75,7 @@ impl Motion {
         if index >= self.movers.len() {
             self.movers.resize_with(index + 1, Mover::default);
             self.viewers.resize_with(index + 1, || None);
-            self.changed.resize(index / self.axes.slots_per_part() + 1, None);
+            self.parts.resize_with(index / self.axes.slots_per_part() + 1, Stops::default);
         }
         self.movers[index] = Mover { generation: Some(generation), ..Mover::default() };
         self.viewers[index] = Some(Viewer::new(now));
@@ -93,6 +86,7 @@ impl Motion {
         if let Some(mover) = self.movers.get_mut(slot.index()) {
             *mover = Mover::default();
         }
+        self.stopped(slot.index() / self.axes.slots_per_part());
         self.remove_viewer(slot);
     }
 
@@ -156,7 +150,7 @@ impl Motion {
         for index in 0..self.viewers.len() {
             self.send(now, Slot(index as u16), outputs);
         }
-        self.repeat_due = self.next_repeat(now);
+        self.repeat_due = self.next_repeat();
     }
 
     /// When somebody may need a repeat.
@@ -164,19 +158,22 @@ impl Motion {
         self.repeat_due
     }
 
-    /// Sends again what viewers should have acked by now and somebody still rests at; returns how many frames.
+    /// Sends again where somebody rests to those who should have acked it by now; returns how many frames.
     pub(super) fn repeat(&mut self, now: Timestamp, outputs: &mut VecDeque<Output>) -> u64 {
         let mut repeated = 0;
         for index in 0..self.viewers.len() {
-            if self.is_overdue(now, index) && self.send(now, Slot(index as u16), outputs) {
+            let due = self.viewers[index].as_ref().and_then(|viewer| self.repeat_at(viewer));
+            if due.is_some_and(|due| due <= now) && self.send(now, Slot(index as u16), outputs) {
                 repeated += 1;
             }
         }
-        self.repeat_due = self.next_repeat(now);
+        self.repeat_due = self.next_repeat();
         repeated
     }
 
     fn drain(&mut self, tick: Tick) {
+        let slots = self.axes.slots_per_part();
+        let mut changed: u128 = 0;
         for slot in self.dirty.drain(..) {
             let Some(mover) = self.movers.get_mut(slot.index()) else { continue };
             let (Some(position), Some(generation)) = (mover.pending.take(), mover.generation)
@@ -187,7 +184,19 @@ impl Motion {
                 continue;
             }
             mover.track.record(Point { tick, generation: generation.low(), position });
-            self.changed[slot.index() / self.axes.slots_per_part()] = Some(tick);
+            changed |= 1 << (slot.index() / slots);
+        }
+        for part in (0..self.parts.len()).filter(|part| changed >> part & 1 == 1) {
+            self.stopped(part);
+        }
+    }
+
+    /// Notes anew where the slots of a part stopped last.
+    fn stopped(&mut self, part: usize) {
+        let slots = self.axes.slots_per_part();
+        let movers = self.movers.chunks(slots).nth(part).unwrap_or_default();
+        if let Some(stops) = self.parts.get_mut(part) {
+            stops.set(movers.iter().filter_map(Mover::latest).map(|point| point.tick));
         }
     }
 
@@ -198,19 +207,20 @@ impl Motion {
             return false;
         }
         self.keys.clear();
-        for (part, &changed) in self.changed.iter().enumerate() {
-            if changed.is_none() || viewer.acked(part) >= changed {
-                continue;
-            }
+        for (part, stops) in self.parts.iter().enumerate() {
             let key = (part as u16, viewer.baseline(part));
-            match self.fanout.movers(key, &self.movers) {
-                Movers::Nobody => {}
-                Movers::Only(slot) if slot == to => {}
-                _ => self.keys.push(key),
+            let lacks = stops.after(viewer.acked(part)).is_some()
+                && match self.fanout.movers(key, &self.movers) {
+                    Movers::Nobody => false,
+                    Movers::Only(slot) => slot != to,
+                    Movers::Several => true,
+                };
+            if lacks {
+                self.keys.push(key);
+                viewer.handle_sent(now, part, self.tick);
+            } else {
+                viewer.handle_obsolete(part);
             }
-        }
-        for &(part, _) in &self.keys {
-            viewer.handle_sent(now, usize::from(part), self.tick);
         }
         for datagram in self.fanout.datagrams(&self.keys) {
             outputs.push_back(Output::Datagram(to, datagram.clone()));
@@ -218,31 +228,37 @@ impl Motion {
         !self.keys.is_empty()
     }
 
-    /// Whether a viewer should have acked a place where somebody rests, and has not.
-    fn is_overdue(&self, now: Timestamp, viewer: usize) -> bool {
-        let Some(Some(viewer)) = self.viewers.get(viewer) else { return false };
-        if viewer.is_settled() || viewer.away {
-            return false;
-        }
-        let before = now - viewer.ack_expected_after().max(REPEAT_EVERY);
-        let expected = self.tick_times.iter().rev().find(|(_, sent)| *sent <= before);
-        let Some(&(expected, _)) = expected else { return false };
-        let slots = self.axes.slots_per_part();
-        self.movers.chunks(slots).enumerate().any(|(part, movers)| {
-            let acked = viewer.acked(part);
-            acked < self.changed[part]
-                && movers
-                    .iter()
-                    .filter_map(Mover::latest)
-                    .any(|latest| Some(latest.tick) > acked && latest.tick <= expected)
-        })
+    /// When a viewer is to be sent something again; `None` if it has acked all that was sent, or nobody is there any more.
+    fn repeat_at(&self, viewer: &Viewer) -> Option<Timestamp> {
+        let stops = viewer.unacked().filter_map(|part| self.parts[part].after(viewer.acked(part)));
+        stops.min().map(|stop| viewer.repeat_at(self.time_of(stop)))
     }
 
-    fn next_repeat(&self, now: Timestamp) -> Option<Timestamp> {
-        let waiting = self.viewers.iter().flatten().filter(|viewer| !viewer.is_settled());
-        let pause = |viewer: &Viewer| {
-            if viewer.silence(now) > SILENT_AFTER { REPEAT_SILENT_EVERY } else { REPEAT_EVERY }
-        };
-        waiting.map(pause).min().map(|pause| now + pause)
+    fn next_repeat(&self) -> Option<Timestamp> {
+        self.viewers.iter().flatten().filter_map(|viewer| self.repeat_at(viewer)).min()
+    }
+
+    /// When a tick was; of one long ago, when the oldest known one was.
+    fn time_of(&self, tick: Tick) -> Timestamp {
+        let place = self.tick_times.partition_point(|(known, _)| *known < tick);
+        self.tick_times.get(place).map_or(Timestamp::default(), |(_, time)| *time)
+    }
+}
+
+/// The ticks in which the slots of a part moved last, each once, in order.
+#[derive(Debug, Default)]
+struct Stops(Vec<Tick>);
+
+impl Stops {
+    fn set(&mut self, ticks: impl Iterator<Item = Tick>) {
+        self.0.clear();
+        self.0.extend(ticks);
+        self.0.sort_unstable();
+        self.0.dedup();
+    }
+
+    /// The first stop after a tick, which a viewer that has acked that tick lacks.
+    fn after(&self, acked: Option<Tick>) -> Option<Tick> {
+        self.0.get(self.0.partition_point(|stop| Some(*stop) <= acked)).copied()
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use hither_protocol::document;
+use hither_protocol::limits::MEMBERS_MAX;
 use hither_protocol::message::control::{self, Seen, Status, User};
 use hither_protocol::message::{Map, Refusal, Rights, encoded_len};
 use hither_protocol::{Generation, RoomHandle, Slot, Tick, Timestamp};
@@ -211,8 +212,7 @@ impl Roster {
             self.free.pop_front();
             return free;
         }
-        // Slots under quarantine count as taken, so the room may say full a second early.
-        if self.slots.len() >= self.members_max {
+        if self.slots.len() >= MEMBERS_MAX {
             return None;
         }
         self.slots.push(None);

@@ -77,7 +77,8 @@ pub enum Effect {
     SendEdits(RoomHandle, Bytes),
     /// Count this refusal; its answer is an effect of its own.
     Refused(Refusal),
-    /// Close the connection once everything before is sent; nothing comes after.
+    /// Send this bye on the control lane whatever waits there, and close the connection once it is sent (C1). Nothing
+    /// comes after.
     Close(Bye),
 }
 

@@ -7,11 +7,11 @@ use hither_protocol::motion::Axes;
 use hither_protocol::motion::upward::Sample;
 use hither_protocol::{RoomName, Slot, Timestamp};
 
-use crate::policy::RoomPolicy;
+use crate::policy::Rates;
 use crate::rate::Bucket;
 
 /// Why something was not taken, and after how many milliseconds it may be.
-type NotTaken = (Refusal, Option<u64>);
+pub(super) type NotTaken = (Refusal, Option<u64>);
 
 /// Samples that a session dropped, by cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,69 +22,102 @@ pub struct Dropped {
     pub no_right: u64,
 }
 
+/// What a session may still send to the rooms of one namespace. It outlives memberships, so that joining again gives
+/// nothing back.
+#[derive(Debug)]
+pub(super) struct Allowance {
+    namespace: String,
+    motion: Bucket,
+    presence: Bucket,
+    events: Bucket,
+    edits: Bucket,
+}
+
+impl Allowance {
+    /// The place of the namespace's allowance among those of a session, made full if there is none.
+    pub(super) fn of(all: &mut Vec<Self>, namespace: &str, rates: &Rates) -> usize {
+        let known = all.iter().position(|allowance| allowance.namespace == namespace);
+        known.unwrap_or_else(|| {
+            all.push(Self {
+                namespace: namespace.to_owned(),
+                motion: Bucket::new(rates.motion),
+                presence: Bucket::new(rates.presence),
+                events: Bucket::new(rates.events),
+                edits: Bucket::new(rates.edits),
+            });
+            all.len() - 1
+        })
+    }
+}
+
 /// A membership as its session knows it.
 #[derive(Debug)]
 pub(super) struct Membership {
     pub(super) name: RoomName,
     pub(super) slot: Slot,
     pub(super) axes: Axes,
+    /// The place of its namespace's allowance.
+    pub(super) allowance: usize,
     rights: Rights,
-    motion: Bucket,
-    presence: Bucket,
-    events: Bucket,
-    edits: Bucket,
     /// The newest sample over the rate, and when there is room for it.
     waiting: Option<(Timestamp, Sample)>,
 }
 
 impl Membership {
-    pub(super) fn new(name: RoomName, slot: Slot, rights: Rights, policy: &RoomPolicy) -> Self {
-        Self {
-            name,
-            slot,
-            axes: policy.axes,
-            rights,
-            motion: Bucket::new(policy.rates.motion),
-            presence: Bucket::new(policy.rates.presence),
-            events: Bucket::new(policy.rates.events),
-            edits: Bucket::new(policy.rates.edits),
-            waiting: None,
-        }
+    pub(super) fn new(
+        name: RoomName,
+        slot: Slot,
+        rights: Rights,
+        axes: Axes,
+        allowance: usize,
+    ) -> Self {
+        Self { name, slot, axes, allowance, rights, waiting: None }
     }
 
-    pub(super) fn take_presence(&mut self, now: Timestamp) -> Result<(), NotTaken> {
-        check(self.rights, Rights::PRESENCE, &mut self.presence, now)
+    pub(super) fn take_presence(
+        &self,
+        now: Timestamp,
+        allowance: &mut Allowance,
+    ) -> Result<(), NotTaken> {
+        self.check(Rights::PRESENCE, &mut allowance.presence, now)
     }
 
-    pub(super) fn take_event(&mut self, now: Timestamp) -> Result<(), NotTaken> {
-        check(self.rights, Rights::BROADCAST, &mut self.events, now)
+    pub(super) fn take_event(
+        &self,
+        now: Timestamp,
+        allowance: &mut Allowance,
+    ) -> Result<(), NotTaken> {
+        self.check(Rights::BROADCAST, &mut allowance.events, now)
     }
 
-    pub(super) fn take_edit(&mut self, now: Timestamp) -> Result<(), NotTaken> {
-        check(self.rights, Rights::EDIT, &mut self.edits, now)
+    pub(super) fn take_edit(
+        &self,
+        now: Timestamp,
+        allowance: &mut Allowance,
+    ) -> Result<(), NotTaken> {
+        self.check(Rights::EDIT, &mut allowance.edits, now)
     }
 
-    /// The sample, if it may pass now. One over the rate waits in the place of the one before it, and one without the
-    /// right is dropped, as motion has no answers; both are counted in `dropped`.
+    /// The newest sample, if it may pass now. One over the rate waits for its turn, an older one and one without the right
+    /// are dropped, as motion has no answers; what is dropped is counted.
     pub(super) fn take_sample(
         &mut self,
         now: Timestamp,
         sample: Sample,
+        allowance: &mut Allowance,
         dropped: &mut Dropped,
     ) -> Option<Sample> {
         if !self.rights.contains(Rights::MOTION) {
             dropped.no_right += 1;
             return None;
         }
-        match self.motion.take(now) {
-            Ok(()) => {
-                dropped.rate += u64::from(self.waiting.take().is_some());
-                Some(sample)
-            }
+        let waiting = self.waiting.take().map(|(_, waiting)| waiting);
+        dropped.rate += u64::from(waiting.is_some());
+        let newest = waiting.filter(|waiting| waiting.number > sample.number).unwrap_or(sample);
+        match allowance.motion.take(now) {
+            Ok(()) => Some(newest),
             Err(pause) => {
-                let older = self.waiting.filter(|(_, waiting)| waiting.number > sample.number);
-                dropped.rate += u64::from(self.waiting.is_some());
-                self.waiting = older.or(Some((now + pause, sample)));
+                self.waiting = Some((now + pause, newest));
                 None
             }
         }
@@ -94,21 +127,25 @@ impl Membership {
         self.waiting.map(|(due, _)| due)
     }
 
-    pub(super) fn poll_sample(&mut self, now: Timestamp) -> Option<Sample> {
+    /// The sample that waited, if its turn has come.
+    pub(super) fn poll_sample(
+        &mut self,
+        now: Timestamp,
+        allowance: &mut Allowance,
+    ) -> Option<Sample> {
         let (_, sample) = self.waiting.take_if(|(due, _)| *due <= now)?;
-        self.take_sample(now, sample, &mut Dropped::default())
+        self.take_sample(now, sample, allowance, &mut Dropped::default())
+    }
+
+    fn check(&self, needed: Rights, bucket: &mut Bucket, now: Timestamp) -> Result<(), NotTaken> {
+        if !self.rights.contains(needed) {
+            return Err((Refusal::Forbidden, None));
+        }
+        bucket.take(now).map_err(rate_limited)
     }
 }
 
-fn check(
-    rights: Rights,
-    needed: Rights,
-    bucket: &mut Bucket,
-    now: Timestamp,
-) -> Result<(), NotTaken> {
-    if !rights.contains(needed) {
-        return Err((Refusal::Forbidden, None));
-    }
-    let millis = |pause: Duration| pause.as_millis() as u64 + 1;
-    bucket.take(now).map_err(|pause| (Refusal::RateLimited, Some(millis(pause))))
+/// What somebody over a rate is told.
+pub(super) fn rate_limited(pause: Duration) -> NotTaken {
+    (Refusal::RateLimited, Some(pause.as_millis() as u64 + 1))
 }

@@ -8,7 +8,8 @@ mod membership;
 use std::collections::{BTreeMap, VecDeque};
 
 use hither_protocol::limits::{
-    DEPTH_MAX, EVENT_NAME_BYTES_MAX, EVENT_TARGETS_MAX, TOKEN_BYTES_MAX, USER_NAME_BYTES_MAX,
+    DATAGRAM_RECORDS_MAX, DEPTH_MAX, EVENT_NAME_BYTES_MAX, EVENT_TARGETS_MAX,
+    MOTION_DATAGRAM_BYTES_MAX, REQUESTS_PER_SECOND, TOKEN_BYTES_MAX, USER_NAME_BYTES_MAX,
 };
 use hither_protocol::message::control::{
     Bye, ErrorMessage, Hello, Join, Pong, Presence, SendEvent, Status, ToClient, ToServer, User,
@@ -22,10 +23,14 @@ use hither_protocol::{CloseCode, RoomHandle, RoomName, Slot, Timestamp, VERSION}
 
 use crate::grant::Grant;
 use crate::policy::{RoomPolicy, SessionPolicy};
+use crate::rate::Bucket;
 use crate::room::NewMember;
 pub use effect::{EditsOpened, Effect, Motion};
 pub use membership::Dropped;
-use membership::Membership;
+use membership::{Allowance, Membership, NotTaken, rate_limited};
+
+/// When to try again what a room refused because its tick is full, in milliseconds: about a tick.
+const RETRY_AFTER_MS: u64 = 100;
 
 /// One connection's session.
 #[derive(Debug)]
@@ -34,8 +39,10 @@ pub struct Session {
     state: State,
     control: FrameBuffer,
     status: Status,
-    /// Rooms that it has asked to join, and has not been answered for.
-    joining: Vec<RoomName>,
+    /// The room that it has asked to join; what it sent after that is read once it is answered.
+    joining: Option<RoomName>,
+    requests: Bucket,
+    allowances: Vec<Allowance>,
     rooms: BTreeMap<RoomHandle, Membership>,
     effects: VecDeque<Effect>,
     dropped: Dropped,
@@ -62,7 +69,9 @@ impl Session {
             state: State::New { deadline },
             control: FrameBuffer::default(),
             status: Status::Active,
-            joining: Vec::new(),
+            joining: None,
+            requests: Bucket::new(REQUESTS_PER_SECOND),
+            allowances: Vec::new(),
             rooms: BTreeMap::new(),
             effects: VecDeque::new(),
             dropped: Dropped::default(),
@@ -82,7 +91,24 @@ impl Session {
     /// Takes the next bytes of the control lane.
     pub fn handle_control(&mut self, now: Timestamp, chunk: &[u8]) {
         self.control.push(chunk);
-        while !matches!(self.state, State::Closed) {
+        self.read_control(now);
+    }
+
+    /// The client has ended the control lane, and with it the session.
+    pub fn handle_control_end(&mut self) {
+        if self.control.is_empty() {
+            self.close(CloseCode::Done, "");
+        } else {
+            self.handle_malformed(MessageError::Truncated);
+        }
+    }
+
+    /// Reads the messages that have come. Those behind a hello or a join wait until it is answered, so that a client need
+    /// not wait for the answers (H2).
+    fn read_control(&mut self, now: Timestamp) {
+        while matches!(self.state, State::New { .. } | State::Welcome { .. })
+            && self.joining.is_none()
+        {
             match self
                 .control
                 .pop()
@@ -102,30 +128,35 @@ impl Session {
         let welcome = Welcome { version: VERSION, user, time_ms: now.as_millis() };
         self.send(&ToClient::Welcome(welcome));
         self.state = State::Welcome { grant };
+        self.read_control(now);
     }
 
     /// A room has taken this session in: answers [`Effect::Join`].
     pub fn handle_joined(
         &mut self,
-        name: &RoomName,
+        now: Timestamp,
         room: RoomHandle,
         slot: Slot,
         policy: &RoomPolicy,
     ) {
-        self.joining.retain(|joining| joining != name);
-        let rights = self.rights_in(name);
-        self.rooms.insert(room, Membership::new(name.clone(), slot, rights, policy));
+        let Some(name) = self.joining.take() else { return };
+        let rights = self.rights_in(&name);
+        let allowance = Allowance::of(&mut self.allowances, name.namespace(), &policy.rates);
+        self.rooms.insert(room, Membership::new(name, slot, rights, policy.axes, allowance));
+        self.read_control(now);
     }
 
     /// A room has not taken this session in: answers [`Effect::Join`].
-    pub fn handle_join_refused(&mut self, name: &RoomName, request: u32, code: Refusal) {
-        self.joining.retain(|joining| joining != name);
+    pub fn handle_join_refused(&mut self, now: Timestamp, request: u32, code: Refusal) {
+        self.joining = None;
         self.refuse(Some(request), None, code);
+        self.read_control(now);
     }
 
     /// A room refused what an effect asked of it.
     pub fn handle_refused(&mut self, room: RoomHandle, code: Refusal) {
-        self.refuse(None, Some(room), code);
+        let retry_after_ms = (code == Refusal::RateLimited).then_some(RETRY_AFTER_MS);
+        self.refuse_until(None, Some(room), (code, retry_after_ms));
     }
 
     /// A room has ended this session's membership.
@@ -161,7 +192,7 @@ impl Session {
         };
         let Some(member) = self.rooms.get_mut(&room) else { return };
         let slot = member.slot;
-        let effect = match member.take_edit(now) {
+        let effect = match member.take_edit(now, &mut self.allowances[member.allowance]) {
             Ok(()) => Effect::Submit { room, slot, submit },
             Err((code, retry_after_ms)) => {
                 let message = code.name().to_owned();
@@ -194,24 +225,30 @@ impl Session {
         mut motion: impl FnMut(Motion),
     ) -> Result<(), DecodeError> {
         let mut reader = hither_protocol::varint::Reader::new(datagram);
-        let Self { rooms, dropped, .. } = self;
-        while let Some(record) =
-            upward::read(&mut reader, |room| rooms.get(&room).map(|member| member.axes))?
-        {
+        if datagram.len() > MOTION_DATAGRAM_BYTES_MAX {
+            return Err(DecodeError::Range);
+        }
+        let Self { rooms, dropped, allowances, .. } = self;
+        for _ in 0..DATAGRAM_RECORDS_MAX {
+            let axes_of = |room| rooms.get(&room).map(|member| member.axes);
+            let Some(record) = upward::read(&mut reader, axes_of)? else { return Ok(()) };
             match record {
+                // An ack for a room just left is nothing wrong.
                 Upward::Ack(ack) => {
-                    let member = rooms.get(&ack.room).ok_or(DecodeError::Room)?;
-                    motion(Motion::Ack { slot: member.slot, ack });
+                    if let Some(member) = rooms.get(&ack.room) {
+                        motion(Motion::Ack { slot: member.slot, ack });
+                    }
                 }
                 Upward::Sample(sample) => {
                     let member = rooms.get_mut(&sample.room).ok_or(DecodeError::Room)?;
-                    if let Some(sample) = member.take_sample(now, sample, dropped) {
+                    let allowance = &mut allowances[member.allowance];
+                    if let Some(sample) = member.take_sample(now, sample, allowance, dropped) {
                         motion(Motion::Sample { slot: member.slot, sample });
                     }
                 }
             }
         }
-        Ok(())
+        if reader.is_empty() { Ok(()) } else { Err(DecodeError::Range) }
     }
 
     /// What was dropped since it was last asked.
@@ -231,7 +268,7 @@ impl Session {
             _ => {}
         }
         for member in self.rooms.values_mut() {
-            if let Some(sample) = member.poll_sample(now) {
+            if let Some(sample) = member.poll_sample(now, &mut self.allowances[member.allowance]) {
                 motion(Motion::Sample { slot: member.slot, sample });
             }
         }
@@ -262,7 +299,6 @@ impl Session {
     pub fn close_with(&mut self, bye: Bye) {
         if !matches!(self.state, State::Closed) {
             self.state = State::Closed;
-            self.send(&ToClient::Bye(bye.clone()));
             self.effects.push_back(Effect::Close(bye));
         }
     }
@@ -299,7 +335,7 @@ impl Session {
     fn handle_welcomed(&mut self, now: Timestamp, message: ToServer) {
         match message {
             ToServer::Hello(_) => {}
-            ToServer::Join(join) => self.handle_join(join),
+            ToServer::Join(join) => self.handle_join(now, join),
             ToServer::Leave(leave) => match self.rooms.remove(&leave.room) {
                 Some(member) => {
                     let (room, slot) = (leave.room, member.slot);
@@ -310,6 +346,9 @@ impl Session {
             ToServer::Presence(presence) => self.handle_presence(now, presence),
             ToServer::Event(event) => self.handle_event(now, event),
             ToServer::Status(status) => {
+                if let Err(pause) = self.requests.take(now) {
+                    return self.refuse_until(None, None, rate_limited(pause));
+                }
                 self.status = status.status;
                 for (room, slot) in self.memberships().collect::<Vec<_>>() {
                     let status = self.status;
@@ -330,16 +369,18 @@ impl Session {
         }
     }
 
-    fn handle_join(&mut self, join: Join) {
+    fn handle_join(&mut self, now: Timestamp, join: Join) {
         let request = join.request;
+        if let Err(pause) = self.requests.take(now) {
+            return self.refuse_until(Some(request), None, rate_limited(pause));
+        }
         let Ok(name) = join.room.parse::<RoomName>() else {
             return self.refuse(Some(request), None, Refusal::BadRequest);
         };
         let rights = self.rights_in(&name);
-        let inside = self.rooms.values().map(|member| &member.name).chain(&self.joining);
-        let refusal = if inside.clone().any(|joined| *joined == name) {
+        let refusal = if self.rooms.values().any(|member| member.name == name) {
             Some(Refusal::AlreadyJoined)
-        } else if inside.count() >= self.policy.rooms_max {
+        } else if self.rooms.len() >= self.policy.rooms_max {
             Some(Refusal::TooManyRooms)
         } else if !rights.contains(Rights::JOIN)
             || (!join.presence.is_empty() && !rights.contains(Rights::PRESENCE))
@@ -361,7 +402,7 @@ impl Session {
             status: self.status,
             seen: join.seen,
         };
-        self.joining.push(name.clone());
+        self.joining = Some(name.clone());
         self.effects.push_back(Effect::Join { request, name, member });
     }
 
@@ -371,13 +412,13 @@ impl Session {
             return self.refuse(None, Some(room), Refusal::NotFound);
         };
         let slot = member.slot;
-        let taken = match member.take_presence(now) {
+        let taken = match member.take_presence(now, &mut self.allowances[member.allowance]) {
             Ok(()) if is_too_deep(&patch) => Err((Refusal::TooLarge, None)),
             taken => taken,
         };
         match taken {
             Ok(()) => self.effects.push_back(Effect::Presence { room, slot, patch }),
-            Err((code, retry)) => self.refuse_until(None, Some(room), code, retry),
+            Err(not_taken) => self.refuse_until(None, Some(room), not_taken),
         }
     }
 
@@ -387,7 +428,7 @@ impl Session {
             return self.refuse(None, Some(room), Refusal::NotFound);
         };
         let slot = member.slot;
-        let taken = match member.take_event(now) {
+        let taken = match member.take_event(now, &mut self.allowances[member.allowance]) {
             Ok(()) if event.name.is_empty() => Err((Refusal::BadRequest, None)),
             Ok(())
                 if event.name.len() > EVENT_NAME_BYTES_MAX
@@ -400,7 +441,7 @@ impl Session {
         };
         match taken {
             Ok(()) => self.effects.push_back(Effect::Event { room, slot, event }),
-            Err((code, retry)) => self.refuse_until(None, Some(room), code, retry),
+            Err(not_taken) => self.refuse_until(None, Some(room), not_taken),
         }
     }
 
@@ -412,15 +453,14 @@ impl Session {
     }
 
     fn refuse(&mut self, request: Option<u32>, room: Option<RoomHandle>, code: Refusal) {
-        self.refuse_until(request, room, code, None);
+        self.refuse_until(request, room, (code, None));
     }
 
     fn refuse_until(
         &mut self,
         request: Option<u32>,
         room: Option<RoomHandle>,
-        code: Refusal,
-        retry_after_ms: Option<u64>,
+        (code, retry_after_ms): NotTaken,
     ) {
         let message = code.name().to_owned();
         self.effects.push_back(Effect::Refused(code));

@@ -1,0 +1,52 @@
+//! Events for members by name, on their way to the next tick; bounded for each receiver, so that nobody can fill the
+//! queue of somebody else.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use bytes::Bytes;
+use hither_protocol::Slot;
+use hither_protocol::message::Refusal;
+
+use super::{Output, Recipient};
+
+/// The most bytes of directed events that one member gets in one tick: two of the largest.
+const RECEIVER_BYTES_MAX: usize = 36 * 1024;
+
+/// What waits for the tick.
+#[derive(Debug, Default)]
+pub(super) struct Directs {
+    pending: Vec<(Vec<Slot>, Bytes)>,
+    bytes: BTreeMap<Slot, usize>,
+}
+
+impl Directs {
+    /// Takes an event for members who are there.
+    ///
+    /// # Errors
+    /// `BadRequest` if one is named twice, `RateLimited` if one of them gets enough in this tick.
+    pub(super) fn push(&mut self, to: Vec<Slot>, bytes: Bytes) -> Result<(), Refusal> {
+        if to.iter().collect::<BTreeSet<_>>().len() < to.len() {
+            return Err(Refusal::BadRequest);
+        }
+        let waiting = |slot: &Slot| self.bytes.get(slot).copied().unwrap_or(0);
+        if to.iter().any(|slot| waiting(slot) + bytes.len() > RECEIVER_BYTES_MAX) {
+            return Err(Refusal::RateLimited);
+        }
+        for slot in &to {
+            *self.bytes.entry(*slot).or_default() += bytes.len();
+        }
+        self.pending.push((to, bytes));
+        Ok(())
+    }
+
+    /// Sends what waits, in the order in which it came. A slot is not given again within a tick, so it still means the
+    /// member that was meant.
+    pub(super) fn flush(&mut self, outputs: &mut VecDeque<Output>) {
+        self.bytes.clear();
+        for (to, bytes) in self.pending.drain(..) {
+            let outputs_of =
+                to.into_iter().map(|slot| Output::Control(Recipient::One(slot), bytes.clone()));
+            outputs.extend(outputs_of);
+        }
+    }
+}

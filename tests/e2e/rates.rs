@@ -1,0 +1,114 @@
+//! Rates: what is over them is refused with the time to try again, and motion is thinned out without losing its end.
+
+use std::time::Duration;
+
+use hither_client::{Event, Op, OpKind, Position, Room, SubmitError};
+use tokio::time::sleep;
+
+use crate::support::{Host, enter, event, field, on_both, slot, soon, until};
+
+/// A server whose members may do everything twice at once, and then once a second.
+async fn slow_server() -> Host {
+    Host::with(|config| {
+        let namespace = config.namespaces.get_mut("default").unwrap();
+        namespace.presence_per_s = 1;
+        namespace.events_per_s = 1;
+        namespace.edits_per_s = 1;
+        namespace.motion_per_s = 5;
+    })
+    .await
+}
+
+/// Waits for a refusal for the rate, and returns what it says of the time.
+async fn refused(room: &Room) -> Duration {
+    let error = event(room, |event| match event {
+        Event::Refused(error) => Some(error),
+        _ => None,
+    });
+    let error = error.await;
+    assert_eq!(error.code, hither_client::Refusal::RateLimited);
+    retry_after(Duration::from_millis(error.retry_after_ms.expect("it says when")))
+}
+
+fn retry_after(pause: Duration) -> Duration {
+    assert!(pause > Duration::ZERO && pause <= Duration::from_millis(1_001), "{pause:?}");
+    pause
+}
+
+// proves E2
+#[tokio::test]
+async fn what_is_over_a_rate_is_refused_until_the_time_it_says() {
+    on_both(async |on| {
+        let server = slow_server().await;
+        let (ada, bob) = (server.client(on).await, server.client(on).await);
+        let (here, there) = (enter(&ada, "default:a").await, enter(&bob, "default:a").await);
+        for number in 1..=3 {
+            here.update_presence(field("n", number)).unwrap();
+        }
+        let pause = refused(&here).await;
+        sleep(pause).await;
+        here.update_presence(field("m", 4)).unwrap();
+        until("a patch in time is taken", || {
+            let seen = there.member(slot(&here)).unwrap().presence;
+            seen.get("n") == Some(&2.into()) && seen.get("m") == Some(&4.into())
+        })
+        .await;
+
+        for number in 1..=3 {
+            here.broadcast("n", number).unwrap();
+        }
+        let pause = refused(&here).await;
+        sleep(pause).await;
+        here.broadcast("n", 4).unwrap();
+        for number in [1, 2, 4] {
+            let data = event(&there, |event| match event {
+                Event::Broadcast { data, .. } => Some(data),
+                _ => None,
+            });
+            assert_eq!(data.await, number.into());
+        }
+        assert_eq!(server.metric("hither_rejects_total{cause=\"rate\"}").await, 2);
+    })
+    .await;
+}
+
+// proves E2, D6
+#[tokio::test]
+async fn edits_over_their_rate_are_rejected_until_the_time_they_say() {
+    on_both(async |on| {
+        let server = slow_server().await;
+        let here = enter(&server.client(on).await, "default:a").await;
+        let put = || vec![Op { kind: OpKind::Put, record: "a".into(), fields: field("x", 1) }];
+        for sequence in 1..=2 {
+            assert_eq!(soon(here.submit(put())).await.unwrap().sequence, sequence);
+        }
+        let Err(SubmitError::Rejected(refused)) = soon(here.submit(put())).await else {
+            panic!("not rejected");
+        };
+        assert_eq!(refused.code, hither_client::Refusal::RateLimited);
+        sleep(retry_after(refused.retry_after.expect("it says when"))).await;
+        assert_eq!(soon(here.submit(put())).await.unwrap().sequence, 3);
+    })
+    .await;
+}
+
+// proves E2, M10
+#[tokio::test]
+async fn motion_over_its_rate_is_thinned_out_and_ends_in_the_right_place() {
+    on_both(async |on| {
+        let server = slow_server().await;
+        let viewer = enter(&server.client(on).await, "default:a").await;
+        let mut raw = server.welcomed(on).await;
+        let (joined, _) = raw.join("default:a", None).await;
+        // Each sample once: the last must come through without a repeat.
+        for number in 1..=100 {
+            raw.sample(joined.room, number, Position::xy(number as i32, 0));
+        }
+        until("the last position", || viewer.position(joined.slot) == Some(Position::xy(100, 0)))
+            .await;
+        let dropped = server.metric("hither_datagrams_dropped_total{cause=\"rate\"}").await;
+        assert!(dropped >= 80, "{dropped} of 100 were over the rate");
+        raw.ping().await;
+    })
+    .await;
+}

@@ -1,0 +1,55 @@
+//! The end: SIGTERM to the binary, with clients of every kind connected.
+
+use std::time::{Duration, Instant};
+
+use hither_client::{Reaction, Transport};
+use hither_protocol::message::control::ToClient;
+
+use crate::support::{Process, enter, find, soon};
+
+// proves C1
+#[tokio::test]
+async fn sigterm_says_bye_to_everyone_refuses_newcomers_and_ends_with_0() {
+    let mut server = Process::start();
+    let mut clients = Vec::new();
+    for on in [Transport::Quic, Transport::WebTransport] {
+        for _ in 0..3 {
+            let client = server.client(on).await;
+            let room = enter(&client, "default:a").await;
+            clients.push((client, room));
+        }
+    }
+    // One that ignores its bye, and one that never said a word.
+    let mut stubborn = server.welcomed(Transport::Quic).await;
+    let mute = server.link(Transport::WebTransport).await;
+
+    let asked = Instant::now();
+    server.terminate();
+    let (status, body) = find("the server drains", async || {
+        server.ops("/readyz").await.filter(|(status, _)| *status != 200)
+    })
+    .await;
+    assert_eq!((status, &*body), (503, "draining\n"));
+    for on in [Transport::Quic, Transport::WebTransport] {
+        let refused = soon(server.endpoint.connect(&server.url(), on)).await.unwrap_err();
+        assert!(matches!(refused, hither_transport::ConnectError::Refused), "{refused}");
+    }
+    for (client, _room) in &clients {
+        let closed = soon(client.closed()).await;
+        assert_eq!((closed.code, closed.reaction), (Some(4200), Reaction::Retry), "{closed}");
+        assert!(closed.retry_after.is_some_and(|pause| pause <= Duration::from_secs(2)));
+    }
+    let bye = stubborn.pick(|message| match message {
+        ToClient::Bye(bye) => Some(bye),
+        _ => None,
+    });
+    assert_eq!(bye.await.code, 4200);
+    drop(mute);
+
+    let ended = server.ended().await;
+    let took = asked.elapsed();
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    assert!(took < Duration::from_secs(2), "it took {took:?}");
+    assert_eq!(ended.stdout, "", "the ready line is all of stdout");
+    assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+}
