@@ -178,3 +178,103 @@ impl Diffs {
         self.done
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hither_protocol::message::Value;
+    use hither_protocol::message::control::Event;
+    use hither_protocol::{Generation, Timestamp};
+
+    use super::super::NewMember;
+    use super::*;
+
+    const PRESENCE_MAX: usize = 4_096;
+
+    fn roster(members: usize) -> Roster {
+        let mut roster = Roster::new(members);
+        for _ in 0..members {
+            roster.add(Timestamp::from_millis(1), NewMember::default()).unwrap();
+        }
+        roster
+    }
+
+    fn patch(name: &str, bytes: usize) -> Map {
+        Map::from([(name.to_owned(), Value::String("x".repeat(bytes)))])
+    }
+
+    fn put(changes: &mut Changes, slot: Slot, patch: Map) -> Result<(), Refusal> {
+        let pending = changes.check_presence(slot, &patch, PRESENCE_MAX)?;
+        changes.presence(slot, patch, pending);
+        Ok(())
+    }
+
+    fn flush(changes: &mut Changes, roster: &Roster, replay: &mut Replay) -> Vec<Diff> {
+        changes.flush(RoomHandle(1), Tick(1), roster, replay)
+    }
+
+    #[test]
+    fn p3_patches_are_bounded_even_if_they_remove() {
+        let mut changes = Changes::default();
+        let nils = |name: &str| Map::from([(name.repeat(5_000), Value::Nil)]);
+        assert_eq!(put(&mut changes, Slot(0), nils("a")), Err(Refusal::TooLarge));
+        for _ in 0..4 {
+            assert_eq!(put(&mut changes, Slot(0), patch("x", 4_000)), Ok(()));
+        }
+        assert_eq!(put(&mut changes, Slot(0), patch("y", 4_000)), Err(Refusal::RateLimited));
+        assert_eq!(put(&mut changes, Slot(1), patch("y", 4_000)), Ok(()));
+    }
+
+    #[test]
+    fn r5_what_does_not_fit_a_tick_waits_and_nobody_is_left_out() {
+        let roster = roster(100);
+        let mut changes = Changes::default();
+        let mut replay = Replay::default();
+        let mut told = BTreeSet::new();
+        for round in 0..8 {
+            for slot in 0..100 {
+                // Those whose turn has not come for some ticks are refused, and try again.
+                let _ = put(&mut changes, Slot(slot), patch("x", 4_000));
+            }
+            let diffs = flush(&mut changes, &roster, &mut replay);
+            let slots = diffs.iter().flat_map(|diff| diff.presence.iter().map(|(slot, _)| *slot));
+            told.extend(slots);
+            let bytes: usize = diffs.iter().map(encoded_len).sum();
+            assert!(bytes <= TICK_BYTES + 1_000, "round {round}: {bytes}");
+            assert!(diffs.iter().all(|diff| encoded_len(diff) < 60_000), "a diff fits a message");
+        }
+        assert_eq!(told.len(), 100, "low slots do not always go first");
+    }
+
+    #[test]
+    fn v1_presence_leaves_room_for_events() {
+        let roster = roster(100);
+        let mut changes = Changes::default();
+        let mut replay = Replay::default();
+        for slot in 0..100 {
+            put(&mut changes, Slot(slot), patch("x", 4_000)).unwrap();
+        }
+        let event = Event {
+            number: replay.next_number(),
+            from: Slot(0),
+            generation: Generation(0),
+            name: "wave".into(),
+            data: Value::Nil,
+            time_ms: 1,
+        };
+        replay.push(event.clone()).unwrap();
+        let diffs = flush(&mut changes, &roster, &mut replay);
+        let events: Vec<_> = diffs.into_iter().flat_map(|diff| diff.events).collect();
+        assert_eq!(events, [event]);
+    }
+
+    #[test]
+    fn r6_a_leave_is_told_even_if_its_join_was_not() {
+        let roster = roster(1);
+        let mut changes = Changes::default();
+        changes.join(Slot(5));
+        changes.leave(Slot(5));
+        let diffs = flush(&mut changes, &roster, &mut Replay::default());
+        assert_eq!(diffs.len(), 1);
+        assert_eq!((diffs[0].leaves.as_slice(), diffs[0].joins.len()), ([Slot(5)].as_slice(), 0));
+    }
+}

@@ -50,3 +50,29 @@ impl Directs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn v3_nobody_fills_the_queue_of_somebody_else() {
+        let mut directs = Directs::default();
+        let large = Bytes::from(vec![0; 16 * 1024]);
+        let [a, b] = [Slot(1), Slot(2)];
+        assert_eq!(directs.push(vec![a, a], large.clone()), Err(Refusal::BadRequest));
+        assert_eq!(directs.push(vec![a], large.clone()), Ok(()));
+        assert_eq!(directs.push(vec![a, b], large.clone()), Ok(()));
+        assert_eq!(directs.push(vec![a], large.clone()), Err(Refusal::RateLimited));
+        assert_eq!(directs.push(vec![b], large.clone()), Ok(()));
+
+        let mut outputs = VecDeque::new();
+        directs.flush(&mut outputs);
+        let to = |output: &Output| match output {
+            Output::Control(Recipient::One(slot), _) => *slot,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(outputs.iter().map(to).collect::<Vec<_>>(), [a, a, b, b]);
+        assert_eq!(directs.push(vec![a], large), Ok(()), "the next tick is another");
+    }
+}

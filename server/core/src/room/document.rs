@@ -272,3 +272,158 @@ fn push_edits(to: Recipient, edits: Vec<Edit>, outputs: &mut VecDeque<Output>) {
     }
     send(&mut batch);
 }
+
+#[cfg(test)]
+mod tests {
+    use hither_protocol::message::edits::OpKind;
+    use hither_protocol::message::{FrameBuffer, Map};
+
+    use super::*;
+
+    fn author() -> Author {
+        Author { slot: Slot(3), generation: Generation(1), user: "u".into() }
+    }
+
+    fn put(record: &str, bytes: usize) -> Op {
+        let fields = Map::from([("x".to_owned(), Value::String("x".repeat(bytes)))]);
+        Op { kind: OpKind::Put, record: record.into(), fields }
+    }
+
+    /// Submits an edit, and returns what comes of it.
+    fn submit(log: &mut EditLog, number: u64, ops: Vec<Op>) -> VecDeque<Output> {
+        let mut outputs = VecDeque::new();
+        log.submit(author(), Submit { number, ops }, 1, RECORD_BYTES_MAX, &mut outputs);
+        outputs
+    }
+
+    fn messages(outputs: VecDeque<Output>) -> Vec<(Recipient, EditsToClient)> {
+        let mut messages = Vec::new();
+        for output in outputs {
+            let Output::Edits(to, bytes) = output else { continue };
+            let mut buffer = FrameBuffer::default();
+            buffer.push(&bytes);
+            let message = buffer.pop().unwrap().unwrap();
+            messages.push((to, EditsToClient::decode(&message).unwrap().unwrap()));
+        }
+        messages
+    }
+
+    fn refusal(outputs: VecDeque<Output>) -> Option<Refusal> {
+        match messages(outputs).pop() {
+            Some((_, EditsToClient::Reject(reject))) => Some(reject.code),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn d5_an_ack_comes_when_the_store_has_the_edit_and_not_before() {
+        let mut log = EditLog::default();
+        let outputs = submit(&mut log, 1, vec![put("a", 1)]);
+        assert!(matches!(outputs.as_slices().0, [Output::Store(edit)] if edit.sequence == 1));
+        let mut outputs = VecDeque::new();
+        log.flush(&mut outputs);
+        assert!(outputs.is_empty(), "nobody is told of what is not durable");
+        assert!(log.stored(1, &mut outputs));
+        let ack = Ack { number: 1, sequence: 1, time_ms: 1 };
+        let expected = vec![(Recipient::One(Slot(3)), EditsToClient::Ack(ack))];
+        assert_eq!(messages(mem::take(&mut outputs)), expected);
+        log.flush(&mut outputs);
+        assert!(matches!(&messages(outputs)[..], [(Recipient::All, EditsToClient::Edits(_))]));
+    }
+
+    #[test]
+    fn d7_a_number_that_came_before_is_answered_again_and_not_applied() {
+        let mut log = EditLog::default();
+        submit(&mut log, 1, vec![put("a", 1)]);
+        assert!(submit(&mut log, 1, vec![put("a", 1)]).is_empty(), "its ack is under way");
+        let mut acks = VecDeque::new();
+        log.stored(1, &mut acks);
+        assert_eq!(submit(&mut log, 1, vec![put("b", 1)]), acks);
+        assert_eq!(log.document.len(), 1);
+        assert_eq!(refusal(submit(&mut log, 0, vec![put("a", 1)])), Some(Refusal::BadRequest));
+    }
+
+    #[test]
+    fn d6_what_is_out_of_form_is_rejected() {
+        let mut log = EditLog::default();
+        let cases = [
+            (vec![], Refusal::BadRequest),
+            (vec![put("", 1)], Refusal::BadRequest),
+            (vec![put(&"i".repeat(129), 1)], Refusal::BadRequest),
+            ((0..65).map(|_| put("a", 1)).collect(), Refusal::TooLarge),
+            (vec![put("a", 40_000), put("b", 40_000)], Refusal::TooLarge),
+            (vec![Op { kind: OpKind::Patch, ..put("none", 1) }], Refusal::NoRecord),
+        ];
+        for (number, (ops, code)) in (1..).zip(cases) {
+            assert_eq!(refusal(submit(&mut log, number, ops)), Some(code), "{number}");
+        }
+        assert_eq!(log.document.sequence(), 0);
+    }
+
+    #[test]
+    fn d4_a_tick_tells_a_part_and_the_next_the_rest() {
+        let mut log = EditLog::default();
+        for number in 1..=5 {
+            submit(&mut log, number, vec![put("a", 30_000)]);
+        }
+        log.stored(5, &mut VecDeque::new());
+        let mut told = Vec::new();
+        while log.has_pending() {
+            let mut outputs = VecDeque::new();
+            log.flush(&mut outputs);
+            let edits = messages(outputs).into_iter().flat_map(|(_, message)| match message {
+                EditsToClient::Edits(batch) => batch.edits,
+                other => panic!("{other:?}"),
+            });
+            told.push(edits.map(|edit| edit.sequence).collect::<Vec<_>>());
+        }
+        assert_eq!(told, [vec![1, 2], vec![3, 4], vec![5]]);
+        assert_eq!(log.waiting_bytes, 0);
+    }
+
+    #[test]
+    fn e2_editors_are_refused_when_too_much_waits_for_the_store() {
+        let mut log = EditLog::default();
+        let refused = (1..100).find(|number| {
+            refusal(submit(&mut log, *number, vec![put("a", 60_000)])) == Some(Refusal::RateLimited)
+        });
+        assert_eq!(refused, Some(9));
+        log.stored(8, &mut VecDeque::new());
+        log.flush(&mut VecDeque::new());
+        assert_eq!(refusal(submit(&mut log, 10, vec![put("a", 60_000)])), None);
+    }
+
+    #[test]
+    fn d3_what_is_known_comes_as_edits_and_else_as_a_snapshot() {
+        let mut log = EditLog::default();
+        for number in 1..=4 {
+            submit(&mut log, number, vec![put(&format!("r{number}"), 20_000)]);
+        }
+        log.stored(4, &mut VecDeque::new());
+        while log.has_pending() {
+            log.flush(&mut VecDeque::new());
+        }
+        let mut outputs = VecDeque::new();
+        log.open(Slot(1), Some(2), &mut outputs);
+        let sequences: Vec<_> = messages(outputs)
+            .into_iter()
+            .flat_map(|(_, message)| match message {
+                EditsToClient::Edits(batch) => batch.edits,
+                other => panic!("{other:?}"),
+            })
+            .map(|edit| edit.sequence)
+            .collect();
+        assert_eq!(sequences, [3, 4]);
+        assert_eq!(log.page(Slot(1)), None);
+
+        log.open(Slot(1), Some(1), &mut VecDeque::new());
+        let page = log.page(Slot(1)).unwrap();
+        assert_eq!((page.sequence, page.records.len(), page.more), (4, 1, true));
+        let mut pages = 1;
+        while let Some(page) = log.page(Slot(1)) {
+            assert_eq!(page.sequence, 4);
+            pages += 1;
+        }
+        assert_eq!(pages, 4);
+    }
+}

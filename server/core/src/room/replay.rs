@@ -78,3 +78,65 @@ impl Replay {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hither_protocol::message::Value;
+    use hither_protocol::{Generation, Slot};
+
+    use super::*;
+
+    const EPOCH: Epoch = Epoch(7);
+
+    fn event(number: u64, bytes: usize) -> Event {
+        let data = Value::String("x".repeat(bytes));
+        let (from, generation) = (Slot(0), Generation(0));
+        Event { number, from, generation, name: "e".into(), data, time_ms: 1 }
+    }
+
+    fn send(replay: &mut Replay, bytes: usize) {
+        replay.push(event(replay.next_number(), bytes)).unwrap();
+        replay.flush(usize::MAX).unwrap();
+    }
+
+    fn after(replay: &Replay, epoch: Epoch, number: u64) -> (Vec<u64>, bool) {
+        let (events, lost) = replay.after(epoch, Some(Seen { epoch, number }));
+        (events.iter().map(|event| event.number).collect(), lost)
+    }
+
+    #[test]
+    fn v2_the_buffer_is_bounded_in_bytes() {
+        let mut replay = Replay::default();
+        for _ in 0..10 {
+            send(&mut replay, 10_000);
+        }
+        assert_eq!(after(&replay, EPOCH, 6), (vec![7, 8, 9, 10], false));
+        assert_eq!(after(&replay, EPOCH, 10), (vec![], false));
+        assert!(replay.sent_bytes <= REPLAY_BYTES_MAX);
+    }
+
+    #[test]
+    fn v4_a_gap_is_said_and_never_guessed() {
+        let mut replay = Replay::default();
+        for _ in 0..10 {
+            send(&mut replay, 10_000);
+        }
+        assert_eq!(after(&replay, EPOCH, 5), (vec![], true), "too long ago");
+        assert_eq!(after(&replay, EPOCH, 11), (vec![], true), "not sent yet");
+        let (events, lost) = replay.after(EPOCH, Some(Seen { epoch: Epoch(8), number: 9 }));
+        assert!(events.is_empty() && lost, "another epoch");
+        assert_eq!(replay.after(EPOCH, None), (vec![], false));
+    }
+
+    #[test]
+    fn v2_senders_are_refused_when_too_much_waits() {
+        let mut replay = Replay::default();
+        let mut taken = 0;
+        while replay.push(event(replay.next_number(), 16_000)).is_ok() {
+            taken += 1;
+        }
+        assert_eq!(taken, PENDING_BYTES_MAX / 16_030);
+        replay.flush(usize::MAX).unwrap();
+        assert_eq!(replay.push(event(replay.next_number(), 16_000)), Ok(()));
+    }
+}

@@ -165,12 +165,13 @@ impl Session {
     }
 
     /// Takes the first message of an edits lane, which says whose document it is about. `None`: the lane is to be ended,
-    /// as the session is not in that room, maybe not any more.
+    /// as the session is not in that room, maybe not any more, or in another slot by now.
     pub fn handle_open(&mut self, message: &[u8]) -> Option<EditsOpened> {
         match EditsToServer::decode(message) {
             Ok(Some(EditsToServer::Open(open))) => {
                 let slot = self.rooms.get(&open.room)?.slot;
-                return Some(EditsOpened { room: open.room, slot, after: open.after });
+                let opened = EditsOpened { room: open.room, slot, after: open.after };
+                return (open.slot == slot).then_some(opened);
             }
             Ok(_) => {
                 self.close(CloseCode::Malformed, "the first message of an edits lane is open");

@@ -1,0 +1,186 @@
+//! Events to all and to some, their numbers and their replay (V1 to V4).
+
+use super::*;
+use hither_protocol::message::Value;
+use hither_protocol::message::control::Seen;
+
+fn event(data: i64, to: &[Slot]) -> SendEvent {
+    SendEvent { room: HANDLE, name: "said".into(), data: Value::Int(data), to: to.to_vec() }
+}
+
+fn large_event(bytes: usize) -> SendEvent {
+    SendEvent { data: "x".repeat(bytes).into(), ..event(0, &[]) }
+}
+
+impl Stage {
+    fn say(&mut self, slot: Slot, data: i64) {
+        self.room.handle_event(self.now, slot, event(data, &[])).unwrap();
+    }
+
+    /// Number and data of the broadcasts that a client was told.
+    fn heard(&mut self, slot: Slot) -> Vec<(u64, Value)> {
+        let heard = |event| match event {
+            ClientEvent::Broadcast { number, data, .. } => Some((number, data)),
+            ClientEvent::EventsLost { .. } => panic!("a gap"),
+            _ => None,
+        };
+        self.client_events(slot).into_iter().filter_map(heard).collect()
+    }
+
+    fn rejoin(&mut self, name: &str, seen: Seen) -> (Slot, Joined) {
+        let slot = self.join_with(NewMember { seen: Some(seen), ..new_member(name) }).unwrap();
+        let told = self.told(slot);
+        let Some(ToClient::Joined(joined)) = told.into_iter().next() else { panic!("not joined") };
+        (slot, joined)
+    }
+}
+
+#[test]
+fn v1_events_reach_all_others_in_one_order_numbered_from_1() {
+    let mut stage = Stage::at_20_hz();
+    let [ann, ben, cat] = ["ann", "ben", "cat"].map(|name| stage.join(name));
+    stage.tick();
+    stage.say(ann, 10);
+    stage.say(ben, 11);
+    assert!(stage.heard(cat).is_empty(), "not before the tick");
+    stage.tick();
+    stage.say(ann, 12);
+    stage.tick();
+    let all = [(1, Value::Int(10)), (2, Value::Int(11)), (3, Value::Int(12))];
+    assert_eq!(stage.heard(cat), all);
+    assert_eq!(stage.heard(ann), all[1..2], "not its own");
+    assert_eq!(stage.heard(ben), [all[0].clone(), all[2].clone()]);
+    assert_eq!(stage.view(ann).seen(), Seen { epoch: EPOCH, number: 3 });
+}
+
+#[test]
+fn v1_an_event_over_its_size_is_refused() {
+    let mut stage = Stage::new(RoomPolicy { event_bytes_max: 50, ..RoomPolicy::default() });
+    let ann = stage.join("ann");
+    let refused = stage.room.handle_event(stage.now, ann, large_event(50));
+    assert_eq!(refused, Err(Refusal::TooLarge));
+}
+
+#[test]
+fn v1_more_events_than_a_tick_carries_go_out_in_the_next_ones_in_order() {
+    let mut stage = Stage::at_20_hz();
+    let ann = stage.join("ann");
+    let ben = stage.join("ben");
+    stage.tick();
+    let taken = (0..100)
+        .take_while(|_| stage.room.handle_event(stage.now, ann, large_event(16_000)).is_ok())
+        .count();
+    assert!((20..40).contains(&taken), "half a MiB may wait: {taken}");
+    let refused = stage.room.handle_event(stage.now, ann, large_event(16_000));
+    assert_eq!(refused, Err(Refusal::RateLimited));
+    stage.tick();
+    let first = stage.heard(ben).len();
+    assert!(first < taken);
+    stage.pass(500);
+    assert_eq!(first + stage.heard(ben).len(), taken);
+    assert_eq!(stage.view(ben).seen().number, taken as u64);
+    stage.say(ann, 1);
+    stage.tick();
+    assert_eq!(stage.heard(ben), [(taken as u64 + 1, Value::Int(1))]);
+}
+
+#[test]
+fn v2_who_comes_back_gets_what_was_missed() {
+    let mut stage = Stage::at_20_hz();
+    let ann = stage.join("ann");
+    let ben = stage.join("ben");
+    stage.tick();
+    stage.say(ann, 1);
+    stage.tick();
+    let seen = stage.view(ben).seen();
+    stage.lose(ben);
+    stage.say(ann, 2);
+    stage.say(ann, 3);
+    stage.tick();
+    stage.say(ann, 4);
+    let (ben, joined) = stage.rejoin("ben", seen);
+    assert!(!joined.events_lost);
+    assert_eq!(joined.event_last, 3);
+    assert_eq!(joined.events.iter().map(|event| event.number).collect::<Vec<_>>(), [2, 3]);
+    stage.tick();
+    let data = |number: u64| (number, Value::Int(number as i64));
+    assert_eq!(stage.heard(ben), [data(2), data(3), data(4)], "each once, the waiting one too");
+}
+
+#[test]
+fn v2_who_comes_for_the_first_time_gets_no_old_events() {
+    let mut stage = Stage::at_20_hz();
+    let ann = stage.join("ann");
+    stage.say(ann, 1);
+    stage.tick();
+    let ben = stage.join("ben");
+    stage.say(ann, 2);
+    stage.tick();
+    assert_eq!(stage.heard(ben), [(2, Value::Int(2))]);
+}
+
+#[test]
+fn v3_an_event_to_some_reaches_them_alone_and_has_no_number() {
+    let mut stage = Stage::at_20_hz();
+    let [ann, ben, cat] = ["ann", "ben", "cat"].map(|name| stage.join(name));
+    stage.tick();
+    stage.room.handle_event(stage.now, ann, event(1, &[ben])).unwrap();
+    stage.say(ann, 2);
+    stage.tick();
+    let directs = |events: Vec<ClientEvent>| {
+        events.into_iter().filter(|event| matches!(event, ClientEvent::Direct(_))).count()
+    };
+    assert_eq!(directs(stage.client_events(ben)), 1);
+    let of_cat = stage.client_events(cat);
+    assert!(of_cat.iter().any(|event| matches!(event, ClientEvent::Broadcast { number: 1, .. })));
+    assert_eq!(directs(of_cat), 0);
+}
+
+#[test]
+fn v3_an_event_to_nobody_or_twice_to_one_is_refused() {
+    let mut stage = Stage::at_20_hz();
+    let ann = stage.join("ann");
+    let ben = stage.join("ben");
+    let mut send = |to: &[Slot]| stage.room.handle_event(stage.now, ann, event(1, to));
+    assert_eq!(send(&[ben, Slot(99)]), Err(Refusal::NotFound));
+    assert_eq!(send(&[ben, ben]), Err(Refusal::BadRequest));
+    stage.tick();
+    assert!(stage.told(ben).iter().all(|message| !matches!(message, ToClient::Direct(_))));
+}
+
+#[test]
+fn v3_what_one_member_gets_by_name_in_a_tick_is_bounded() {
+    let mut stage = Stage::at_20_hz();
+    let [ann, ben, cat] = ["ann", "ben", "cat"].map(|name| stage.join(name));
+    stage.tick();
+    let to = |slot| SendEvent { to: vec![slot], ..large_event(16_000) };
+    let mut send = |slot| stage.room.handle_event(stage.now, ann, to(slot));
+    assert_eq!([send(ben), send(ben), send(ben)], [Ok(()), Ok(()), Err(Refusal::RateLimited)]);
+    assert_eq!(send(cat), Ok(()), "each receiver for itself");
+    stage.tick();
+    assert_eq!(stage.room.handle_event(stage.now, ann, to(ben)), Ok(()));
+}
+
+#[test]
+fn v4_a_gap_is_said_when_the_events_missed_are_too_many_or_of_another_life() {
+    let mut stage = Stage::at_20_hz();
+    let ann = stage.join("ann");
+    stage.tick();
+    stage.say(ann, 1);
+    stage.tick();
+    let seen = stage.view(ann).seen();
+    for _ in 0..5 {
+        stage.room.handle_event(stage.now, ann, large_event(16_000)).unwrap();
+        stage.tick();
+    }
+    let (_, joined) = stage.rejoin("ben", seen);
+    assert!(joined.events_lost && joined.events.is_empty());
+    assert_eq!(joined.event_last, 6);
+    let (_, joined) = stage.rejoin("cat", Seen { number: 4, ..seen });
+    assert!(!joined.events_lost);
+    assert_eq!(joined.events.len(), 2);
+    let (_, joined) = stage.rejoin("dan", Seen { epoch: Epoch(1), number: 6 });
+    assert!(joined.events_lost, "another life of the room");
+    let (_, joined) = stage.rejoin("eve", Seen { number: 7, ..seen });
+    assert!(joined.events_lost, "a number that this room has not given");
+}
