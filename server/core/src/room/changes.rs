@@ -132,11 +132,11 @@ impl Changes {
         }
     }
 
-    /// The next slot whose presence goes out, going round, and about how many bytes it takes.
+    /// The next slot whose presence goes out, going round, and how many bytes it takes.
     fn next_presence(&self) -> Option<(Slot, usize)> {
         let rest = self.presence.range(self.presence_next..).next();
-        let (slot, (bytes, _)) = rest.or_else(|| self.presence.first_key_value())?;
-        Some((*slot, 4 + bytes))
+        let (slot, (_, patch)) = rest.or_else(|| self.presence.first_key_value())?;
+        Some((*slot, 4 + encoded_len(patch)))
     }
 }
 

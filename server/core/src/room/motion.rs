@@ -1,8 +1,8 @@
 //! A room's motion: the newest sample of each member, the viewers, and the frames of each tick and their repeats.
 //!
-//! A sample is O(1): it is stored and its slot marked. The tick drains the marks into the tracks, then gives each viewer
-//! the parts in which somebody else moved since what it has acked, so a lost frame is made good by the next tick, or by
-//! a repeat when everybody rests (M11, M12).
+//! A sample is O(1): it is stored and its slot marked. The tick drains the marks into the tracks, then gives each
+//! viewer the parts in which somebody else moved since what it has acked, so a lost frame is made good by the next
+//! tick, or by a repeat when somebody rests (M11, M12).
 
 use std::collections::VecDeque;
 
@@ -228,7 +228,7 @@ impl Motion {
         !self.keys.is_empty()
     }
 
-    /// When a viewer is to be sent something again; `None` if it has acked all that was sent, or nobody is there any more.
+    /// When a viewer is to be sent something again; `None` if it has acked all that is still of use.
     fn repeat_at(&self, viewer: &Viewer) -> Option<Timestamp> {
         let stops = viewer.unacked().filter_map(|part| self.parts[part].after(viewer.acked(part)));
         stops.min().map(|stop| viewer.repeat_at(self.time_of(stop)))

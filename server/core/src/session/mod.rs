@@ -164,8 +164,8 @@ impl Session {
         self.rooms.remove(&room);
     }
 
-    /// Takes the first message of an edits lane, which says whose document it is about. `None`: the lane is to be ended,
-    /// as the session is not in that room, maybe not any more, or in another slot by now.
+    /// Takes the first message of an edits lane, which says whose document it is about. `None`: the lane is to be
+    /// ended, as the session is not in that room, maybe not any more, or in another slot by now.
     pub fn handle_open(&mut self, message: &[u8]) -> Option<EditsOpened> {
         match EditsToServer::decode(message) {
             Ok(Some(EditsToServer::Open(open))) => {
