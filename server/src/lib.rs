@@ -13,6 +13,7 @@ pub mod http;
 pub mod logging;
 pub mod metrics;
 mod outbox;
+pub mod registry;
 mod rooms;
 pub mod server;
 pub mod store;

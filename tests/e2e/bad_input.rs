@@ -2,6 +2,7 @@
 //! nothing.
 
 use hither_client::{Client, Map, Position, Refusal, Room, RoomHandle, Transport};
+use hither_protocol::Slot;
 use hither_protocol::limits::MESSAGE_BYTES_MAX;
 use hither_protocol::message::control::{Hello, Leave, Ping, ToClient, ToServer};
 use hither_protocol::message::edits::{EditsToClient, EditsToServer, Op, OpKind, Open, Submit};
@@ -88,7 +89,7 @@ async fn what_is_no_message_ends_the_control_lane_with_its_code() {
                     raw.hello(None).await;
                 }
                 raw.control.write(&bytes).await;
-                assert_eq!(raw.dismissed().await.code, code, "{name}, greeted: {greeted}");
+                assert_eq!(raw.dismissed().await, code, "{name}, greeted: {greeted}");
                 expected[usize::from(code == 4004)] += 1;
                 neighbours.feel_nothing().await;
             }
@@ -116,7 +117,7 @@ async fn hello_comes_first_and_once() {
         ] {
             let mut raw = server.raw(on).await;
             raw.control.write(&bytes).await;
-            assert_eq!(raw.dismissed().await.code, 4001, "{name}");
+            assert_eq!(raw.dismissed().await, 4001, "{name}");
         }
         assert_eq!(rejects(&server).await, [5, 0]);
         for (code, hello) in [
@@ -127,7 +128,7 @@ async fn hello_comes_first_and_once() {
         ] {
             let mut raw = server.raw(on).await;
             raw.say(ToServer::Hello(hello.clone())).await;
-            assert_eq!(raw.dismissed().await.code, code, "{hello:?}");
+            assert_eq!(raw.dismissed().await, code, "{hello:?}");
         }
     })
     .await;
@@ -148,7 +149,7 @@ async fn f5_unknown_kinds_and_keys_are_skipped() {
             _ => None,
         });
         assert_eq!(pong.await, 9);
-        let mut lane = raw.open_edits(joined.room, None).await;
+        let mut lane = raw.open_edits(joined.room, joined.slot, None).await;
         lane.0.write(&frame(&[0x92, 0x64, 0x80])).await;
         lane.submit(1, vec![put("a")]).await;
         assert!(matches!(lane.next().await, Some(EditsToClient::Snapshot(_))));
@@ -166,7 +167,7 @@ async fn with_lane(server: &Target, on: Transport, opened: bool) -> (Raw, EditsL
     let mut raw = server.welcomed(on).await;
     let (joined, _) = raw.join("default:a", None).await;
     let lane = if opened {
-        raw.open_edits(joined.room, None).await
+        raw.open_edits(joined.room, joined.slot, None).await
     } else {
         EditsLane(Lane::open(&raw.link).await)
     };
@@ -184,7 +185,7 @@ async fn what_is_no_message_on_an_edits_lane_ends_the_connection_with_its_code()
             for (name, bytes, code) in no_messages() {
                 let (mut raw, mut lane) = with_lane(&server, on, opened).await;
                 lane.0.write(&bytes).await;
-                assert_eq!(raw.dismissed().await.code, code, "{name}, opened: {opened}");
+                assert_eq!(raw.dismissed().await, code, "{name}, opened: {opened}");
                 expected[usize::from(code == 4004)] += 1;
                 neighbours.feel_nothing().await;
             }
@@ -194,7 +195,7 @@ async fn what_is_no_message_on_an_edits_lane_ends_the_connection_with_its_code()
         for (opened, message) in [(false, submit), (true, open)] {
             let (mut raw, mut lane) = with_lane(&server, on, opened).await;
             lane.say(message).await;
-            assert_eq!(raw.dismissed().await.code, 4001, "out of order, opened: {opened}");
+            assert_eq!(raw.dismissed().await, 4001, "out of order, opened: {opened}");
             expected[0] += 1;
         }
         assert_eq!(rejects(&server).await, expected);
@@ -231,7 +232,7 @@ async fn what_makes_no_sense_is_refused_and_the_connection_lives() {
                 other => panic!("not rejected: {other:?}"),
             }
         }
-        let mut elsewhere = raw.open_edits(RoomHandle(9_999), None).await;
+        let mut elsewhere = raw.open_edits(RoomHandle(9_999), Slot(0), None).await;
         assert_eq!(elsewhere.next().await, None, "the lane of a room it is not in is ended");
         raw.say(ToServer::Leave(Leave { room: RoomHandle(9_999) })).await;
         let refused = raw.pick(|message| match message {
@@ -278,8 +279,9 @@ async fn m1_bad_datagrams_are_dropped_and_counted() {
         server.metric_until(&of("malformed"), |count| count > malformed).await;
         raw.datagram(&[0x02; 1_001]);
         server.metric_until(&of("too_large"), |count| count == 1).await;
-        // Before hello they say nothing to anybody.
-        let early = server.raw(on).await;
+        // Before hello there are no rooms.
+        let mut early = server.raw(on).await;
+        early.control.write(&[9]).await;
         early.datagram(&[0x02, joined.room.0 as u8, 9, 2, 2]);
         server.metric_until(&of("unknown_room"), |count| count == 2).await;
         neighbours.feel_nothing().await;
@@ -300,7 +302,7 @@ async fn who_says_nothing_is_closed_when_its_time_is_over() {
         let hello = ToServer::Hello(Hello { version: 1, ..Hello::default() }).encode();
         half.control.write(&hello[..3]).await;
         assert_eq!(crate::support::close_code(&silent).await, 4203);
-        assert_eq!(half.dismissed().await.code, 4203);
+        assert_eq!(half.dismissed().await, 4203);
         assert_eq!(server.metric(&of("hello_deadline")).await, 2);
 
         let foreign = Foreign::bind(b"h3").connect(server.quic).await;
@@ -328,17 +330,30 @@ async fn more_than_may_be_pending_are_refused() {
     .await;
 }
 
-// proves R7
 #[tokio::test]
 async fn a_control_lane_that_ends_ends_the_connection() {
     on_both(async |on| {
         let server = Host::start().await;
         let mut raw = server.welcomed(on).await;
-        raw.join("default:a", None).await;
-        // In the middle of a message: there is nobody left to talk to.
+        raw.control.send.finish();
+        assert_eq!(raw.dismissed().await, 4000);
+        let mut raw = server.welcomed(on).await;
         raw.control.write(&[9, 0x92]).await;
         raw.control.send.finish();
-        assert_eq!(raw.closed().await, 4000);
+        assert_eq!(raw.dismissed().await, 4001, "in the middle of a message");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn c1_who_ignores_its_bye_is_closed_with_the_same_code() {
+    on_both(async |on| {
+        let server = Host::start().await;
+        let mut raw = server.raw(on).await;
+        raw.say(ToServer::Ping(Ping { token: 1 })).await;
+        let bye = raw.bye().await;
+        assert_eq!(bye.code, 4001);
+        assert_eq!(raw.closed().await, 4001);
     })
     .await;
 }

@@ -89,7 +89,7 @@ async fn every_observer_sees_one_order_without_gaps() {
         for _ in 0..2 {
             let mut raw = server.welcomed(on).await;
             let (joined, _) = raw.join("default:a", None).await;
-            let mut lane = raw.open_edits(joined.room, None).await;
+            let mut lane = raw.open_edits(joined.room, joined.slot, None).await;
             assert!(matches!(lane.next().await, Some(EditsToClient::Snapshot(page)) if !page.more));
             observers.push((raw, lane));
         }
@@ -130,7 +130,7 @@ async fn who_opens_again_gets_what_it_lacks_and_a_number_is_answered_again() {
         let server = Host::start().await;
         let mut raw = server.welcomed(on).await;
         let (joined, _) = raw.join("default:a", None).await;
-        let mut lane = raw.open_edits(joined.room, None).await;
+        let mut lane = raw.open_edits(joined.room, joined.slot, None).await;
         for number in 1..=3 {
             lane.submit(number, vec![put("a", number as i32)]).await;
         }
@@ -141,7 +141,7 @@ async fn who_opens_again_gets_what_it_lacks_and_a_number_is_answered_again() {
 
         let mut other = server.welcomed(on).await;
         let (joined, _) = other.join("default:a", None).await;
-        let mut lane = other.open_edits(joined.room, Some(1)).await;
+        let mut lane = other.open_edits(joined.room, joined.slot, Some(1)).await;
         let Some(EditsToClient::Edits(missed)) = lane.next().await else { panic!("no edits") };
         let places: Vec<u64> = missed.edits.iter().map(|edit| edit.sequence).collect();
         assert_eq!(places, [2, 3]);
@@ -159,7 +159,8 @@ async fn d3_a_document_of_many_pages_comes_whole() {
         for record in 0..12 {
             let fields = field("text", "x".repeat(50_000));
             let put = op(OpKind::Put, &format!("r{record:02}"), fields);
-            sequence(&here, vec![put]).await;
+            let place = sequence(&here, vec![put]).await;
+            until("the room has told it", || last(&here) == Some(place)).await;
         }
         let bob = server.client(on).await;
         let there = enter(&bob, "default:a").await;

@@ -157,8 +157,7 @@ impl World {
                     _ => OpKind::Remove,
                 };
                 let record = format!("record-{}", self.rng.random_range(0..8));
-                let fields =
-                    if kind == OpKind::Remove { Map::new() } else { self.presence() };
+                let fields = if kind == OpKind::Remove { Map::new() } else { self.presence() };
                 Op { kind, record, fields }
             })
             .collect();

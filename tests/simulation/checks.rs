@@ -8,16 +8,25 @@ use hither_protocol::session::Room;
 use hither_protocol::{RoomHandle, Slot};
 
 use crate::client::{Client, Stay};
-use crate::rests::PROMISE;
 use crate::server::{ConnectionId, Served};
 use crate::world::World;
+
+/// A room that is written down grows with what it keeps: some events and edits, a document of eight records, and
+/// for each slot its presence and its last steps.
+const TEXT_MAX: usize = 100_000;
+const TEXT_PER_SLOT_MAX: usize = 8_000;
 
 impl World {
     /// Everything that is wrong with a world that has run; empty if it kept all promises.
     pub(crate) fn check(&mut self) -> Vec<String> {
         let mut findings = std::mem::take(&mut self.findings);
         findings.extend(self.check_idle());
-        let clients: Vec<(usize, &Client)> = self.users.iter().enumerate().filter_map(|(at, user)| Some((at, user.client.as_ref()?))).collect();
+        let clients: Vec<(usize, &Client)> = self
+            .users
+            .iter()
+            .enumerate()
+            .filter_map(|(at, user)| Some((at, user.client.as_ref()?)))
+            .collect();
         for (user, client) in &clients {
             if !client.entering.is_empty() {
                 findings.push(format!("user {user}: no answer to {:?}", client.entering));
@@ -25,22 +34,25 @@ impl World {
             for (handle, stay) in &client.stays {
                 let served = &self.server.rooms[handle];
                 let wrong = self.check_stay(client, *handle, stay, served);
-                findings.extend(wrong.into_iter().map(|wrong| format!("user {user}, {}: {wrong}", stay.name)));
+                findings.extend(
+                    wrong.into_iter().map(|wrong| format!("user {user}, {}: {wrong}", stay.name)),
+                );
             }
-        }
-        let late = self.rests.times.iter().filter(|time| **time > PROMISE);
-        if self.scenario.promise {
-            findings.extend(late.map(|time| format!("a rest was seen after {time:?}")));
         }
         findings
     }
 
-    /// An idle room has no timer, an idle client neither.
+    /// An idle room has no timer, and has kept nothing that is of no use any more.
     fn check_idle(&self) -> Vec<String> {
         let mut findings = Vec::new();
         for served in self.server.rooms.values() {
             if served.room.poll_timeout().is_some() {
                 findings.push(format!("{} still waits for something", served.room.id().name));
+            }
+            let slots = served.viewers.keys().next_back().map_or(0, |slot| slot.index() + 1);
+            let text = format!("{:?}", served.room).len();
+            if text > TEXT_MAX + slots * TEXT_PER_SLOT_MAX {
+                findings.push(format!("{text} bytes to write down what {slots} slots need"));
             }
             if served.room.len() != served.viewers.len() {
                 let (len, viewers) = (served.room.len(), served.viewers.len());
@@ -50,7 +62,13 @@ impl World {
         findings
     }
 
-    fn check_stay(&self, client: &Client, handle: RoomHandle, stay: &Stay, served: &Served) -> Vec<String> {
+    fn check_stay(
+        &self,
+        client: &Client,
+        handle: RoomHandle,
+        stay: &Stay,
+        served: &Served,
+    ) -> Vec<String> {
         if stay.leaving {
             return vec!["the room was left, and never answered".into()];
         }
@@ -75,7 +93,11 @@ impl World {
         }
         let mine = (1..).zip(&served.edits).filter(|(_, edit)| (edit.0, edit.1) == own);
         let mine: BTreeMap<u64, u64> = mine.map(|(sequence, edit)| (edit.2, sequence)).collect();
-        let acked: BTreeMap<u64, u64> = stay.answers.iter().filter_map(|(number, sequence)| Some((*number, (*sequence)?))).collect();
+        let acked: BTreeMap<u64, u64> = stay
+            .answers
+            .iter()
+            .filter_map(|(number, sequence)| Some((*number, (*sequence)?)))
+            .collect();
         if mine != acked {
             findings.push(format!("acked edits {acked:?}, stored {mine:?}"));
         }
@@ -88,7 +110,13 @@ impl World {
         findings
     }
 
-    fn check_members(&self, client: &Client, handle: RoomHandle, view: &Room, served: &Served) -> Vec<String> {
+    fn check_members(
+        &self,
+        client: &Client,
+        handle: RoomHandle,
+        view: &Room,
+        served: &Served,
+    ) -> Vec<String> {
         let mut findings = Vec::new();
         let slots: Vec<Slot> = view.members().map(|member| member.slot).collect();
         let expected: Vec<Slot> = served.viewers.keys().copied().collect();
@@ -109,7 +137,8 @@ impl World {
                 && view.position(slot) != position
                 && !is_unsure
             {
-                findings.push(format!("slot {slot} at {:?}, not {position:?}", view.position(slot)));
+                findings
+                    .push(format!("slot {slot} at {:?}, not {position:?}", view.position(slot)));
             }
         }
         findings

@@ -165,7 +165,8 @@ impl Client {
                 self.stays.insert(room, Stay::new(now, name));
             }
             Event::Left { room, reason } => {
-                if self.stays.remove(&room).is_none_or(|stay| !stay.leaving) || reason.is_some() {
+                let expected = self.stays.remove(&room).is_some_and(|stay| stay.leaving);
+                if !expected || reason.is_some() {
                     self.findings.push(format!("room {room} ended by itself: {reason:?}"));
                 }
             }

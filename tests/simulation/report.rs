@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-/// Counts of one world, or of many.
-#[derive(Clone, Debug, Default)]
+use crate::world::World;
+
+/// Counts of one world, or of many of one kind.
+#[derive(Debug, Default)]
 pub(crate) struct Figures {
     pub(crate) worlds: u64,
+    /// Whether the promise of the motion lane holds in these worlds.
+    pub(crate) promise: bool,
     pub(crate) datagrams_up: u64,
     pub(crate) datagrams_down: u64,
     /// Positions of others that clients were told.
@@ -15,17 +19,13 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    pub(crate) fn add(&mut self, other: Self) {
-        self.worlds += other.worlds;
-        self.datagrams_up += other.datagrams_up;
-        self.datagrams_down += other.datagrams_down;
-        self.updates += other.updates;
-        self.rests.extend(other.rests);
-    }
-
-    /// The longest time that a viewer took to see a rest.
-    pub(crate) fn rest_max(&self) -> Duration {
-        self.rests.iter().copied().max().unwrap_or_default()
+    pub(crate) fn add(&mut self, world: &World) {
+        self.worlds += 1;
+        self.promise = world.scenario.promise;
+        self.datagrams_up += world.figures.datagrams_up;
+        self.datagrams_down += world.figures.datagrams_down;
+        self.updates += world.figures.updates;
+        self.rests.extend(&world.rests.times);
     }
 
     /// One line of it all.

@@ -51,9 +51,8 @@ impl Saboteur {
     /// Whether a frame is kept from its viewer.
     pub(crate) fn swallows(&mut self, id: ConnectionId, datagram: &[u8]) -> bool {
         self.fault == Some(Fault::RepeatsSwallowed)
-            && header(datagram).is_some_and(|header| {
-                !self.frames.insert((id, header.room, header.tick))
-            })
+            && header(datagram)
+                .is_some_and(|header| !self.frames.insert((id, header.room, header.tick)))
     }
 
     /// An ack of a lost frame's first part.

@@ -1,20 +1,21 @@
 //! The server of a simulated world: core's rooms and sessions under a driver that does what the real one does, at once
 //! and without sockets. It keeps the truth beside them: what was stored, which events were taken, who is where.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod served;
+
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use hither_core::session::{EditsOpened, Motion};
 use hither_core::{
-    Effect, Grant, NewMember, Output, Pattern, Recipient, Room, RoomGrant, Session, SessionPolicy,
+    Effect, Grant, NewMember, Output, Pattern, Room, RoomGrant, Session, SessionPolicy,
 };
-use hither_protocol::document::Document;
 use hither_protocol::message::control::{SendEvent, ToClient};
-use hither_protocol::message::edits::Edit;
 use hither_protocol::message::{FrameBuffer, Rights};
 use hither_protocol::{Generation, RoomHandle, RoomName, Slot, Timestamp};
 
 use crate::net::StreamId;
+pub(crate) use served::Served;
 
 /// A connection's number in its world, never used again.
 pub(crate) type ConnectionId = usize;
@@ -44,23 +45,6 @@ pub(crate) struct Server {
     tasks: Vec<Task>,
 }
 
-/// A room, and what is true of it.
-pub(crate) struct Served {
-    pub(crate) room: Room,
-    /// The connected members.
-    pub(crate) viewers: BTreeMap<Slot, ConnectionId>,
-    /// Those whose edits lane is open.
-    lanes: BTreeSet<Slot>,
-    /// All edits that were stored, applied in their order.
-    pub(crate) document: Document,
-    /// Who made each edit, and its number there.
-    pub(crate) edits: Vec<(Slot, Generation, u64)>,
-    /// The senders of the events to all, in the order in which they were taken.
-    pub(crate) events: Vec<(Slot, Generation, SendEvent)>,
-    /// The events to each member by name, in the order in which they were taken.
-    pub(crate) directs: BTreeMap<Slot, Vec<SendEvent>>,
-}
-
 /// One connection as the driver has it.
 pub(crate) struct Connection {
     session: Session,
@@ -81,19 +65,7 @@ struct Lane {
 
 impl Server {
     pub(crate) fn new(rooms: Vec<Room>) -> Self {
-        let serve = |room: Room| {
-            let served = Served {
-                room,
-                viewers: BTreeMap::new(),
-                lanes: BTreeSet::new(),
-                document: Document::default(),
-                edits: Vec::new(),
-                events: Vec::new(),
-                directs: BTreeMap::new(),
-            };
-            (served.room.id().handle, served)
-        };
-        let rooms = rooms.into_iter().map(serve).collect();
+        let rooms = rooms.into_iter().map(|room| (room.id().handle, Served::new(room))).collect();
         Self { rooms, connections: BTreeMap::new(), tasks: Vec::new() }
     }
 
@@ -223,7 +195,10 @@ impl Server {
 
     fn lane_of(&self, id: ConnectionId, room: RoomHandle) -> Option<StreamId> {
         let streams = &self.connections.get(&id)?.streams;
-        streams.iter().find(|(_, lane)| lane.room == Some(room) && !lane.ended).map(|(stream, _)| *stream)
+        streams
+            .iter()
+            .find(|(_, lane)| lane.room == Some(room) && !lane.ended)
+            .map(|(stream, _)| *stream)
     }
 
     fn open_edits(&mut self, id: ConnectionId, opened: EditsOpened) {
@@ -310,7 +285,9 @@ impl Server {
                 let mut generation = Generation(0);
                 for output in std::iter::from_fn(|| served.room.poll_output()) {
                     let Output::Control(_, bytes) = output else { continue };
-                    if let Ok(Some(ToClient::Joined(joined))) = ToClient::decode(after_prefix(&bytes)) {
+                    if let Ok(Some(ToClient::Joined(joined))) =
+                        ToClient::decode(after_prefix(&bytes))
+                    {
                         event_last = joined.event_last;
                         generation = joined.generation;
                     }
@@ -376,27 +353,6 @@ impl Server {
                 }
             }
         }
-    }
-}
-
-impl Served {
-    fn recipients(&self, to: Recipient) -> Vec<ConnectionId> {
-        match to {
-            Recipient::One(slot) => self.viewers.get(&slot).copied().into_iter().collect(),
-            Recipient::All => self.viewers.values().copied().collect(),
-        }
-    }
-
-    fn editors(&self, to: Recipient) -> Vec<ConnectionId> {
-        match to {
-            Recipient::One(slot) => self.recipients(Recipient::One(slot)),
-            Recipient::All => self.lanes.iter().filter_map(|slot| self.viewers.get(slot)).copied().collect(),
-        }
-    }
-
-    fn store(&mut self, edit: &Edit) {
-        self.document.apply(edit.sequence, &edit.ops);
-        self.edits.push((edit.slot, edit.generation, edit.number));
     }
 }
 

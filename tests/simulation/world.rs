@@ -1,8 +1,10 @@
 //! A simulated world: users with clients, a network and a server, in virtual time and from one seed. It carries what
 //! each end wants sent, and lets the checks look whenever somebody's view may have changed.
 
+mod carry;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{DefaultHasher, Hasher};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,18 +14,20 @@ use hither_protocol::{Epoch, RoomHandle, RoomName, Timestamp};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::client::{Client, Sending};
+use crate::client::Client;
 use crate::net::{Agenda, Direction, StreamId, millis};
 use crate::report::Figures;
 use crate::rests::Rests;
 use crate::sabotage::Saboteur;
 use crate::scenarios::Scenario;
-use crate::server::{ConnectionId, Server, Task};
+use crate::server::{ConnectionId, Server};
 
 /// How long a silent connection counts as there.
 const IDLE: Duration = Duration::from_millis(400);
+/// How long after the last act a world may take to come to rest.
+const REST: Duration = Duration::from_secs(5);
 /// More steps than any world takes; one that takes them hangs in a moment.
-const STEPS_MAX: u64 = 300_000;
+const STEPS_MAX: u64 = 1_000_000;
 /// More than may ever be under way at once.
 const AGENDA_MAX: usize = 50_000;
 
@@ -124,10 +128,11 @@ impl World {
         while let Some(at) = self.next_at() {
             self.now = self.now.max(at);
             self.steps += 1;
-            if self.steps > STEPS_MAX || self.agenda.len() > AGENDA_MAX {
+            let endless = self.steps > STEPS_MAX || self.now > self.quiet_from + REST;
+            if endless || self.agenda.len() > AGENDA_MAX {
                 let (steps, waiting) = (self.steps, self.agenda.len());
                 self.findings.push(format!("no end: {steps} steps, {waiting} under way"));
-                return;
+                break;
             }
             match self.agenda.pop(self.now) {
                 Some(happening) => self.handle(happening),
@@ -178,35 +183,6 @@ impl World {
         self.rests.excuse(user);
         self.users[user].client = None;
         self.users[user].due = None;
-    }
-
-    /// Carries what a client wants sent.
-    pub(crate) fn carry_up(&mut self, user: usize) {
-        let Some(client) = &mut self.users[user].client else { return };
-        let id = client.connection;
-        let sendings = client.take_sendings(self.now);
-        let due = client.session.poll_timeout();
-        self.figures.updates += std::mem::take(&mut client.updates);
-        let told = std::mem::take(&mut client.findings);
-        self.findings.extend(told.into_iter().map(|finding| format!("user {user}: {finding}")));
-        self.users[user].due = due;
-        let wire = self.wires.get_mut(&id).expect("the client's");
-        for sending in sendings {
-            match sending {
-                Sending::Datagram(bytes) => {
-                    self.figures.datagrams_up += 1;
-                    for at in wire.up.datagram(&mut self.rng, self.now) {
-                        let packet = Packet::Datagram(bytes.clone());
-                        self.agenda.put(at, Happening::Up(id, packet));
-                    }
-                }
-                Sending::Write(stream, bytes) => {
-                    for (at, chunk) in wire.up.write(&mut self.rng, self.now, stream, bytes) {
-                        self.agenda.put(at, Happening::Up(id, Packet::Chunk(stream, chunk)));
-                    }
-                }
-            }
-        }
     }
 
     /// Whether a user still does something on this connection.
@@ -282,100 +258,6 @@ impl World {
         let pause = millis(&mut self.rng, 0..100);
         self.agenda.put(self.now + pause, Happening::Act(user, id));
         self.agenda.put(self.now + pause, Happening::Look(user, id));
-    }
-
-    fn handle_up(&mut self, id: ConnectionId, packet: Packet) {
-        if self.wires[&id].cut {
-            return;
-        }
-        self.note(id, true, &packet);
-        match packet {
-            Packet::Datagram(bytes) => {
-                self.server.handle_datagram(self.now, id, &bytes);
-            }
-            Packet::Chunk(stream, bytes) => {
-                self.server.handle_chunk(self.now, id, stream, &bytes);
-            }
-        }
-        self.carry_down();
-    }
-
-    fn handle_down(&mut self, id: ConnectionId, packet: Packet) {
-        let wire = &self.wires[&id];
-        let user = wire.user;
-        if wire.cut {
-            return;
-        }
-        self.note(id, false, &packet);
-        let now = self.now;
-        let Some(client) = &mut self.users[user].client else { return };
-        match packet {
-            Packet::Datagram(bytes) => client.handle_datagram(&bytes),
-            Packet::Chunk(stream, bytes) => client.handle_chunk(now, stream, &bytes),
-        }
-        let client = self.users[user].client.as_ref().expect("just used");
-        self.rests.look(now, user, &client.session);
-        self.carry_up(user);
-    }
-
-    fn carry_down(&mut self) {
-        for task in self.server.take_tasks() {
-            match task {
-                Task::Write(id, stream, bytes) => {
-                    let Some(wire) = self.wires.get_mut(&id) else { continue };
-                    if self.saboteur.loses_message(&mut self.rng, stream) {
-                        continue;
-                    }
-                    for (at, chunk) in wire.down.write(&mut self.rng, self.now, stream, bytes) {
-                        self.agenda.put(at, Happening::Down(id, Packet::Chunk(stream, chunk)));
-                    }
-                }
-                Task::Datagram(id, bytes) => self.send_down(id, &bytes),
-                Task::Store(room, sequence) => {
-                    let at = self.now + millis(&mut self.rng, 0..10);
-                    self.agenda.put(at, Happening::Stored(room, sequence));
-                }
-                Task::Pump(id) => {
-                    let at = self.now + millis(&mut self.rng, 0..20);
-                    self.agenda.put(at, Happening::Pump(id));
-                }
-                Task::Close(id) => {
-                    if let Some(wire) = self.wires.get_mut(&id) {
-                        let user = wire.user;
-                        wire.cut = true;
-                        self.users[user].client = None;
-                        self.users[user].due = None;
-                        let pause = millis(&mut self.rng, 50..500);
-                        self.agenda.put(self.now + pause, Happening::Connect(user));
-                    }
-                }
-            }
-        }
-    }
-
-    fn send_down(&mut self, id: ConnectionId, bytes: &Bytes) {
-        self.figures.datagrams_down += 1;
-        if self.saboteur.swallows(id, bytes) {
-            return;
-        }
-        let wire = &self.wires[&id];
-        let arrivals = wire.down.datagram(&mut self.rng, self.now);
-        if arrivals.is_empty()
-            && let Some(ack) = self.saboteur.forged_ack(bytes)
-        {
-            self.agenda.put(self.now, Happening::Up(id, Packet::Datagram(ack)));
-        }
-        for at in arrivals {
-            self.agenda.put(at, Happening::Down(id, Packet::Datagram(bytes.clone())));
-        }
-    }
-
-    fn note(&mut self, id: ConnectionId, up: bool, packet: &Packet) {
-        let (stream, bytes) = match packet {
-            Packet::Datagram(bytes) => (None, bytes),
-            Packet::Chunk(stream, bytes) => (Some(*stream), bytes),
-        };
-        (self.now.as_micros(), id, up, stream, bytes).hash(&mut self.trace);
     }
 
     /// The users who should see at once where `mover` goes in a room.

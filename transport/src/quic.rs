@@ -109,7 +109,10 @@ impl QuicLink {
     }
 
     pub(crate) fn close(&self, code: u32, reason: &str) {
-        self.connection.0.close(code.into(), reason.as_bytes());
+        // quinn forgets how a connection ended when it is closed again.
+        if self.connection.0.close_reason().is_none() {
+            self.connection.0.close(code.into(), reason.as_bytes());
+        }
     }
 
     pub(crate) async fn closed(&self) -> Closed {

@@ -93,7 +93,7 @@ impl Programs {
             server: find("hither")?,
             baseline: find("baseline-ws")?,
             load: find("hither-load")?,
-            pinning: shell::succeeds(&mut Command::new("taskset").args(["-c", "0,1", "true"])),
+            pinning: shell::succeeds(Command::new("taskset").args(["-c", "0,1", "true"])),
         })
     }
 
@@ -106,13 +106,13 @@ impl Programs {
         options: &Options,
     ) -> Result<String> {
         let baseline = transport == "baseline-ws";
-        let server = if baseline {
+        let mut command = if baseline {
             self.command("0", &self.baseline, &["--listen", ANY_PORT, "--hz", HZ])
         } else {
             let ports = ["--listen", ANY_PORT, "--http", ANY_PORT, "--ops", ANY_PORT];
             self.command("0", &self.server, &[&["--log", "warn", "dev"][..], &ports].concat())
         };
-        let server = Server::spawn(&mut { server })?;
+        let server = Server::spawn(&mut command)?;
         let (warmup, window) = options.seconds;
         let mut load =
             self.command("1", &self.load, &["run", "--json", "--hz", HZ, "--transport", transport]);

@@ -1,6 +1,8 @@
 //! `hither-load`, the load generator's command line. It stands apart from the library, which does
 //! the work, to hold nothing but flags and output.
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use hither_bench::load::{Plan, run};
@@ -28,9 +30,19 @@ enum Command {
 // One thread: the generator's own CPU is then at most one core, and 100 % of it means that it was
 // the limit.
 #[tokio::main(flavor = "local")]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
     let Command::Run { plan, json } = Args::parse().command;
-    let report = run(&plan).await?;
+    match print_report(&plan, json).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn print_report(plan: &Plan, json: bool) -> Result<()> {
+    let report = run(plan).await?;
     let text =
         if json { serde_json::to_string(&report) } else { serde_json::to_string_pretty(&report) };
     println!("{}", text?);

@@ -35,6 +35,9 @@ pub struct Open {
     /// The room, which this session has joined.
     #[serde(rename = "h")]
     pub room: RoomHandle,
+    /// The member's own slot, so that a stream of an earlier membership that comes late is not taken for one of this.
+    #[serde(rename = "s")]
+    pub slot: Slot,
     /// The last sequence number that the client has applied, to be sent what came after it instead of a snapshot.
     #[serde(rename = "q", default, skip_serializing_if = "Option::is_none")]
     pub after: Option<u64>,

@@ -8,8 +8,8 @@ use crate::motion::upward::Sample;
 use crate::motion::{Axes, Position};
 use crate::time::Timestamp;
 
-/// The part of an interval that a position may come early: a caller that sets one in each interval is late now and then,
-/// and must not be held up for it ever after.
+/// The part of an interval that a position may come early: a caller that sets one in each interval is late now and
+/// then, and must not be held up for it ever after.
 const EARLY: u32 = 4;
 /// How often the last sample is repeated at rest.
 const REPEAT_EVERY: Duration = Duration::from_millis(16);
@@ -228,6 +228,18 @@ mod tests {
         }
         assert_eq!(times.len(), 26, "25 ticks, and a part of one early: {times:?}");
         assert!(times.windows(2).skip(1).all(|pair| pair[1] - pair[0] == 40));
+    }
+
+    #[test]
+    fn m10_a_position_that_none_follows_for_33_ms_does_not_wait_for_its_tick() {
+        let mut mover = Mover::new(Duration::from_millis(200));
+        mover.set(at(1000), Position::xy(1, 0));
+        sends(&mut mover, 1000);
+        for ms in [1010, 1030, 1050] {
+            mover.set(at(ms), Position::xy(ms as i32, 0));
+            assert_eq!(mover.due(), Some(at(ms + 33)));
+        }
+        assert_eq!(sends(&mut mover, 1100), [1083]);
     }
 
     #[test]

@@ -278,7 +278,8 @@ impl Room {
     pub(super) fn open_document(&mut self, transmits: &mut VecDeque<Transmit>) {
         if self.edits.is_none() {
             self.edits = Some(Edits::default());
-            let open = EditsToServer::Open(Open { room: self.handle, after: None });
+            let open = Open { room: self.handle, slot: self.slot, after: None };
+            let open = EditsToServer::Open(open);
             transmits.push_back(Transmit::Edits(self.handle, open.encode()));
         }
     }

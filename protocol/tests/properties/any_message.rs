@@ -208,8 +208,8 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
 
 pub(crate) fn edits_to_server() -> impl Strategy<Value = EditsToServer> {
     prop_oneof![
-        (room(), option::of(number()))
-            .prop_map(|(room, after)| EditsToServer::Open(Open { room, after })),
+        (room(), slot(), option::of(number()))
+            .prop_map(|(room, slot, after)| EditsToServer::Open(Open { room, slot, after })),
         (number(), ops()).prop_map(|(number, ops)| EditsToServer::Submit(Submit { number, ops })),
     ]
 }

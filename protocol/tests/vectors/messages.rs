@@ -200,8 +200,11 @@ fn ops() -> Vec<Op> {
 
 fn edits_to_server() -> Vec<(&'static str, EditsToServer)> {
     vec![
-        ("open", EditsToServer::Open(Open { room: ROOM, after: None })),
-        ("open after edit 41", EditsToServer::Open(Open { room: ROOM, after: Some(41) })),
+        ("open", EditsToServer::Open(Open { room: ROOM, slot: Slot(5), after: None })),
+        (
+            "open after edit 41",
+            EditsToServer::Open(Open { room: ROOM, slot: Slot(5), after: Some(41) }),
+        ),
         ("submit", EditsToServer::Submit(Submit { number: 1, ops: ops() })),
     ]
 }

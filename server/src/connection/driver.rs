@@ -24,6 +24,7 @@ use super::{Peer, Shared};
 use crate::auth::{Applicant, AuthError};
 use crate::metrics::{DropCause, RejectCause};
 use crate::outbox::{Budget, LaneSender, lane};
+use crate::registry::Closable;
 use crate::rooms::{Joined, Outlet};
 
 /// How long a closing connection has for its bye to arrive, and for the client to go by itself.
@@ -406,7 +407,9 @@ impl Connection {
             Some(CloseCode::TooSlow) => RejectCause::SlowViewer,
             Some(CloseCode::HelloTimeout) => RejectCause::HelloDeadline,
             Some(CloseCode::Version) => RejectCause::Version,
-            Some(CloseCode::TokenExpired) => RejectCause::Auth,
+            Some(CloseCode::TokenInvalid | CloseCode::TokenExpired | CloseCode::Origin) => {
+                RejectCause::Auth
+            }
             Some(CloseCode::GoingAway) => RejectCause::Draining,
             _ => return,
         };

@@ -109,3 +109,6 @@ async fn run_link(shared: Arc<Shared>, link: Link, peer: Peer, pending: Pending)
     let dropped = link.stats().datagrams_dropped;
     shared.metrics.datagrams_dropped[metrics::DropCause::BufferFull].inc_by(dropped);
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,7 @@ use tokio::sync::{Notify, OnceCell};
 
 use crate::metrics::{DropCause, Metrics};
 use crate::outbox::LaneSender;
+use crate::registry::Closable;
 use crate::store::{Pending, Store, StoreError};
 use hither_transport::Clock;
 
@@ -107,11 +108,6 @@ impl RoomCell {
     /// Its namespace's policy.
     pub(crate) fn policy(&self) -> &RoomPolicy {
         &self.policy
-    }
-
-    /// Whether the room is of no use any more. It never opens again.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
     }
 
     /// Loads the document, once.
@@ -385,6 +381,12 @@ impl RoomCell {
     /// A panic under the lock closes the room before the lock is free, so what a poisoned lock holds is never used.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Closable for RoomCell {
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The lock-sharded registry of rooms: looked up when a member joins, never on the path of a move.
+//! All rooms of the node: looked up in the registry when a member joins, never on the path of a move.
 
 mod cell;
 mod ticker;
@@ -9,13 +9,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use dashmap::DashMap;
-use dashmap::mapref::entry::Entry;
 use hither_core::{NewMember, RoomId, RoomPolicy};
 use hither_protocol::message::Refusal;
 use hither_protocol::{Epoch, RoomHandle, RoomName};
 
 use crate::metrics::Metrics;
+use crate::registry::Registry;
 use crate::store::Store;
 use cell::JoinError;
 use hither_transport::Clock;
@@ -26,7 +25,7 @@ use hither_transport::Clock;
 /// again; so nobody joins a room that is on its way out.
 #[derive(Debug)]
 pub(crate) struct Rooms {
-    cells: DashMap<RoomName, Arc<RoomCell>>,
+    cells: Registry<RoomName, RoomCell>,
     next_handle: AtomicU32,
     policies: BTreeMap<String, RoomPolicy>,
     clock: Clock,
@@ -43,7 +42,7 @@ impl Rooms {
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
         Arc::new(Self {
-            cells: DashMap::new(),
+            cells: Registry::default(),
             next_handle: AtomicU32::new(1),
             policies,
             clock,
@@ -66,7 +65,7 @@ impl Rooms {
     ) -> Result<Joined, Refusal> {
         let policy = self.policies.get(name.namespace()).ok_or(Refusal::NotFound)?;
         loop {
-            let cell = self.look_up(name, policy);
+            let cell = self.cells.get_or_open(name, || self.open(name, policy));
             if cell.load().await.is_err() {
                 self.close_if_empty(&cell);
                 return Err(Refusal::Unavailable);
@@ -85,22 +84,7 @@ impl Rooms {
     /// Closes a room if it is empty, and takes a closed one out.
     pub(crate) fn close_if_empty(&self, cell: &Arc<RoomCell>) {
         if cell.close_if_empty() {
-            self.cells.remove_if(&cell.id().name, |_, found| Arc::ptr_eq(found, cell));
-        }
-    }
-
-    fn look_up(self: &Arc<Self>, name: &RoomName, policy: &RoomPolicy) -> Arc<RoomCell> {
-        if let Some(cell) = self.cells.get(name).filter(|cell| !cell.is_closed()) {
-            return cell.clone();
-        }
-        match self.cells.entry(name.clone()) {
-            Entry::Occupied(entry) if !entry.get().is_closed() => entry.get().clone(),
-            Entry::Occupied(mut entry) => {
-                let cell = self.open(name, policy);
-                entry.insert(cell.clone());
-                cell
-            }
-            Entry::Vacant(entry) => entry.insert(self.open(name, policy)).clone(),
+            self.cells.remove(&cell.id().name, cell);
         }
     }
 

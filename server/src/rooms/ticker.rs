@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{RoomCell, Rooms};
+use crate::registry::Closable;
 
 /// Calls a room when something of it is due, until it is closed.
 pub(super) async fn run_ticker(rooms: Arc<Rooms>, cell: Arc<RoomCell>) {

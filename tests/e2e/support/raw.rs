@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use hither_client::{CloseCode, Link, Map, RoomHandle};
+use hither_protocol::Slot;
 use hither_protocol::message::FrameBuffer;
 use hither_protocol::message::control::{
     Bye, Hello, Join, Joined, Ping, Roster, Seen, ToClient, ToServer, Welcome,
@@ -91,10 +92,10 @@ impl Raw {
         (joined, pages)
     }
 
-    /// Leaves every room, says bye, and waits for the close.
+    /// Leaves every room, says bye, and closes once it is answered.
     pub(crate) async fn leave_all(&mut self) {
         self.say(ToServer::Bye(Bye::new(CloseCode::Done, ""))).await;
-        assert_eq!(self.dismissed().await.code, CloseCode::Done.number());
+        assert_eq!(self.dismissed().await, CloseCode::Done.number());
     }
 
     /// Whether the connection lives: a ping comes back.
@@ -103,15 +104,20 @@ impl Raw {
         self.pick(|message| matches!(message, ToClient::Pong(_)).then_some(())).await;
     }
 
-    /// Waits for the server's bye, and then for its close with the same code.
-    pub(crate) async fn dismissed(&mut self) -> Bye {
+    /// Waits for the server's bye.
+    pub(crate) async fn bye(&mut self) -> Bye {
         let bye = self.pick(|message| match message {
             ToClient::Bye(bye) => Some(bye),
             _ => None,
         });
-        let bye = bye.await;
-        assert_eq!(self.closed().await, u64::from(bye.code), "bye and close say the same");
-        bye
+        bye.await
+    }
+
+    /// Waits for the server's bye, closes as it asks for, and returns its code.
+    pub(crate) async fn dismissed(&mut self) -> u32 {
+        let code = self.bye().await.code;
+        self.link.close(code, "");
+        code
     }
 
     /// Waits for the server's close and returns its code.
@@ -133,9 +139,14 @@ impl Raw {
     }
 
     /// Opens the edits lane of a room.
-    pub(crate) async fn open_edits(&self, room: RoomHandle, after: Option<u64>) -> EditsLane {
+    pub(crate) async fn open_edits(
+        &self,
+        room: RoomHandle,
+        slot: Slot,
+        after: Option<u64>,
+    ) -> EditsLane {
         let mut lane = EditsLane(Lane::open(&self.link).await);
-        lane.say(EditsToServer::Open(Open { room, after })).await;
+        lane.say(EditsToServer::Open(Open { room, slot, after })).await;
         lane
     }
 }

@@ -39,6 +39,12 @@ pub(crate) struct Scenario {
 }
 
 impl Scenario {
+    /// The kind of world whose figures are counted together.
+    pub(crate) fn title(&self) -> String {
+        let loss = self.up.loss * 100.0;
+        if self.promise { format!("{} at {loss:.0} % loss", self.name) } else { self.name.into() }
+    }
+
     /// The world of a seed: one in fifty is a crowd, half of the others are rough.
     pub(crate) fn of(seed: u64) -> Self {
         // Not the world's own generator, so that neither shifts the other's numbers.

@@ -1,4 +1,5 @@
-//! Few users who move and rest, at up to 30 % loss each way and up to 60 ms of round trip: here the promise is measured.
+//! Few users who move and rest, at up to 30 % loss each way and up to 60 ms of round trip: here the promise is
+//! measured.
 
 use std::time::Duration;
 

@@ -197,6 +197,7 @@ async fn close_tells_the_peer_code_and_reason(transport: Transport) {
         from.close(4_001, "the first close counts");
         let told = Closed::Peer { code: 4_200, reason: "going away".into() };
         assert_eq!(to.closed().await, told);
+        to.close(4_000, "neither does the other end's");
         assert_eq!(to.closed().await, told);
         assert_eq!(from.closed().await, Closed::Local);
     }

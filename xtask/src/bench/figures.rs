@@ -81,10 +81,10 @@ mod tests {
     fn a_cell_is_the_median_of_the_runs_and_their_spread() {
         let mut figures = Figures::default();
         for (covered, p99) in [("100.0", 9), ("99.9999", 7), ("100.0", 8)] {
-            let report = format!(
-                r#"{{"generator_limited":{},"windows":[{{"covered_pct":{covered},"age_ms":{{"p99":{p99},"p999":1}}}}]}}"#,
-                p99 == 9
-            );
+            let limited = p99 == 9;
+            let ages = format!(r#"{{"p99":{p99},"p999":1}}"#);
+            let window = format!(r#"{{"covered_pct":{covered},"age_ms":{ages}}}"#);
+            let report = format!(r#"{{"generator_limited":{limited},"windows":[{window}]}}"#);
             figures.add(&report);
         }
         let cells = figures.cells();

@@ -198,6 +198,11 @@ fn m9_the_highest_number_wins_whatever_comes_when() {
     stage.ack(Slot(1));
     assert_eq!(stage.view(Slot(1)).position(Slot(0)), Some(Position::xy(70, 0)));
     assert_eq!(stage.room.take_counters().samples_stale, 2);
+    stage.pass(100);
+    let again = Sample { room: HANDLE, number: 7, position: Position::xy(71, 0) };
+    stage.room.handle_sample(Slot(0), &again);
+    assert_eq!(stage.room.poll_timeout(), None, "a repeat is no news, and nothing stale either");
+    assert_eq!(stage.room.take_counters().samples_stale, 0);
 }
 
 #[test]
@@ -269,24 +274,48 @@ fn m11_an_ack_in_time_spares_all_repeats() {
     assert_eq!(stage.room.take_counters().frames_repeated, 0);
 }
 
+impl Stage {
+    /// Moves of slot 0 that slot 1 acks after a round trip in milliseconds, each after the other.
+    fn acked_moves(&mut self, count: i32, round_trip: u64) {
+        for _ in 0..count {
+            self.move_to(Slot(0), self.now.as_micros() as i32);
+            self.tick();
+            self.pass(round_trip);
+            self.ack(Slot(1));
+            self.pass(300);
+        }
+    }
+
+    /// After how many milliseconds slot 1 is sent a rest of slot 0 again.
+    fn first_repeat(&mut self) -> u64 {
+        self.move_to(Slot(0), -1);
+        let times = self.sends_within(Slot(1), 300);
+        times[1] - times[0]
+    }
+}
+
 #[test]
 fn m11_the_first_repeat_waits_for_the_viewers_own_round_trip() {
     for (round_trip, expected) in [(4, 16), (40, 50), (120, 150)] {
         let mut stage = Stage::with_members(2);
-        for x in 0..60 {
-            stage.move_to(Slot(0), x);
-            stage.tick();
-            let spent = stage.now.since(stage.room.schedule.start_of(stage.room.tick));
-            stage.now = stage.now - spent + Duration::from_millis(round_trip);
-            stage.ack(Slot(1));
-            stage.pass(300 - round_trip);
-            stage.ack(Slot(1));
-        }
-        stage.move_to(Slot(0), 1_000);
-        let times = stage.sends_within(Slot(1), 300);
-        let first = times[1] - times[0];
-        assert!((expected - 1..=expected + 8).contains(&first), "{first} ms for {round_trip} ms");
+        stage.acked_moves(60, round_trip);
+        let first = stage.first_repeat();
+        assert!((expected - 1..=expected + 1).contains(&first), "{first} for {round_trip}");
     }
+}
+
+#[test]
+fn m11_a_round_trip_falls_at_once_since_acks_of_repeats_make_it_too_long() {
+    let mut stage = Stage::with_members(2);
+    stage.acked_moves(60, 120);
+    stage.acked_moves(1, 40);
+    let first = stage.first_repeat();
+    assert!((49..=51).contains(&first), "{first}");
+    let mut stage = Stage::with_members(2);
+    stage.acked_moves(60, 40);
+    stage.acked_moves(1, 120);
+    let first = stage.first_repeat();
+    assert!((61..=64).contains(&first), "and rises by an eighth: {first}");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The server that the benches of this file share, and clients of it. Apart from them, since it is
-//! set up and never measured.
+//! The server that is measured, and clients of it. Apart from the bench, since setting up is no part of
+//! any figure.
 
 use std::net::{Ipv4Addr, SocketAddr};
 

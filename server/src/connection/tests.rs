@@ -1,0 +1,126 @@
+//! Connections over links in memory, where a fault is needed that no client can cause.
+
+use std::collections::BTreeMap;
+use std::future::ready;
+use std::net::{IpAddr, Ipv4Addr};
+
+use hither_core::RoomPolicy;
+use hither_protocol::document::Document;
+use hither_protocol::message::control::{Hello, Join, Joined, ToClient, ToServer};
+use hither_protocol::message::edits::{Edit, EditsToServer, Op, OpKind, Open, Submit};
+use hither_protocol::message::{FrameBuffer, Refusal};
+use hither_protocol::{RoomName, VERSION};
+use hither_transport::{RecvStream, SendStream, memory};
+
+use super::*;
+use crate::store::{Pending as Stored, Store, StoreError};
+
+/// Takes no edit.
+#[derive(Debug)]
+struct Full;
+
+impl Store for Full {
+    fn load(&self, _room: &RoomName) -> Stored<Document> {
+        Box::pin(ready(Ok(Document::default())))
+    }
+
+    fn append(&self, _room: &RoomName, _edit: &Edit) -> Stored<()> {
+        Box::pin(ready(Err(StoreError::Full)))
+    }
+}
+
+fn shared(store: impl Store + 'static) -> (Arc<Shared>, watch::Sender<bool>) {
+    let (clock, metrics) = (Clock::start(), Arc::new(Metrics::new()));
+    let policies = BTreeMap::from([("default".to_owned(), RoomPolicy::default())]);
+    let (stopping, draining) = watch::channel(false);
+    let limits = LimitsConfig::default();
+    let shared = Shared {
+        rooms: Rooms::new(policies, clock, Arc::new(store), metrics.clone()),
+        authenticator: Authenticator::Anonymous,
+        origins: Origins::new(None, (Ipv4Addr::LOCALHOST, 0).into()),
+        policy: SessionPolicy::default(),
+        admission: Admission::new(&limits),
+        limits,
+        clock,
+        metrics,
+        draining,
+    };
+    (Arc::new(shared), stopping)
+}
+
+/// A client that says what it is told to.
+struct Client {
+    link: Link,
+    send: SendStream,
+    recv: RecvStream,
+    buffer: FrameBuffer,
+}
+
+impl Client {
+    /// Connects and says hello.
+    async fn connect(shared: &Arc<Shared>) -> Self {
+        let (there, link) = memory::pair();
+        let peer = Peer { is_loopback: true, is_own_origin: false };
+        let pending = shared.admission.admit(IpAddr::from(Ipv4Addr::LOCALHOST)).unwrap();
+        let shared = shared.clone();
+        tokio::spawn(async move { driver::run_connection(&shared, &there, peer, pending).await });
+        let (send, recv) = link.open_stream().await.unwrap();
+        let mut client = Self { link, send, recv, buffer: FrameBuffer::default() };
+        client.say(ToServer::Hello(Hello { version: VERSION, ..Hello::default() })).await;
+        client
+    }
+
+    async fn say(&mut self, message: ToServer) {
+        self.send.write_chunk(message.encode()).await.unwrap();
+    }
+
+    /// The next message that `pick` takes; others before it are passed over.
+    async fn pick<T>(&mut self, pick: impl Fn(ToClient) -> Option<T>) -> T {
+        loop {
+            while let Some(message) = self.buffer.pop().unwrap() {
+                if let Some(picked) = ToClient::decode(&message).unwrap().and_then(&pick) {
+                    return picked;
+                }
+            }
+            let chunk = timeout(Duration::from_secs(10), self.recv.read_chunk(1_000)).await;
+            self.buffer.push(&chunk.expect("it never came").unwrap().expect("the lane ended"));
+        }
+    }
+
+    async fn join(&mut self, request: u32) -> Result<Joined, Refusal> {
+        self.say(ToServer::Join(Join { request, room: "default:a".into(), ..Join::default() }))
+            .await;
+        let answer = self.pick(|message| match message {
+            ToClient::Joined(joined) => Some(Ok(joined)),
+            ToClient::Error(error) => Some(Err(error.code)),
+            _ => None,
+        });
+        answer.await
+    }
+}
+
+// proves R2
+#[tokio::test]
+async fn a_room_that_the_server_closed_can_be_joined_again() {
+    let (shared, _stopping) = shared(Full);
+    let mut client = Client::connect(&shared).await;
+    let first = client.join(1).await.unwrap();
+    assert_eq!(client.join(2).await, Err(Refusal::AlreadyJoined));
+
+    let (mut edits, _answers) = client.link.open_stream().await.unwrap();
+    let open = Open { room: first.room, slot: first.slot, after: None };
+    let put = Op { kind: OpKind::Put, record: "r".into(), fields: Default::default() };
+    for message in
+        [EditsToServer::Open(open), EditsToServer::Submit(Submit { number: 1, ops: vec![put] })]
+    {
+        edits.write_chunk(message.encode()).await.unwrap();
+    }
+    let left = client.pick(|message| match message {
+        ToClient::Left(left) => Some((left.room, left.reason)),
+        _ => None,
+    });
+    assert_eq!(left.await, (first.room, Some(Refusal::Unavailable)));
+    let second = client.join(3).await.unwrap();
+    assert_ne!(second.room, first.room);
+    assert_ne!(second.epoch, first.epoch);
+}
