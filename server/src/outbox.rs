@@ -134,7 +134,8 @@ pub(crate) struct LaneReceiver {
 }
 
 impl LaneReceiver {
-    /// The next message, to be held until it is written; `None` when every sender has gone and all is popped. Cancel safe.
+    /// The next message, to be held until it is written; `None` when every sender has gone and all is popped. Cancel
+    /// safe.
     pub(crate) async fn pop(&mut self) -> Option<Queued> {
         self.receiver.recv().await
     }

@@ -1,5 +1,5 @@
-//! The binary as its operator meets it: its one line, its errors, its end. That this target stands in the package also has
-//! cargo build the binary for the end-to-end tests, which have clients.
+//! The binary as its operator meets it: its one line, its errors, its end. That this target stands in the package
+//! also has cargo build the binary for the end-to-end tests, which have clients.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};

@@ -14,8 +14,8 @@ const MUTE: usize = 2_000;
 const SOCKETS: usize = 4;
 /// Handshakes at a time. On two cores with a debug build one takes a millisecond of each end.
 const AT_A_TIME: usize = 64;
-/// What a second wave may add to the memory that the first has left: less than a quarter of what a wave needs while it is
-/// open.
+/// What a second wave may add to the memory that the first has left: less than a quarter of what a wave needs while
+/// it is open.
 const MARGIN_KB: u64 = 16 * 1024;
 /// What one may need while it is open, for a second wave of which more are open at once than of the first.
 const EACH_KB: u64 = 48;
@@ -65,8 +65,8 @@ async fn walk([here, there]: &[Room; 2]) -> Infallible {
 /// What became of a wave.
 #[derive(Debug)]
 struct Wave {
-    /// How many were open at once, when the last of them was connected: all of them, unless the machine is so busy that the
-    /// first have been closed by then.
+    /// How many were open at once, when the last of them was connected: all of them, unless the machine is so busy
+    /// that the first have been closed by then.
     open: usize,
     /// What the server had resident when all were closed.
     left_kb: u64,

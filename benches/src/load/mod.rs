@@ -1,5 +1,5 @@
 //! One run of the load generator: everybody joins, mice move on schedule, windows are measured, the
-//! grace passes. It stands apart from the transports, of which it knows [`Member`] and nothing
+//! grace passes. It stands apart from the transports, of which it knows `Member` and nothing
 //! else.
 
 mod baseline_ws;

@@ -94,8 +94,8 @@ impl Session {
         self.counters
     }
 
-    /// Asks to enter a room, before or after the welcome (rule H2); answered by [`Event::Entered`] or [`Event::Refused`]
-    /// with the number returned. `seen` asks for the events after it.
+    /// Asks to enter a room, before or after the welcome (rule H2); answered by [`Event::Entered`] or
+    /// [`Event::Refused`] with the number returned. `seen` asks for the events after it.
     pub fn enter(&mut self, name: RoomName, presence: Map, seen: Option<Seen>) -> u32 {
         let request = self.next_request;
         self.next_request += 1;

@@ -1,5 +1,5 @@
-//! One connection's loop: what arrives goes to the session, what the session wants goes to rooms and streams. It decides
-//! nothing.
+//! One connection's loop: what arrives goes to the session, what the session wants goes to rooms and streams. It
+//! decides nothing.
 
 use std::collections::BTreeMap;
 use std::pin::pin;

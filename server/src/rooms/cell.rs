@@ -243,8 +243,8 @@ impl RoomCell {
         self.wake.notify_one();
     }
 
-    /// Runs `handle` under the lock and carries out what the room wants. A room that panics is broken: it is closed, its
-    /// members are told, and the process and its other rooms go on.
+    /// Runs `handle` under the lock and carries out what the room wants. A room that panics is broken: it is closed,
+    /// its members are told, and the process and its other rooms go on.
     fn with_state<R>(
         self: &Arc<Self>,
         handle: impl FnOnce(&mut State, Timestamp) -> R,

@@ -54,8 +54,8 @@ impl Rooms {
     /// Takes a member into a room, which is opened if it has none.
     ///
     /// # Errors
-    /// `NotFound` for a namespace that the config does not name, `Unavailable` if the store can't load the document, and
-    /// what the room itself refuses.
+    /// `NotFound` for a namespace that the config does not name, `Unavailable` if the store can't load the document,
+    /// and what the room itself refuses.
     pub(crate) async fn join(
         self: &Arc<Self>,
         name: &RoomName,

@@ -1,4 +1,5 @@
-//! Rooms and their registry, without connections: rooms that break, that empty, and that many come to and leave at once.
+//! Rooms and their registry, without connections: rooms that break, that empty, and that many come to and leave at
+//! once.
 
 use std::future::ready;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -228,8 +228,8 @@ impl Room {
     /// Takes an event, for all or for those named; it goes out in the tick (V1, V3).
     ///
     /// # Errors
-    /// `TooLarge`, `NotFound` when a member named is not there, `BadRequest` when it is named twice, or `RateLimited` when
-    /// the tick has all that it can carry.
+    /// `TooLarge`, `NotFound` when a member named is not there, `BadRequest` when it is named twice, or
+    /// `RateLimited` when the tick has all that it can carry.
     pub fn handle_event(
         &mut self,
         now: Timestamp,

@@ -1,4 +1,5 @@
-//! When a room ticks. Both directions of the conversion are exact, as no rate but a few divides a second in microseconds.
+//! When a room ticks. Both directions of the conversion are exact, as no rate but a few divides a second in
+//! microseconds.
 
 use std::time::Duration;
 

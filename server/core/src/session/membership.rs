@@ -98,8 +98,8 @@ impl Membership {
         self.check(Rights::EDIT, &mut allowance.edits, now)
     }
 
-    /// The newest sample, if it may pass now. One over the rate waits for its turn, an older one and one without the right
-    /// are dropped, as motion has no answers; what is dropped is counted.
+    /// The newest sample, if it may pass now. One over the rate waits for its turn, an older one and one without the
+    /// right are dropped, as motion has no answers; what is dropped is counted.
     pub(super) fn take_sample(
         &mut self,
         now: Timestamp,

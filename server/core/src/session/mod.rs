@@ -103,8 +103,8 @@ impl Session {
         }
     }
 
-    /// Reads the messages that have come. Those behind a hello or a join wait until it is answered, so that a client need
-    /// not wait for the answers (H2).
+    /// Reads the messages that have come. Those behind a hello or a join wait until it is answered, so that a client
+    /// need not wait for the answers (H2).
     fn read_control(&mut self, now: Timestamp) {
         while matches!(self.state, State::New { .. } | State::Welcome { .. })
             && self.joining.is_none()
