@@ -1,6 +1,8 @@
 //! The binary as its operator meets it: its one line, its errors, its end. That this target stands in the package
 //! also has cargo build the binary for the end-to-end tests, which have clients.
 
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails the test")]
+
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;

@@ -305,7 +305,7 @@ async fn who_says_nothing_is_closed_when_its_time_is_over() {
         assert_eq!(half.dismissed().await, 4203);
         assert_eq!(server.metric(&of("hello_deadline")).await, 2);
 
-        let foreign = Foreign::bind(b"h3").connect(server.quic).await;
+        let foreign = Foreign::bind(b"h3").connect(server.quic).await.unwrap();
         soon(foreign.closed()).await;
         assert_eq!(server.metric(&of("connect_deadline")).await, 1);
     })

@@ -1,6 +1,8 @@
 //! The whole house over real sockets on loopback: servers in this process or as the binary, clients over both
 //! transports. A target of its own, because nothing below it may know both ends.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of tests fails the test")]
+
 mod bad_input;
 mod basic;
 mod edits;

@@ -7,12 +7,12 @@ use hither_client::{Position, Room, Transport};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::support::{Foreign, Process, enter, slot, until};
+use crate::support::{Foreign, Process, enter, find, slot, until};
 
 /// As many as may be pending at a time, but for 48.
 const MUTE: usize = 2_000;
 const SOCKETS: usize = 4;
-/// Handshakes at a time. On two cores with a debug build one takes a millisecond of each end.
+/// Handshakes at a time. In a debug build one takes a millisecond of each end.
 const AT_A_TIME: usize = 64;
 /// What a second wave may add to the memory that the first has left: less than a quarter of what a wave needs while
 /// it is open.
@@ -88,12 +88,14 @@ async fn send_wave(server: &Process, number: usize) -> Wave {
         });
     }
     let connections = connecting.join_all().await;
-    let open = connections.iter().filter(|connection| connection.close_reason().is_none()).count();
-    // Half of them stop before CONNECT, half before hello.
-    for cause in ["connect_deadline", "hello_deadline"] {
-        let closed = format!("hither_rejects_total{{cause=\"{cause}\"}}");
-        let expected = (number * MUTE / 2) as u64;
-        assert_eq!(server.metric_until(&closed, |count| count >= expected).await, expected);
-    }
+    let open = connections.iter().flatten().filter(|open| open.close_reason().is_none()).count();
+    let of =
+        async |cause| server.metric(&format!("hither_rejects_total{{cause=\"{cause}\"}}")).await;
+    find("each is closed when its time is over, and counted", async || {
+        // Half of them stop before CONNECT, and half before hello, or before that if the machine is very busy.
+        let closed = of("connect_deadline").await + of("hello_deadline").await;
+        (closed == (number * MUTE) as u64).then_some(())
+    })
+    .await;
     Wave { open, left_kb: server.rss_kb() }
 }

@@ -1,7 +1,7 @@
 //! Motion: the one fast state of a member, from sample to frame and back (rules M1 to M12).
 //!
 //! A datagram is one or more records. Up go samples and acks ([`upward`]), down go frames ([`frame`]), whose entries
-//! [`coder`] writes. Both ends keep each slot's recent points in a [`Track`], so that a delta means the same to both.
+//! `coder` writes. Both ends keep each slot's recent points in a [`Track`], so that a delta means the same to both.
 //! [`View`] is the receiver.
 
 mod coder;

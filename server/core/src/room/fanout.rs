@@ -9,7 +9,7 @@ use hither_protocol::motion::frame::{FrameHeader, HEADER_BYTES_MAX, PartHeader, 
 use hither_protocol::motion::{Axes, Coding, Entry};
 use hither_protocol::{RoomHandle, Slot, Tick};
 
-use super::motion::Mover;
+use super::mover::Mover;
 
 /// Which part, against which baseline.
 pub(super) type PartKey = (u16, Option<Tick>);

@@ -9,6 +9,7 @@ mod directs;
 mod document;
 mod fanout;
 mod motion;
+mod mover;
 mod replay;
 mod roster;
 mod schedule;

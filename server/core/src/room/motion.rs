@@ -7,36 +7,16 @@
 use std::collections::VecDeque;
 
 use hither_protocol::motion::upward::{Ack, Sample};
-use hither_protocol::motion::{Axes, Point, Position, Track};
+use hither_protocol::motion::{Axes, Point};
 use hither_protocol::{Epoch, Generation, RoomHandle, Slot, Tick, Timestamp};
 
 use super::Output;
 use super::fanout::{Fanout, Movers, PartKey};
+use super::mover::Mover;
 use super::viewer::Viewer;
 
 /// How many past ticks' times are kept to measure round trips.
 const TICK_TIMES_MAX: usize = 64;
-
-/// A slot's motion.
-#[derive(Debug, Default)]
-pub(super) struct Mover {
-    generation: Option<Generation>,
-    number: Option<u32>,
-    pending: Option<Position>,
-    track: Track,
-}
-
-impl Mover {
-    /// Where it is, as of the last tick.
-    pub(super) fn latest(&self) -> Option<&Point> {
-        self.track.latest()
-    }
-
-    /// Where it was at a tick.
-    pub(super) fn at(&self, tick: Tick) -> Option<&Point> {
-        self.track.at(tick)
-    }
-}
 
 /// All motion of a room.
 #[derive(Debug)]
