@@ -33,6 +33,9 @@ pub enum DecodeError {
     /// A slot, a part, an axis or a count is out of its range.
     #[error("a field is out of its range")]
     Range,
+    /// The datagram is longer than any may be.
+    #[error("the datagram is too long")]
+    TooLong,
     /// A record names a room that its sender is not in, maybe not any more.
     #[error("a room that the sender is not in")]
     Room,
@@ -48,6 +51,7 @@ impl DecodeError {
             Self::Truncated => "truncated",
             Self::Overflow => "overflow",
             Self::Range => "range",
+            Self::TooLong => "too_long",
             Self::Room => "room",
             Self::Kind => "kind",
         }

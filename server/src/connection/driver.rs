@@ -9,7 +9,6 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use hither_core::session::{Dropped, Motion};
 use hither_core::{Effect, Session};
-use hither_protocol::limits::MOTION_DATAGRAM_BYTES_MAX;
 use hither_protocol::message::Refusal;
 use hither_protocol::message::control::{Bye, ToClient};
 use hither_protocol::motion::DecodeError;
@@ -180,16 +179,13 @@ impl Connection {
 
     fn handle_datagram(&mut self, datagram: &[u8]) {
         self.shared.metrics.datagrams_in.inc();
-        if datagram.len() > MOTION_DATAGRAM_BYTES_MAX {
-            self.shared.metrics.datagrams_dropped[DropCause::TooLarge].inc();
-            return;
-        }
         let now = self.now();
         let Self { session, members, .. } = self;
         let read = session.handle_datagram(now, datagram, |motion| hand_over(members, motion));
         if let Err(error) = read {
             let cause = match error {
                 DecodeError::Room => DropCause::UnknownRoom,
+                DecodeError::TooLong => DropCause::TooLarge,
                 _ => DropCause::Malformed,
             };
             self.shared.metrics.datagrams_dropped[cause].inc();

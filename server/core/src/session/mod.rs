@@ -227,7 +227,7 @@ impl Session {
     ) -> Result<(), DecodeError> {
         let mut reader = hither_protocol::varint::Reader::new(datagram);
         if datagram.len() > MOTION_DATAGRAM_BYTES_MAX {
-            return Err(DecodeError::Range);
+            return Err(DecodeError::TooLong);
         }
         let Self { rooms, dropped, allowances, .. } = self;
         for _ in 0..DATAGRAM_RECORDS_MAX {
