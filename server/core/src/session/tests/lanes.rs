@@ -62,7 +62,7 @@ fn m1_a_datagram_has_a_size_and_a_number_of_records() {
     let (motions, read) = stage.datagram(&ack(ROOM).repeat(65));
     assert_eq!((motions.len(), read), (64, Err(DecodeError::Range)));
     let (motions, read) = stage.datagram(&ack(ROOM).repeat(251));
-    assert_eq!((motions.len(), read), (0, Err(DecodeError::Range)), "1,004 bytes");
+    assert_eq!((motions.len(), read), (0, Err(DecodeError::TooLong)), "1,004 bytes");
 }
 
 #[test]
