@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, ValueEnum};
-use hither_client::{Client, Event, Map, Position, Room, Transport};
+use hither_client::{Client, Event, Map, Member, Position, Room, Transport};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 #[derive(Parser)]
@@ -99,8 +99,10 @@ async fn walk(room: &Room, arguments: &Arguments) {
 async fn tell(room: &Room) {
     while let Some(event) = room.next_event().await {
         match event {
-            Event::MemberJoined { slot, .. } => eprintln!("{slot} came"),
-            Event::MemberLeft { member, .. } => eprintln!("{} left", member.slot),
+            Event::MemberJoined { slot, .. } => {
+                eprintln!("{} came", room.member(slot).map_or_else(|| slot.to_string(), name));
+            }
+            Event::MemberLeft { member, .. } => eprintln!("{} left", name(member)),
             Event::Left { reason, .. } => eprintln!("thrown out: {reason:?}"),
             _ => {}
         }
@@ -116,4 +118,9 @@ fn parse_hash(hex: &str) -> Result<[u8; 32]> {
         *byte = u8::from_str_radix(&hex[at..at + 2], 16)?;
     }
     Ok(hash)
+}
+
+/// What to call a member: its user's name, or its slot.
+fn name(member: Member) -> String {
+    member.user.name.unwrap_or_else(|| member.slot.to_string())
 }

@@ -21,7 +21,8 @@ pub(super) struct Fanout {
     epoch_check: u8,
     axes: Axes,
     tick: Tick,
-    parts: HashMap<PartKey, EncodedPart>,
+    /// By part: what is encoded, for each baseline in use; viewers share few.
+    parts: Vec<Vec<(Option<Tick>, EncodedPart)>>,
     datagrams: HashMap<Vec<PartKey>, Vec<Bytes>>,
     entries: Vec<Entry>,
 }
@@ -48,7 +49,7 @@ impl Fanout {
             epoch_check,
             axes,
             tick: Tick(0),
-            parts: HashMap::new(),
+            parts: Vec::new(),
             datagrams: HashMap::new(),
             entries: Vec::new(),
         }
@@ -57,18 +58,22 @@ impl Fanout {
     /// Forgets the tick before.
     pub(super) fn begin(&mut self, tick: Tick) {
         self.tick = tick;
-        self.parts.clear();
+        self.parts.iter_mut().for_each(Vec::clear);
         self.datagrams.clear();
     }
 
     /// Who moved in a part since a baseline, encoding it if nobody has yet.
     pub(super) fn movers(&mut self, key: PartKey, movers: &[Mover]) -> Movers {
-        if let Some(part) = self.parts.get(&key) {
+        if let Some(part) = self.part(key) {
             return part.movers;
         }
         let part = self.encode(key, movers);
         let moved = part.movers;
-        self.parts.insert(key, part);
+        let (index, baseline) = (usize::from(key.0), key.1);
+        if index >= self.parts.len() {
+            self.parts.resize_with(index + 1, Vec::new);
+        }
+        self.parts[index].push((baseline, part));
         moved
     }
 
@@ -79,6 +84,11 @@ impl Fanout {
             self.datagrams.insert(keys.to_vec(), built);
         }
         self.datagrams.get(keys).map_or(&[], Vec::as_slice)
+    }
+
+    fn part(&self, (index, baseline): PartKey) -> Option<&EncodedPart> {
+        let encoded = self.parts.get(usize::from(index))?;
+        encoded.iter().find(|(known, _)| *known == baseline).map(|(_, part)| part)
     }
 
     fn encode(&mut self, (index, baseline): PartKey, movers: &[Mover]) -> EncodedPart {
@@ -104,7 +114,7 @@ impl Fanout {
         let mut datagrams = Vec::new();
         let mut rest: Vec<&[u8]> = keys
             .iter()
-            .filter_map(|key| self.parts.get(key))
+            .filter_map(|&key| self.part(key))
             .map(|part| part.bytes.as_slice())
             .collect();
         while !rest.is_empty() {
