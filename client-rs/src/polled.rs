@@ -203,10 +203,7 @@ impl Polled {
         name: &str,
         data: impl Into<Value>,
     ) -> Result<(), SendError> {
-        if to.is_empty() {
-            return Ok(());
-        }
-        self.connection()?.send_event(room, name, data.into(), to)
+        self.connection()?.send_to(room, to, name, data.into())
     }
 
     /// Says to all rooms whether the user is there, as [`Client::set_status`].

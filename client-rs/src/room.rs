@@ -95,10 +95,7 @@ impl Room {
         name: &str,
         data: impl Into<Value>,
     ) -> Result<(), SendError> {
-        if to.is_empty() {
-            return Ok(());
-        }
-        self.connection.send_event(self.room, name, data.into(), to)
+        self.connection.send_to(self.room, to, name, data.into())
     }
 
     /// Opens the room's document; [`Event::DocumentLoaded`] comes when it can be [read](Self::read). Nothing happens if
@@ -240,6 +237,17 @@ impl Connection {
     ) -> Result<(), SendError> {
         check_event(name, &data, &to)?;
         self.act(room, |session| session.broadcast(room, name, data, to))
+    }
+
+    /// An event for nobody goes nowhere: on the wire an empty list would mean everybody.
+    pub(crate) fn send_to(
+        &self,
+        room: RoomHandle,
+        to: Vec<Slot>,
+        name: &str,
+        data: Value,
+    ) -> Result<(), SendError> {
+        if to.is_empty() { Ok(()) } else { self.send_event(room, name, data, to) }
     }
 
     pub(crate) fn open_document(&self, room: RoomHandle) -> Result<(), SendError> {

@@ -29,6 +29,9 @@
 //! println!("{}", closed.await);
 //! # }
 //! ```
+//!
+//! [`Session`]: hither_protocol::session::Session
+//! [`Link`]: hither_transport::Link
 
 mod handle;
 mod lanes;
@@ -36,6 +39,3 @@ mod run;
 
 pub use handle::{Handle, OUTGOING_BYTES_MAX, start};
 pub use run::{Activity, Driver};
-
-#[allow(unused_imports, reason = "named by the module's documentation")]
-use {hither_protocol::session::Session, hither_transport::Link};
