@@ -4,7 +4,6 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -111,14 +110,6 @@ impl Link {
         match &*self.0 {
             Kind::Quic(link) => link.closed().await,
             Kind::Memory(link) => link.closed().await,
-        }
-    }
-
-    /// The current estimate of the round trip; zero in memory.
-    pub fn rtt(&self) -> Duration {
-        match &*self.0 {
-            Kind::Quic(link) => link.rtt(),
-            Kind::Memory(_) => Duration::ZERO,
         }
     }
 

@@ -4,7 +4,6 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use bytes::Bytes;
 use quinn::{Connection, ConnectionError};
@@ -118,10 +117,6 @@ impl QuicLink {
     pub(crate) async fn closed(&self) -> Closed {
         let error = self.connection.0.closed().await;
         self.cause(error)
-    }
-
-    pub(crate) fn rtt(&self) -> Duration {
-        self.connection.0.rtt()
     }
 
     pub(crate) fn remote_address(&self) -> SocketAddr {

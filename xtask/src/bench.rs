@@ -41,7 +41,7 @@ struct Case {
     figures: Figures,
 }
 
-/// Runs everything, 12 minutes with the build; `--quick` is one short run of each case, good to see that all works.
+/// Runs everything, 15 minutes with the builds; `--quick` is one short run of each case, good to see that all works.
 pub(crate) fn run(flags: &[&str]) -> Result<ExitCode> {
     let options = parse(flags)?;
     if options.criterion {
