@@ -15,6 +15,7 @@ use hither_protocol::message::{Map, Value};
 use hither_protocol::motion::Position;
 use hither_protocol::session::{self, Event};
 use hither_protocol::{RoomHandle, RoomName, Slot};
+use hither_transport::Link;
 
 use crate::client::{Client, Connection};
 use crate::closed::Closed;
@@ -238,6 +239,11 @@ impl Polled {
     pub fn read<T>(&self, room: RoomHandle, look: impl FnOnce(&session::Room) -> T) -> Option<T> {
         let connection = self.client.as_ref()?.connection();
         connection.handle.with(|session, _now| session.room(room).map(look))
+    }
+
+    /// The link under the connection, for its round trip and its counters; `None` before it is connected.
+    pub fn link(&self) -> Option<&Link> {
+        self.client.as_ref().map(Client::link)
     }
 
     /// Says bye and returns at once; [`Self::update`] says when the connection has closed, after a second at most.

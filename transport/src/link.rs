@@ -4,6 +4,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -117,6 +118,14 @@ impl Link {
     pub fn remote_address(&self) -> Option<SocketAddr> {
         match &*self.0 {
             Kind::Quic(link) => Some(link.remote_address()),
+            Kind::Memory(_) => None,
+        }
+    }
+
+    /// The round trip as the transport measures it, smoothed; `None` in memory.
+    pub fn round_trip(&self) -> Option<Duration> {
+        match &*self.0 {
+            Kind::Quic(link) => Some(link.round_trip()),
             Kind::Memory(_) => None,
         }
     }

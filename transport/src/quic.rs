@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use quinn::{Connection, ConnectionError};
@@ -121,6 +122,10 @@ impl QuicLink {
 
     pub(crate) fn remote_address(&self) -> SocketAddr {
         self.connection.0.remote_address()
+    }
+
+    pub(crate) fn round_trip(&self) -> Duration {
+        self.connection.0.rtt()
     }
 
     pub(crate) fn stats(&self) -> LinkStats {
