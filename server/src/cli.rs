@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use hither_server::auth::{Key, Pattern, Rights, RoomGrant, TokenSpec, mint};
-use hither_server::config::{Config, FileOverrides, Overrides};
+use hither_server::config::{Config, DemoConfig, FileOverrides, Overrides};
 use hither_server::{logging, server};
 
 /// A presence server: who is in a room, where they point, and what they change.
@@ -24,11 +24,19 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve this machine, with nothing to configure
-    Dev(Overrides),
+    Dev(DevArgs),
     /// Serve by a config file
     Serve(ServeArgs),
     /// Print a token for a server that takes tokens
     Token(TokenArgs),
+}
+
+#[derive(Debug, Args)]
+struct DevArgs {
+    #[command(flatten)]
+    overrides: Overrides,
+    #[command(flatten)]
+    demo: DemoConfig,
 }
 
 #[derive(Debug, Args)]
@@ -71,7 +79,7 @@ impl Cli {
     /// For a person to read, with their causes: a wrong config, an unusable key, a port in use.
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let config = match self.command {
-            Command::Dev(overrides) => Config::dev(overrides),
+            Command::Dev(args) => Config { demo: Some(args.demo), ..Config::dev(args.overrides) },
             Command::Serve(args) => {
                 Config::serve(&args.config, args.overrides, args.file_overrides)?
             }
@@ -162,6 +170,15 @@ mod tests {
             let error = Cli::try_parse_from(token.iter().chain(more)).unwrap_err();
             assert_eq!(error.kind(), kind, "{more:?}");
         }
+    }
+
+    #[test]
+    fn dev_alone_has_the_demo() {
+        let cli = Cli::try_parse_from(["hither", "dev", "--page", "p"]).unwrap();
+        let Command::Dev(args) = cli.command else { panic!("not dev: {cli:?}") };
+        assert_eq!(args.demo.page, Some("p".into()));
+        let serve = ["hither", "serve", "--config", "c", "--page", "p"];
+        assert_eq!(Cli::try_parse_from(serve).unwrap_err().kind(), ErrorKind::UnknownArgument);
     }
 
     #[test]

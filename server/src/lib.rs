@@ -1,12 +1,13 @@
 //! The Hither server: I/O, policy and assembly around the rooms and sessions of `hither-core`.
 //!
 //! [`server::run`] is the whole program. A client's way in: `connection` takes it from its first packet, `auth` judges
-//! its hello, `rooms` has the rooms and their tickers, `store` their documents. [`config`], [`metrics`], [`http`] and
-//! [`logging`] are the operator's.
+//! its hello, `rooms` has the rooms and their tickers, `store` their documents; `bots` are clients of the server's own.
+//! [`config`], [`metrics`], [`http`] and [`logging`] are the operator's.
 
 #![forbid(unsafe_code)]
 
 pub mod auth;
+mod bots;
 pub mod config;
 mod connection;
 pub mod http;

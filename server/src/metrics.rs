@@ -166,6 +166,8 @@ labels! {
         Quic = "quic",
         /// WebTransport over HTTP/3.
         WebTransport = "webtransport",
+        /// A bot of the server's own.
+        Memory = "memory",
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use axum::Router;
 use hither_certs::Certificate;
 use hither_core::{Rates, RoomPolicy, SessionPolicy};
 use hither_protocol::CloseCode;
@@ -19,9 +20,12 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::auth::{Authenticator, Jwt, Key, KeyError};
-use crate::config::{AuthConfig, Config, NamespaceConfig, Origins, TlsConfig};
+use crate::bots::Bots;
+use crate::config::{AuthConfig, Config, DemoConfig, NamespaceConfig, Origins, TlsConfig};
 use crate::connection::{Admission, Shared, run_incoming};
-use crate::http::{Discovery, Readiness, ops_router, public_router, run_http};
+use crate::http::{
+    Discovery, NoPage, Readiness, bots_router, ops_router, page_router, public_router, run_http,
+};
 use crate::metrics::{Metrics, RejectCause};
 use crate::rooms::Rooms;
 use crate::store::MemoryStore;
@@ -53,6 +57,9 @@ pub enum ServerError {
     /// The operator's: the certificate and its key can't be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The operator's: the folder of the demo page has none.
+    #[error(transparent)]
+    Page(#[from] NoPage),
     /// The machine's: no certificate could be minted.
     #[error(transparent)]
     Mint(#[from] hither_certs::MintError),
@@ -135,9 +142,10 @@ impl Server {
         let stopped = watch::Sender::new(false);
         let origins = Origins::new(config.origins.clone(), http_addr);
         let shared = shared(&config, authenticator, origins, &metrics, draining.clone());
+        let demo = config.demo.as_ref().map(|demo| demo_router(demo, &shared)).transpose()?;
 
         let mut tasks = vec![
-            tokio::spawn(run_http(http, public_router(discovered), draining)),
+            tokio::spawn(run_http(http, public_router(discovered, demo), draining)),
             tokio::spawn(run_http(ops, ops_router(metrics, ready), stopped.subscribe())),
             tokio::spawn(run_listener(shared, listener.clone())),
         ];
@@ -215,6 +223,12 @@ async fn run_renewal(
             }
         }
     }
+}
+
+/// The demo page and its bots.
+fn demo_router(demo: &DemoConfig, shared: &Arc<Shared>) -> Result<Router, NoPage> {
+    let bots = bots_router(Bots::new(shared.clone()), shared.origins.clone());
+    Ok(page_router(demo.page.as_deref())?.merge(bots))
 }
 
 fn shared(

@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod basic;
+mod bots;
 mod edits;
 mod events;
 mod motion;

@@ -4,6 +4,7 @@
 mod bench;
 mod demo;
 mod fuzz;
+mod node;
 mod server;
 mod shell;
 mod soak;
@@ -18,7 +19,7 @@ use anyhow::{Result, bail};
 const USAGE: &str = "\
 Usage: cargo xtask <task>
 
-  demo                           build and start `hither dev`, and print its address
+  demo [ARGS...]                 build the demo page and start `hither dev ARGS...` with it
   test [--only STEP,STEP...]     everything that must hold before a commit
   bench [--quick] [--traces DIR] the criterion benches, then the load generator's table
   soak [--minutes M] [--seed N]  simulation and fuzzing with fresh seeds, 60 minutes unless told";
@@ -37,7 +38,7 @@ fn run() -> Result<ExitCode> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args.as_slice() {
-        ["demo"] => demo::run(),
+        ["demo", args @ ..] => demo::run(args),
         ["test", flags @ ..] => test::run(flags),
         ["bench", flags @ ..] => bench::run(flags),
         ["soak", flags @ ..] => soak::run(flags),

@@ -1,13 +1,14 @@
-//! `cargo xtask test`: every step that must pass before a commit, the tests last, so that their totals close the
-//! output. A failing step does not hide the later ones; any failing step fails the whole.
+//! `cargo xtask test`: every step that must pass before a commit, the tests last. Their totals close the output. A
+//! failing step does not hide the later ones; any failing step fails the whole.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::shell::{self, Stream, cargo};
-use crate::{fuzz, tools, totals};
+use crate::{fuzz, node, tools, totals};
 
 /// Seconds that each fuzz target gets: enough to find what a careless change breaks; `cargo xtask soak` looks longer.
 const FUZZ_SECONDS: u64 = 10;
@@ -15,55 +16,53 @@ const FUZZ_SECONDS: u64 = 10;
 const FUZZ_SEED: u64 = 1;
 /// Tests that only root may run begin with this in their function's name.
 const ROOT_ONLY: &str = "as_root_";
+/// The browser tests' folder, from the root.
+const BROWSER: &str = "tests/browser";
 
-type Step = fn() -> Result<()>;
+/// A step that runs tests notes their totals, passed or failed.
+type Step = fn(&mut Vec<String>) -> Result<()>;
 
-const STEPS: [(&str, Step); 5] =
-    [("fmt", fmt), ("clippy", clippy), ("doc", doc), ("fuzz", fuzz_all), ("doctest", doctest)];
-const TESTS: &str = "test";
+const STEPS: [(&str, Step); 8] = [
+    ("fmt", fmt),
+    ("clippy", clippy),
+    ("doc", doc),
+    ("fuzz", fuzz_all),
+    ("doctest", doctest),
+    ("client", client),
+    ("browser", browser),
+    ("test", all_tests),
+];
 
-/// Runs all steps, or those of `--only a,b`, and prints the tests' totals as the last line.
+/// Runs all steps, or those of `--only a,b`, and prints the tests' totals as the last lines.
 pub(crate) fn run(flags: &[&str]) -> Result<ExitCode> {
     let only = parse_only(flags)?;
-    let wanted = |name: &str| only.is_empty() || only.contains(&name);
-    let mut seconds = Vec::new();
-    let mut failed = Vec::new();
+    let (mut seconds, mut failed, mut totals) = (Vec::new(), Vec::new(), Vec::new());
     for (name, step) in STEPS {
-        if wanted(name) && timed(name, step, &mut seconds).is_none() {
+        if !only.is_empty() && !only.contains(&name) {
+            continue;
+        }
+        println!("\n== {name}");
+        let start = Instant::now();
+        if let Err(error) = step(&mut totals) {
+            println!("error: {error:#}");
             failed.push(name);
         }
-    }
-    let mut closing = None;
-    if wanted(TESTS) {
-        let (line, passed) = timed(TESTS, all_tests, &mut seconds).unwrap_or_default();
-        closing = line;
-        if !passed {
-            failed.push(TESTS);
-        }
+        let line = format!("{name} {:.0} s", start.elapsed().as_secs_f64());
+        println!("== {line}");
+        seconds.push(line);
     }
     println!("\n== {}", seconds.join(", "));
     if !failed.is_empty() {
         println!("FAILED: {}", failed.join(", "));
     }
-    if let Some(line) = closing {
+    for line in totals {
         println!("{line}");
     }
     Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Runs a step under its heading, notes the seconds it took, and prints its error where there is one.
-fn timed<T>(name: &str, step: impl Fn() -> Result<T>, seconds: &mut Vec<String>) -> Option<T> {
-    println!("\n== {name}");
-    let start = Instant::now();
-    let result = step().inspect_err(|error| println!("error: {error:#}")).ok();
-    let line = format!("{name} {:.0} s", start.elapsed().as_secs_f64());
-    println!("== {line}");
-    seconds.push(line);
-    result
-}
-
 fn parse_only<'a>(flags: &[&'a str]) -> Result<Vec<&'a str>> {
-    let names: Vec<&str> = STEPS.iter().map(|(name, _)| *name).chain([TESTS]).collect();
+    let names: Vec<&str> = STEPS.iter().map(|(name, _)| *name).collect();
     match flags {
         [] => Ok(Vec::new()),
         ["--only", list] => {
@@ -77,27 +76,27 @@ fn parse_only<'a>(flags: &[&'a str]) -> Result<Vec<&'a str>> {
     }
 }
 
-fn fmt() -> Result<()> {
+fn fmt(_: &mut Vec<String>) -> Result<()> {
     tools::ensure_component("fmt", "rustfmt")?;
     shell::run(&mut cargo(["fmt", "--all", "--check"]))
 }
 
-fn clippy() -> Result<()> {
+fn clippy(_: &mut Vec<String>) -> Result<()> {
     tools::ensure_component("clippy", "clippy")?;
     tools::ensure_program("g++", "g++", "the fuzz targets' libFuzzer")?;
     shell::run(&mut cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
 }
 
-fn doc() -> Result<()> {
+fn doc(_: &mut Vec<String>) -> Result<()> {
     shell::run(cargo(["doc", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
-fn fuzz_all() -> Result<()> {
+fn fuzz_all(_: &mut Vec<String>) -> Result<()> {
     fuzz::run_all(FUZZ_SECONDS, FUZZ_SEED)
 }
 
 /// nextest leaves doc tests out; `cargo test` below would run them again.
-fn doctest() -> Result<()> {
+fn doctest(_: &mut Vec<String>) -> Result<()> {
     if !tools::has_nextest() {
         println!("cargo-nextest is not installed: `cargo test` runs the doc tests with the others");
         return Ok(());
@@ -105,23 +104,68 @@ fn doctest() -> Result<()> {
     shell::run(&mut cargo(["test", "--quiet", "--doc", "--no-fail-fast"]))
 }
 
-/// Runs the tests; returns the line of their totals, and whether all passed.
-fn all_tests() -> Result<(Option<String>, bool)> {
+/// The JavaScript client and the demo page, with the checks of the package that others would install.
+fn client(totals: &mut Vec<String>) -> Result<()> {
+    node::install(node::CLIENT)?;
+    node::run(node::CLIENT, "check")?;
+    vitest("client", node::CLIENT, totals, &[])?;
+    for script in ["build", "lint", "packed", "size", "page"] {
+        node::run(node::CLIENT, script)?;
+    }
+    // What a build with the page in it answers; all other builds are without.
+    let words = ["test", "--quiet", "-p", "hither-server", "--features", "embed-page", "--lib"];
+    shell::run(&mut cargo(words.iter().chain(&["http::page"])))
+}
+
+/// Pages in a real Chromium, and native clients beside them, against the real server.
+fn browser(totals: &mut Vec<String>) -> Result<()> {
+    tools::ensure_program("chromium", "chromium", "the browser tests")?;
+    node::build_page()?;
+    shell::run(&mut cargo(["build", "-p", "hither-server"]))?;
+    shell::run(&mut cargo(["build", "-p", "hither-client", "--examples"]))?;
+    node::install(BROWSER)?;
+    // They start what lies beside this program: it was built by the same cargo.
+    let programs = std::env::current_exe()?;
+    let programs = programs.parent().context("this program lies in no folder")?;
+    vitest("browser", BROWSER, totals, &[("HITHER_PROGRAMS", programs)])
+}
+
+/// Runs the tests of a folder, and notes their totals under its name.
+fn vitest(
+    name: &str,
+    folder: &str,
+    totals: &mut Vec<String>,
+    variables: &[(&str, &Path)],
+) -> Result<()> {
+    let mut command = node::command(folder, "test");
+    command.envs(variables.iter().copied());
+    let (stdout, passed) = shell::tee(&mut command, Stream::Stdout)?;
+    totals.extend(totals::of_vitest(&stdout).map(|line| format!("{name}: {line}")));
+    ensure!(passed, "tests failed");
+    Ok(())
+}
+
+/// Runs the tests of all crates.
+fn all_tests(totals: &mut Vec<String>) -> Result<()> {
     let mut filter = Vec::new();
     if !tools::is_root()? {
         name_root_only()?;
         filter.extend(["--", "--skip", ROOT_ONLY]);
     }
-    if tools::has_nextest() {
+    let passed = if tools::has_nextest() {
         let words = ["nextest", "run", "--no-fail-fast"].iter().chain(&filter);
         let (stderr, passed) = shell::tee(&mut cargo(words), Stream::Stderr)?;
-        Ok((totals::of_nextest(&stderr), passed))
+        totals.extend(totals::of_nextest(&stderr));
+        passed
     } else {
         println!("cargo-nextest is not installed: running `cargo test`");
         let words = ["test", "--no-fail-fast"].iter().chain(&filter);
         let (stdout, passed) = shell::tee(&mut cargo(words), Stream::Stdout)?;
-        Ok((totals::of_cargo_test(&stdout), passed))
-    }
+        totals.extend(totals::of_cargo_test(&stdout));
+        passed
+    };
+    ensure!(passed, "tests failed");
+    Ok(())
 }
 
 /// Says which tests are left out because we are not root.

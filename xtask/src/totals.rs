@@ -16,6 +16,11 @@ pub(crate) fn of_cargo_test(stdout: &str) -> Option<String> {
     totals.map(|(passed, failed)| format!("{passed} passed, {failed} failed"))
 }
 
+/// vitest's own line of totals, like `Tests  41 passed (41)`, without its indent.
+pub(crate) fn of_vitest(stdout: &str) -> Option<String> {
+    stdout.lines().rfind(|line| line.trim_start().starts_with("Tests ")).map(|l| l.trim().into())
+}
+
 fn count_before(line: &str, word: &str) -> Option<u32> {
     line[..line.find(word)?].rsplit(' ').next()?.parse().ok()
 }
@@ -31,6 +36,13 @@ mod tests {
             test result: FAILED. 10 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.2s\n";
         assert_eq!(of_cargo_test(stdout).as_deref(), Some("12 passed, 3 failed"));
         assert_eq!(of_cargo_test("error: could not compile"), None);
+    }
+
+    #[test]
+    fn vitests_line_of_tests_counts() {
+        let stdout = " Test Files  1 failed | 6 passed (7)\n      Tests  1 failed | 40 passed (41)\n   Start at  1\n";
+        assert_eq!(of_vitest(stdout).as_deref(), Some("Tests  1 failed | 40 passed (41)"));
+        assert_eq!(of_vitest("No test files found\n"), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod auth;
 mod bounds;
+mod demo;
 mod file;
 mod limits;
 mod namespace;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use file::ConfigFile;
 
 pub use auth::{Algorithm, AuthConfig, TokensConfig};
+pub use demo::DemoConfig;
 pub use limits::LimitsConfig;
 pub use namespace::NamespaceConfig;
 pub use origins::Origins;
@@ -47,6 +49,8 @@ pub struct Config {
     /// The origins of pages that may connect, like `https://app.example`; they replace the default,
     /// the origin of the server's own http listener.
     pub origins: Option<Vec<String>>,
+    /// The demo page and its bots. Default: there for `hither dev`, not for `hither serve`.
+    pub demo: Option<DemoConfig>,
     /// The bounds of the whole server.
     pub limits: LimitsConfig,
     /// The namespaces by name. A room of any other can't be joined. Default: `default`; for `hither
@@ -63,6 +67,7 @@ impl Config {
             let namespace = NamespaceConfig { tick_hz, ..NamespaceConfig::default() };
             config.namespaces.insert(format!("hz{tick_hz}"), namespace);
         }
+        config.demo = Some(DemoConfig::default());
         overrides.apply(&mut config);
         config
     }
@@ -98,6 +103,7 @@ impl Config {
             auth,
             tls,
             origins: None,
+            demo: None,
             limits: LimitsConfig::default(),
             namespaces: BTreeMap::from([("default".to_owned(), NamespaceConfig::default())]),
         }

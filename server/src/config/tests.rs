@@ -39,6 +39,7 @@ fn dev_is_complete() {
     assert_eq!(config.http.to_string(), "127.0.0.1:8080");
     assert_eq!(config.ops.to_string(), "127.0.0.1:9090");
     assert_eq!((config.auth, config.tls), (AuthConfig::LocalAnonymous, TlsConfig::Mint));
+    assert_eq!(config.demo, Some(DemoConfig::default()));
     let ticks: Vec<_> = config.namespaces.iter().map(|(name, n)| (&**name, n.tick_hz)).collect();
     assert_eq!(ticks, [("default", 30), ("hz10", 10), ("hz20", 20), ("hz30", 30), ("hz60", 60)]);
 }
@@ -57,6 +58,7 @@ fn flags_go_before_the_file() {
     std::fs::write(&path, format!("{file}{MINIMAL}")).unwrap();
     let plain = Config::serve(&path, Overrides::default(), FileOverrides::default()).unwrap();
     assert_eq!(plain.listen.port(), 1);
+    assert_eq!(plain.demo, None);
     assert_eq!(plain.data, Some(dir.path().join("d")));
     assert_eq!(plain.origins, Some(vec![]));
     let config = Config::serve(&path, overrides, FileOverrides::default()).unwrap();

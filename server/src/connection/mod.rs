@@ -9,7 +9,7 @@ mod lanes;
 
 pub(crate) use admission::Admission;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,10 +98,19 @@ async fn run_request(shared: &Arc<Shared>, request: Request, address: IpAddr, pe
     }
 }
 
+/// Runs the server's end of a link within this process, as one to a client of this machine.
+pub(crate) async fn run_local(shared: Arc<Shared>, link: Link) {
+    let address = IpAddr::from(Ipv4Addr::LOCALHOST);
+    if let Some(pending) = shared.admission.admit(address) {
+        run_link(shared, link, Peer { is_loopback: true, is_own_origin: false }, pending).await;
+    }
+}
+
 async fn run_link(shared: Arc<Shared>, link: Link, peer: Peer, pending: Pending) {
     let gauge = match link.transport() {
         Transport::WebTransport => metrics::Transport::WebTransport,
-        _ => metrics::Transport::Quic,
+        Transport::Quic => metrics::Transport::Quic,
+        Transport::Memory => metrics::Transport::Memory,
     };
     shared.metrics.connections[gauge].inc();
     driver::run_connection(&shared, &link, peer, pending).await;
@@ -111,4 +120,4 @@ async fn run_link(shared: Arc<Shared>, link: Link, peer: Peer, pending: Pending)
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

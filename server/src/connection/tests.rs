@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::ready;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
 use hither_core::RoomPolicy;
 use hither_protocol::document::Document;
@@ -17,7 +17,7 @@ use crate::store::{Pending as Stored, Store, StoreError};
 
 /// Takes no edit.
 #[derive(Debug)]
-struct Full;
+pub(crate) struct Full;
 
 impl Store for Full {
     fn load(&self, _room: &RoomName) -> Stored<Document> {
@@ -29,7 +29,7 @@ impl Store for Full {
     }
 }
 
-fn shared(store: impl Store + 'static) -> (Arc<Shared>, watch::Sender<bool>) {
+pub(crate) fn shared(store: impl Store + 'static) -> (Arc<Shared>, watch::Sender<bool>) {
     let (clock, metrics) = (Clock::start(), Arc::new(Metrics::new()));
     let policies = BTreeMap::from([("default".to_owned(), RoomPolicy::default())]);
     let (stopping, draining) = watch::channel(false);
@@ -49,7 +49,7 @@ fn shared(store: impl Store + 'static) -> (Arc<Shared>, watch::Sender<bool>) {
 }
 
 /// A client that says what it is told to.
-struct Client {
+pub(crate) struct Client {
     link: Link,
     send: SendStream,
     recv: RecvStream,
@@ -58,12 +58,9 @@ struct Client {
 
 impl Client {
     /// Connects and says hello.
-    async fn connect(shared: &Arc<Shared>) -> Self {
+    pub(crate) async fn connect(shared: &Arc<Shared>) -> Self {
         let (there, link) = memory::pair();
-        let peer = Peer { is_loopback: true, is_own_origin: false };
-        let pending = shared.admission.admit(IpAddr::from(Ipv4Addr::LOCALHOST)).unwrap();
-        let shared = shared.clone();
-        tokio::spawn(async move { driver::run_connection(&shared, &there, peer, pending).await });
+        tokio::spawn(run_local(shared.clone(), there));
         let (send, recv) = link.open_stream().await.unwrap();
         let mut client = Self { link, send, recv, buffer: FrameBuffer::default() };
         client.say(ToServer::Hello(Hello { version: VERSION, ..Hello::default() })).await;
@@ -87,7 +84,7 @@ impl Client {
         }
     }
 
-    async fn join(&mut self, request: u32) -> Result<Joined, Refusal> {
+    pub(crate) async fn join(&mut self, request: u32) -> Result<Joined, Refusal> {
         self.say(ToServer::Join(Join { request, room: "default:a".into(), ..Join::default() }))
             .await;
         let answer = self.pick(|message| match message {

@@ -23,21 +23,20 @@ pub struct Discovery {
     pub protocol: u32,
 }
 
-/// `/` and `/.well-known/hither`. The latter always answers the newest value of `discovery`, as
-/// certificates are renewed. No answer allows another origin to read it, so that only this server's
-/// own pages do.
-pub fn public_router(discovery: watch::Receiver<Discovery>) -> Router {
+/// `/.well-known/hither`, and at `/` what `page` has; without one a word about what this is. The former
+/// always answers the newest value of `discovery`, as certificates are renewed. No answer allows
+/// another origin to read it, so that only this server's own pages do.
+pub fn public_router(discovery: watch::Receiver<Discovery>, page: Option<Router>) -> Router {
     Router::new()
-        .route("/", get(index))
         .route("/.well-known/hither", get(well_known))
         .with_state(discovery)
+        .merge(page.unwrap_or_else(|| Router::new().route("/", get(index))))
 }
 
 async fn index() -> impl IntoResponse {
     (
         [(CONTENT_TYPE, "text/plain; charset=utf-8"), (X_CONTENT_TYPE_OPTIONS, "nosniff")],
-        "This is a Hither server. Its demo page comes with a build of the JavaScript client.\n\
-         Clients find it by /.well-known/hither.\n",
+        "This is a Hither server. Clients find it by /.well-known/hither.\n",
     )
 }
 
@@ -60,7 +59,7 @@ mod tests {
     #[tokio::test]
     async fn the_answer_follows_the_certificate() {
         let (sender, receiver) = watch::channel(discovery("aa"));
-        let (addr, _stop, _task) = start(public_router(receiver)).await;
+        let (addr, _stop, _task) = start(public_router(receiver, None)).await;
         let first = get_path(addr, "/.well-known/hither").await;
         assert!(
             first.ends_with(r#"{"quic":"127.0.0.1:4433","cert_sha256":"aa","protocol":1}"#),
@@ -74,7 +73,7 @@ mod tests {
     #[tokio::test]
     async fn only_the_two_paths_exist() {
         let (_sender, receiver) = watch::channel(discovery("aa"));
-        let (addr, _stop, _task) = start(public_router(receiver)).await;
+        let (addr, _stop, _task) = start(public_router(receiver, None)).await;
         assert!(get_path(addr, "/").await.contains("Hither server"));
         for path in ["/metrics", "/healthz", "/index.html"] {
             assert!(get_path(addr, path).await.starts_with("HTTP/1.1 404"), "{path}");

@@ -81,6 +81,11 @@ impl Rooms {
         }
     }
 
+    /// Whether rooms of this namespace can be joined.
+    pub(crate) fn has_namespace(&self, namespace: &str) -> bool {
+        self.policies.contains_key(namespace)
+    }
+
     /// Closes a room if it is empty, and takes a closed one out.
     pub(crate) fn close_if_empty(&self, cell: &Arc<RoomCell>) {
         if cell.close_if_empty() {

@@ -79,6 +79,13 @@ impl Target {
         find(name, look).await
     }
 
+    /// Status and body of the answer to who asks for bots; `origin` is what a browser would say.
+    pub(crate) async fn ask_for_bots(&self, origin: Option<&str>, json: &str) -> (u16, String) {
+        let origin = origin.map(|origin| format!("origin: {origin}\r\n")).unwrap_or_default();
+        let answer = soon(http::post(self.http, "/demo/bots", &origin, json)).await;
+        answer.expect("the public listener")
+    }
+
     /// Status and body of a page of the ops plane; `None` if nobody answers.
     pub(crate) async fn ops(&self, path: &str) -> Option<(u16, String)> {
         soon(http::get(self.ops, path)).await
