@@ -1,0 +1,73 @@
+// How the connection stands, in plain words: a line in the bar, and a notice over the board when there is none.
+
+import type { Client, Room, Status } from '@hither/client'
+import { byId } from './dom.ts'
+
+const WORDS: Record<Status, string> = {
+  initial: 'Not connected',
+  connecting: 'Connecting',
+  connected: 'Connected',
+  reconnecting: 'Reconnecting',
+  disconnected: 'Disconnected',
+}
+
+/** Shows how the room's connection stands, and why it does not. */
+export function showConnection(client: Client, room: Room): void {
+  let reason = ''
+  const show = (): void => {
+    const status = room.getStatus()
+    showStatus(status)
+    if (status === 'reconnecting') notify('There is no connection', `${sentence(reason)} Trying again.`, false)
+    else if (status === 'disconnected') notify('You are not in the room', sentence(reason), true)
+    else byId('notice').hidden = true
+  }
+  const keepReason = (message: string): void => {
+    reason = message
+    show()
+  }
+  client.subscribe('error', ({ message }) => keepReason(message))
+  room.subscribe('error', ({ type, message }) => type === 'entry' && keepReason(message))
+  room.subscribe('status', (status) => {
+    if (status === 'connected') reason = ''
+    show()
+  })
+  byId('notice').querySelector('button')?.addEventListener('click', () => location.reload())
+  show()
+}
+
+/** Whether this browser can connect at all; says so if it can't. */
+export function canConnect(): boolean {
+  if (typeof WebTransport !== 'undefined') return true
+  showStatus('disconnected')
+  if (isSecureContext) {
+    const browsers = 'Chrome, Edge and Opera have it, Firefox from version 114 on, and Safari from 26.4 on.'
+    notify('This browser has no WebTransport', browsers, false)
+  } else {
+    notify('Browsers connect from safe pages only', 'Open this page by https, or as localhost on this machine.', false)
+  }
+  return false
+}
+
+function showStatus(status: Status): void {
+  document.body.dataset['status'] = status
+  const line = byId('status').querySelector('span') as HTMLSpanElement
+  line.textContent = WORDS[status]
+}
+
+function notify(title: string, text: string, canRetry: boolean): void {
+  const notice = byId('notice')
+  const [titleElement, textElement, button] = notice.querySelectorAll<HTMLElement>('strong, p, button')
+  if (!titleElement || !textElement || !button) return
+  // An alert that says the same again would be read again.
+  if (titleElement.textContent !== title) titleElement.textContent = title
+  if (textElement.textContent !== text) textElement.textContent = text
+  button.hidden = !canRetry
+  notice.hidden = false
+}
+
+/** A reason as a sentence of its own. */
+function sentence(reason: string): string {
+  // The kind of a browser's error tells its user nothing.
+  const text = reason.trim().replace(/^\w*Error: /, '')
+  return text && text[0]?.toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.')
+}

@@ -1,0 +1,50 @@
+// The demo page of Hither: enters the room that the address names, and hands it to the parts of the page.
+
+import { createClient } from '@hither/client'
+import { createBoard } from './board.ts'
+import { startBots } from './bots.ts'
+import { canConnect, showConnection } from './connection.ts'
+import { CursorLayer } from './cursor-layer.ts'
+import { showCursors } from './cursors.ts'
+import { createHand } from './hand.ts'
+import { editMe, rememberedMe } from './me.ts'
+import { startNotes } from './notes.ts'
+import { startPanel } from './panel.ts'
+import { showPeople } from './people.ts'
+import { startReactions } from './reactions.ts'
+import { roomIdOf, roomNameOf } from './room-url.ts'
+import { startRooms } from './rooms.ts'
+import { speakOf } from './speaker.ts'
+import { startTheme } from './theme.ts'
+import { showWire } from './wire-panel.ts'
+
+const name = roomNameOf(location.href)
+startTheme()
+startPanel()
+startRooms(name)
+
+if (canConnect()) enter()
+
+function enter(): void {
+  const me = rememberedMe()
+  const client = createClient({ name: me.name })
+  const { room } = client.enterRoom(roomIdOf(name), { initialPresence: me })
+
+  const board = createBoard()
+  const layer = new CursorLayer(board)
+  const hand = createHand(room, board, layer)
+  showCursors(room, layer)
+  startNotes(room, board, hand)
+  startReactions(room, board, hand)
+  startBots(room)
+  showPeople(room)
+  editMe(room)
+  showWire(room)
+  speakOf(room)
+  showConnection(client, room)
+
+  // Who closes the page is out at once, and not after the time that a lost connection is given.
+  addEventListener('pagehide', () => void client.logout())
+  // A page that the browser kept and shows again has left its room.
+  addEventListener('pageshow', ({ persisted }) => persisted && location.reload())
+}

@@ -1,0 +1,241 @@
+// The client: rooms by name over one connection, which it makes when there is a room to be in, makes again when it is
+// lost, and closes when the last room is left.
+
+import { Connection } from './connection.ts'
+import { Emitter } from './emitter.ts'
+import { RoomError } from './error.ts'
+import { ClientRoom, type Room } from './room.ts'
+import type { End, Hello } from './session/session.ts'
+import type { Connect } from './transport/transport.ts'
+import { webTransport } from './transport/webtransport.ts'
+import type { RegisteredTypes, RoomTypes, Status, Unsubscribe } from './types.ts'
+import { afterClose } from './wire/codes.ts'
+
+/** How a client reaches its server, and as whom. */
+export interface ClientOptions {
+  /**
+   * Where the server is. An `https:` address is its own; an `http:` one is asked for it. Default: the page's origin is
+   * asked.
+   */
+  readonly url?: string | URL
+  /** The name that the user would like to have, at most 64 bytes; a token's goes before it. Default: none. */
+  readonly name?: string
+  /** Gives a token, for a server that wants one; called for each connection. Default: none. */
+  readonly auth?: () => { readonly token: string } | Promise<{ readonly token: string }>
+  /** SHA-256 of the server's certificate in hex, to trust that one alone. Default: what the server's http says. */
+  readonly certSha256?: string
+  /** Makes connections in another way than by WebTransport, as tests do; `url` and `certSha256` count for nothing then. */
+  readonly connect?: Connect
+}
+
+/** What entering a room takes. */
+export interface EnterOptions<T extends RoomTypes = RegisteredTypes> {
+  /** The presence to come with; of a room that was entered already it changes nothing. Default: empty. */
+  readonly initialPresence?: T['Presence']
+}
+
+/** A client of one server. */
+export interface Client {
+  /**
+   * Enters a room, `namespace:name`, over the client's one connection. A room that was entered already is the same
+   * object; it is left when `leave` was called as often as `enterRoom`.
+   */
+  enterRoom<T extends RoomTypes = RegisteredTypes>(
+    id: string,
+    options?: EnterOptions<T>,
+  ): { readonly room: Room<T>; readonly leave: () => void }
+  /** A room that was entered and not left. */
+  getRoom<T extends RoomTypes = RegisteredTypes>(id: string): Room<T> | null
+  /** The connection's status. */
+  getStatus(): Status
+  /** Calls `listener` with each new status, or with what went wrong with the connection. */
+  subscribe<K extends keyof ClientListeners>(type: K, listener: (...values: ClientListeners[K]) => void): Unsubscribe
+  /** Leaves all rooms and closes the connection; resolves when the server has heard it, or after a second. */
+  logout(): Promise<void>
+}
+
+/** What a client tells, by type, and with which values. */
+export interface ClientListeners {
+  /** The connection's status changed. */
+  status: [status: Status]
+  /** A connection could not be made, or was lost. */
+  error: [error: RoomError]
+}
+
+/** Makes a client. Nothing is connected before a room is entered. */
+export function createClient(options: ClientOptions = {}): Client {
+  return new RoomClient(options)
+}
+
+/** The longest attempt to connect, in milliseconds. */
+const CONNECT_DEADLINE = 5_000
+/** Pauses before another attempt grow from the first to the last, and are random below that. */
+const PAUSE_FIRST = 250
+const PAUSE_LAST = 20_000
+
+interface Entered {
+  readonly room: ClientRoom<RoomTypes>
+  times: number
+}
+
+class RoomClient implements Client {
+  readonly #options: ClientOptions
+  readonly #connect: Connect
+  readonly #emitter = new Emitter<ClientListeners>()
+  readonly #rooms = new Map<string, Entered>()
+  #status: Status = 'initial'
+  #connection: Connection | undefined
+  /** Ends the attempts and pauses of the present run; there is one as long as there are rooms. */
+  #run: AbortController | undefined
+
+  constructor(options: ClientOptions) {
+    this.#options = options
+    const url = options.url === undefined ? undefined : new URL(options.url)
+    this.#connect = options.connect ?? webTransport(url, options.certSha256)
+  }
+
+  enterRoom<T extends RoomTypes = RegisteredTypes>(
+    id: string,
+    options: EnterOptions<T> = {},
+  ): { readonly room: Room<T>; readonly leave: () => void } {
+    const entered = this.#rooms.get(id) ?? this.#add(id, options.initialPresence)
+    entered.times++
+    let left = false
+    const leave = (): void => {
+      if (left) return
+      left = true
+      if (--entered.times === 0) this.#leave(id, entered)
+    }
+    return { room: entered.room as unknown as Room<T>, leave }
+  }
+
+  getRoom<T extends RoomTypes = RegisteredTypes>(id: string): Room<T> | null {
+    return (this.#rooms.get(id)?.room as unknown as Room<T> | undefined) ?? null
+  }
+
+  getStatus(): Status {
+    return this.#status
+  }
+
+  subscribe<K extends keyof ClientListeners>(type: K, listener: (...values: ClientListeners[K]) => void): Unsubscribe {
+    return this.#emitter.subscribe(type, listener)
+  }
+
+  async logout(): Promise<void> {
+    for (const { room } of this.#rooms.values()) room.leave()
+    this.#rooms.clear()
+    await this.#stop()
+  }
+
+  #add(id: string, presence: object | undefined): Entered {
+    const room = new ClientRoom(id, presence)
+    const entered = { room, times: 0 }
+    this.#rooms.set(id, entered)
+    room.handleStatus('connecting')
+    if (this.#connection) room.handleConnection(this.#connection)
+    else if (!this.#run) void this.#keepConnected((this.#run = new AbortController()).signal)
+    return entered
+  }
+
+  #leave(id: string, entered: Entered): void {
+    if (this.#rooms.get(id) !== entered) return
+    this.#rooms.delete(id)
+    entered.room.leave()
+    if (!this.#rooms.size) void this.#stop()
+  }
+
+  async #stop(): Promise<void> {
+    const connection = this.#connection
+    this.#run?.abort()
+    this.#run = undefined
+    this.#connection = undefined
+    this.#setStatus('initial')
+    await connection?.close()
+  }
+
+  /** Connects, and connects again by the code of each end (rule C2), until `signal` or an end that forbids it. */
+  async #keepConnected(signal: AbortSignal): Promise<void> {
+    this.#setStatus('connecting')
+    const page: Document | undefined = globalThis.document
+    // Who hides the page is away (rule P4).
+    page?.addEventListener('visibilitychange', () => this.#connection?.setAway(page.hidden), { signal })
+    for (let failures = 0; ; failures++) {
+      const end = await this.#connectOnce(signal, () => (failures = -1))
+      if (signal.aborted) return
+      await pause(Math.max(end.retryAfterMs ?? 0, backoff(failures)), signal)
+      if (signal.aborted) return
+    }
+  }
+
+  /** Resolves when the connection has ended or could not be made. */
+  #connectOnce(signal: AbortSignal, onWelcome: () => void): Promise<End> {
+    return new Promise((resolve) => {
+      const attempt = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_DEADLINE)])
+      const handleWelcome = (): void => {
+        onWelcome()
+        this.#setStatus('connected')
+      }
+      const handleEnd = (end: End): void => {
+        if (!signal.aborted) this.#handleEnd(end)
+        resolve(end)
+      }
+      this.#hello()
+        .then(async (hello) => {
+          const transport = await this.#connect(attempt)
+          if (signal.aborted) return transport.close(4000, '')
+          const connection = (this.#connection = new Connection(transport, hello, handleWelcome, handleEnd))
+          if (globalThis.document?.hidden) connection.setAway(true)
+          for (const { room } of this.#rooms.values()) room.handleConnection(connection)
+        })
+        .catch((error: unknown) => handleEnd({ reason: reason(error, attempt) }))
+    })
+  }
+
+  #handleEnd(end: End): void {
+    this.#connection = undefined
+    const after = afterClose(end.closeCode)
+    const isOver = after === 'stop' || (after === 'token' && !this.#options.auth)
+    const status = isOver ? 'disconnected' : 'reconnecting'
+    if (isOver) this.#run?.abort()
+    if (isOver) this.#run = undefined
+    this.#setStatus(status)
+    this.#emitter.emit('error', failure(end, !isOver))
+    for (const { room } of this.#rooms.values()) room.handleStatus(status)
+  }
+
+  async #hello(): Promise<Hello> {
+    const { name, auth } = this.#options
+    return { name, token: (await auth?.())?.token }
+  }
+
+  #setStatus(status: Status): void {
+    if (status === this.#status) return
+    this.#status = status
+    this.#emitter.emit('status', status)
+  }
+}
+
+function failure(end: End, retryable: boolean): RoomError {
+  const { closeCode, reason, retryAfterMs } = end
+  const code = closeCode === undefined ? 'connection_lost' : 'closed'
+  return new RoomError('connection', code, reason, { closeCode }, { retryable, retryAfterMs })
+}
+
+function reason(error: unknown, attempt: AbortSignal): string {
+  return attempt.aborted ? `no connection within ${CONNECT_DEADLINE} ms` : `${error}`
+}
+
+/** A random pause below a bound that doubles with each failure. */
+function backoff(failures: number): number {
+  return Math.random() * Math.min(PAUSE_FIRST * 2 ** failures, PAUSE_LAST)
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+}

@@ -1,0 +1,130 @@
+// One connection in action: moves bytes between a transport and a session, and keeps the one timer. What is said and
+// when is the session's to decide; what happens after the end is the client's.
+
+import { type End, type Hello, Session } from './session/session.ts'
+import type { Transport, TransportHandler, TransportStream } from './transport/transport.ts'
+import { DecodeError } from './wire/bytes.ts'
+
+/** Close codes of ours (rule C2). */
+const DONE = 4000
+const MALFORMED = 4001
+/** How long a server has to answer a bye, in milliseconds. */
+const BYE_DEADLINE = 1_000
+
+/** A connection from its first byte to its end. */
+export class Connection implements TransportHandler {
+  readonly session: Session
+  /** What carries it. */
+  readonly transport: Transport
+  readonly #streams = new Map<number, TransportStream>()
+  #onEnd: (end: End) => void
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #timerDue = Infinity
+  #ended = false
+
+  /** Says hello. `onEnd` is called once, when the connection ends without `close`. */
+  constructor(transport: Transport, hello: Hello, onWelcome: () => void, onEnd: (end: End) => void) {
+    this.transport = transport
+    this.#onEnd = onEnd
+    transport.listen(this)
+    const control = transport.openStream((chunk) => this.#take(() => this.session.handleControl(clock(), chunk)))
+    this.session = new Session(clock(), hello, {
+      sendControl: (bytes) => control.write(bytes),
+      sendDatagram: (bytes) => transport.sendDatagram(bytes),
+      sendEdits: (room, bytes) => this.#edits(room).write(bytes),
+      closeEdits: (room) => {
+        this.#streams.get(room)?.finish()
+        this.#streams.delete(room)
+      },
+      handleWelcome: onWelcome,
+      handleEnd: (end) => this.#end(end),
+    })
+    this.wake()
+  }
+
+  /** Looks at the session's next time anew: call it after whatever may have moved it. */
+  readonly wake = (): void => {
+    if (this.#ended) return
+    const due = this.session.due
+    const now = clock()
+    if (due <= now) {
+      this.session.handleTimeout(now)
+      return this.wake()
+    }
+    // A timer that is too early is cheaper than a new one for each move.
+    if (due >= this.#timerDue) return
+    clearTimeout(this.#timer)
+    this.#timerDue = due
+    this.#timer = setTimeout(this.#handleTimer, due - now)
+  }
+
+  handleDatagram(bytes: Uint8Array): void {
+    if (this.#ended) return
+    this.session.handleDatagram(clock(), bytes)
+    this.wake()
+  }
+
+  /** Says whether the user looks; while it is away no motion comes. */
+  setAway(away: boolean): void {
+    if (!this.#ended) this.session.setStatus(away ? 1 : 0)
+  }
+
+  /** The transport has ended by itself. */
+  handleClosed(reason: string): void {
+    this.#end({ reason })
+  }
+
+  /** Says bye, and closes once the server has heard it, or after a second. `onEnd` is not called. */
+  close(): Promise<void> {
+    if (this.#ended) return Promise.resolve()
+    this.session.bye()
+    return new Promise((resolve) => {
+      this.#onEnd = () => resolve()
+      clearTimeout(this.#timer)
+      this.#timerDue = -Infinity
+      this.#timer = setTimeout(() => this.#end({ reason: '' }), BYE_DEADLINE)
+    })
+  }
+
+  readonly #handleTimer = (): void => {
+    this.#timerDue = Infinity
+    this.wake()
+  }
+
+  #edits(room: number): TransportStream {
+    let stream = this.#streams.get(room)
+    if (!stream) {
+      stream = this.transport.openStream((chunk) => this.#take(() => this.session.handleEdits(clock(), room, chunk)))
+      this.#streams.set(room, stream)
+    }
+    return stream
+  }
+
+  #take(action: () => void): void {
+    if (this.#ended) return
+    try {
+      action()
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error
+      this.#end({ closeCode: MALFORMED, reason: error.message }, MALFORMED)
+    }
+    this.wake()
+  }
+
+  #end(end: End, code: number = DONE): void {
+    if (this.#ended) return
+    this.#stop(code)
+    this.#onEnd(end)
+  }
+
+  #stop(code: number): void {
+    this.#ended = true
+    clearTimeout(this.#timer)
+    this.transport.close(code, '')
+  }
+}
+
+/** Milliseconds of a clock that never goes back. */
+export function clock(): number {
+  return performance.now()
+}

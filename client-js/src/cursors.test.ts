@@ -1,0 +1,152 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createClient } from './client.ts'
+import type { Room } from './room.ts'
+import { type PartToPut, putFrame } from './testing/frames.ts'
+import { type FakeConnection, FakeServer } from './testing/server.ts'
+import { Writer } from './wire/bytes.ts'
+import type { MemberMessage } from './wire/messages.ts'
+
+const GRACE: MemberMessage = { slot: 1, generation: 259, user: { id: 'g' }, presence: {}, status: 0 }
+const GRACE_ID = 259 * 4096 + 1
+
+let connection: FakeConnection
+let server: FakeServer
+let room: Room
+
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] })
+  server = new FakeServer()
+  room = createClient({ connect: server.connect }).enterRoom('default:lobby').room
+  await pass()
+  connection = server.newest
+  connection.welcome(7, [GRACE])
+})
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+async function pass(ms = 0): Promise<void> {
+  await vi.advanceTimersByTimeAsync(ms)
+}
+
+/** Sends a frame of room 7 with one part. */
+function show(tick: number, entries: PartToPut['entries'], baseline = 0, at: FakeConnection = connection): void {
+  const writer = new Writer()
+  putFrame(writer, 7, 1025, tick, [{ index: 0, baseline, entries }])
+  at.sendDatagram(writer.take())
+}
+
+function hex(bytes: Uint8Array | undefined): string {
+  return Buffer.from(bytes ?? []).toString('hex')
+}
+
+describe('one\'s own cursor', () => {
+  it('M8, M10: goes out at once, then once in a tick, always the newest', async () => {
+    room.cursors.set({ x: 1, y: -1 })
+    expect(connection.datagrams.map(hex)).toEqual(['0207010201'])
+    for (let x = 2; x < 12; x++) {
+      room.cursors.set({ x, y: 0 })
+      await pass(2)
+    }
+    expect(connection.datagrams).toHaveLength(1)
+    await pass(30)
+    expect(hex(connection.datagrams[1])).toBe('0207021600')
+  })
+
+  it('M10: is repeated at rest until a frame shows it', async () => {
+    room.cursors.set({ x: 5, y: 5 })
+    await pass(100)
+    const repeats = connection.datagrams.length
+    expect(repeats).toBe(5)
+    show(11, [{ slot: 0, generation: 3, values: [5, 5] }])
+    await pass(1_000)
+    expect(connection.datagrams.map(hex).slice(repeats)).toEqual(['03070b01'])
+  })
+
+  it('M2: is cut to the range of an axis', () => {
+    room.cursors.set({ x: 1e12, y: NaN })
+    expect(hex(connection.datagrams[0])).toBe('020701feffffff0700')
+  })
+
+  it('set before the room is entered is sent when it is, and again after a reconnect', async () => {
+    room.cursors.set({ x: 3, y: 4 })
+    connection.die()
+    room.cursors.set({ x: 6, y: 4 })
+    await pass(250)
+    server.newest.welcome(9, [GRACE])
+    expect(hex(server.newest.datagrams[0])).toBe('0209010c08')
+  })
+
+  it("its age is the time until it comes back", async () => {
+    room.cursors.set({ x: 5, y: 5 })
+    await pass(40)
+    show(11, [{ slot: 0, generation: 3, values: [5, 5] }])
+    expect(room.getStats().cursorAgeMs).toEqual({ last: 40, p50: 40, p99: 40 })
+  })
+})
+
+describe("others' cursors", () => {
+  it('M5, M7: follow the frames, and each frame is acked at once', () => {
+    const seen: number[][] = []
+    room.cursors.subscribe(({ connectionId, x, y }) => seen.push([connectionId, x, y]))
+    show(11, [{ slot: 1, generation: 3, values: [100, 50] }])
+    show(12, [{ slot: 1, values: [5, -5] }], 11)
+    show(14, [{ slot: 1, values: [1, 1] }], 13)
+    expect(seen).toEqual([
+      [GRACE_ID, 100, 50],
+      [GRACE_ID, 105, 45],
+    ])
+    expect(connection.datagrams.map(hex)).toEqual(['03070b01', '03070c01'])
+    expect(room.cursors.get(GRACE_ID)).toMatchObject({ x: 105, y: 45 })
+    expect(room.getStats()).toMatchObject({ datagramsIn: 3, cursorsIn: 2, motionUnusable: 1 })
+  })
+
+  it('M6: of a member that the roster does not have yet are kept until it does', () => {
+    show(11, [{ slot: 2, generation: 8, values: [1, 2] }])
+    const late = { ...GRACE, slot: 2, generation: 8 }
+    const diff = { leaves: [], presence: [], statuses: [], events: [] }
+    connection.say({ type: 'diff', room: 7, tick: 11, ...diff, joins: [late] })
+    expect(room.cursors.get(8 * 4096 + 2)).toMatchObject({ x: 1, y: 2 })
+  })
+
+  it('M6: of an earlier holder of a slot are not shown', () => {
+    show(11, [{ slot: 1, generation: 2, values: [1, 2] }])
+    expect(room.cursors.get(GRACE_ID)).toBeUndefined()
+  })
+
+  it('go with their member', () => {
+    show(11, [{ slot: 1, generation: 3, values: [1, 2] }])
+    const diff = { joins: [], presence: [], statuses: [], events: [] }
+    connection.say({ type: 'diff', room: 7, tick: 12, ...diff, leaves: [1] })
+    let count = 0
+    room.cursors.forEach(() => count++)
+    expect(count).toBe(0)
+  })
+
+  it('M1: malformed datagrams are dropped and counted', () => {
+    for (const bytes of [[9], [1], [1, 8, 1, 11, 0], [1, 7, 1, 11, 1, 0, 0]]) {
+      connection.sendDatagram(new Uint8Array(bytes))
+    }
+    expect([room.getStats().motionUnusable, connection.datagrams.length, connection.closed]).toEqual([4, 0, undefined])
+  })
+
+  it('a listener that throws stops neither the others nor the frame', async () => {
+    const thrown: unknown[] = []
+    const seen: number[] = []
+    vi.stubGlobal('queueMicrotask', (task: () => void) => {
+      try {
+        task()
+      } catch (error) {
+        thrown.push(error)
+      }
+    })
+    room.cursors.subscribe(() => {
+      throw new Error('mine')
+    })
+    room.cursors.subscribe(({ x }) => seen.push(x))
+    show(11, [{ slot: 1, generation: 3, values: [1, 2] }])
+    vi.unstubAllGlobals()
+    expect([seen, thrown, connection.datagrams.length]).toEqual([[1], [new Error('mine')], 1])
+  })
+})

@@ -1,0 +1,24 @@
+// The public names of @hither/client, all of them and nothing else.
+
+export { createClient, type Client, type ClientListeners, type ClientOptions, type EnterOptions } from './client.ts'
+export type { Cursor, Cursors, Point } from './cursors.ts'
+export { RoomError, type RoomErrorContext, type RoomErrorType } from './error.ts'
+export type { Edited, Records } from './records.ts'
+export type { Room, RoomListeners } from './room.ts'
+export type { CursorAge, RoomStats } from './stats.ts'
+export type { Connect, Transport, TransportHandler, TransportStream } from './transport/transport.ts'
+export type {
+  Fields,
+  MemberStatus,
+  OthersChange,
+  Patch,
+  Register,
+  RegisteredTypes,
+  RoomEvent,
+  RoomTypes,
+  Self,
+  Status,
+  Unsubscribe,
+  User,
+  Value,
+} from './types.ts'

@@ -1,0 +1,284 @@
+// A room as the application holds it: it stays the same object while connections come and go under it.
+
+import { connectionId, type Cursors, RoomCursors, slotOf } from './cursors.ts'
+import { Emitter } from './emitter.ts'
+import { notConnected, refused, type RoomError } from './error.ts'
+import { type Records, RoomRecords } from './records.ts'
+import type { Connection } from './connection.ts'
+import { patched } from './session/document.ts'
+import type { Membership, MembershipListener, Refusal } from './session/membership.ts'
+import type { Seen } from './session/session.ts'
+import { type RoomStats, stats } from './stats.ts'
+import type {
+  MemberStatus,
+  OthersChange,
+  Patch,
+  RegisteredTypes,
+  RoomEvent,
+  RoomTypes,
+  Self,
+  Status,
+  Unsubscribe,
+  User,
+} from './types.ts'
+import { Writer } from './wire/bytes.ts'
+import type { MemberMessage } from './wire/messages.ts'
+import { encodeValue, type Fields, type Value } from './wire/msgpack.ts'
+
+/** What a room tells, by type, and with which values. */
+export interface RoomListeners<T extends RoomTypes = RegisteredTypes> {
+  /** The room's status changed. */
+  status: [status: Status]
+  /** The others changed; the array is new. */
+  others: [others: readonly User<T>[], change: OthersChange<T>]
+  /** One's own presence changed. */
+  'my-presence': [presence: Readonly<T['Presence']>]
+  /** Another member sent an event. */
+  event: [event: RoomEvent<T>]
+  /** Something was refused or failed. */
+  error: [error: RoomError]
+  /** The connection is gone and tried for anew, is there again, or is not tried for any more. */
+  'lost-connection': [change: 'lost' | 'restored' | 'failed']
+  /** Events were missed and can't be had any more: what is built on them begins anew. */
+  resync: []
+}
+
+/** A room that this client has entered, or is about to. */
+export interface Room<T extends RoomTypes = RegisteredTypes> {
+  /** Its full name, `namespace:name`. */
+  readonly id: string
+  /** The cursors of all members: the fast, unreliable state. */
+  readonly cursors: Cursors
+  /** The records: the durable state. */
+  readonly records: Records<T>
+  /** `connected` once the roster is here. */
+  getStatus(): Status
+  /** This client as a member; `null` before the room is entered. */
+  getSelf(): Self<T> | null
+  /** The other members. The array is never changed: another state is another array. */
+  getOthers(): readonly User<T>[]
+  /** One's own presence, as the last `updatePresence` left it. */
+  getPresence(): Readonly<T['Presence']>
+  /**
+   * Patches one's own presence: here at once, at the others in the room's next tick. Null removes a field. Throws
+   * `TypeError` for what MessagePack has no form for.
+   */
+  updatePresence(patch: Patch<T['Presence']>): void
+  /**
+   * Sends an event to everyone else, or to the members whose `connectionId` is in `to`. Without a connection it is not
+   * sent, and `error` says `not_connected`.
+   */
+  broadcast<K extends keyof T['Events'] & string>(
+    name: K,
+    data: T['Events'][K],
+    options?: { readonly to?: readonly number[] },
+  ): void
+  /** What the room's connection has done and how well. */
+  getStats(): RoomStats
+  /** Calls `listener` with each thing of a type, until the function that this returns is called. */
+  subscribe<K extends keyof RoomListeners<T>>(
+    type: K,
+    listener: (...values: RoomListeners<T>[K]) => void,
+  ): Unsubscribe
+}
+
+const STATUSES: readonly MemberStatus[] = ['active', 'away', 'lost']
+
+/** A room over whatever connection there is. */
+export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListener {
+  readonly id: string
+  readonly cursors: RoomCursors
+  readonly records: RoomRecords<T>
+  readonly #emitter = new Emitter<RoomListeners<T>>()
+  readonly #users = new Map<number, User<T>>()
+  #status: Status = 'initial'
+  #presence: Fields
+  /** What was patched since the presence was sent with a join that is not answered yet. */
+  #unsent: Fields = {}
+  #seen: Seen | undefined
+  #connection: Connection | undefined
+  #membership: Membership | undefined
+  #others: readonly User<T>[] = []
+  #self: Self<T> | null = null
+  #lost = false
+  #isLeft = false
+
+  constructor(id: string, presence: object | undefined) {
+    this.id = id
+    this.#presence = patched({}, sendable(presence ?? {}))
+    this.cursors = new RoomCursors(() => this.#connection?.wake())
+    this.records = new RoomRecords(id, (error) => this.handleError(error))
+  }
+
+  getStatus(): Status {
+    return this.#status
+  }
+
+  getSelf(): Self<T> | null {
+    return this.#self
+  }
+
+  getOthers(): readonly User<T>[] {
+    return this.#others
+  }
+
+  getPresence(): Readonly<T['Presence']> {
+    return this.#presence as T['Presence']
+  }
+
+  updatePresence(patch: Patch<T['Presence']>): void {
+    const fields = sendable(patch)
+    this.#presence = patched(this.#presence, fields)
+    if (this.#membership) this.#membership.updatePresence(fields)
+    else this.#unsent = { ...this.#unsent, ...fields }
+    this.handleSelf()
+    this.#emitter.emit('my-presence', this.getPresence())
+  }
+
+  broadcast(name: string, data: unknown, options?: { readonly to?: readonly number[] }): void {
+    if (!this.#membership) return this.handleError(notConnected('room', this.id))
+    this.#membership.broadcast(name, data, options?.to?.map(slotOf))
+  }
+
+  getStats(): RoomStats {
+    return stats(this.#connection, this.#membership, this.cursors.ages)
+  }
+
+  subscribe<K extends keyof RoomListeners<T>>(
+    type: K,
+    listener: (...values: RoomListeners<T>[K]) => void,
+  ): Unsubscribe {
+    return this.#emitter.subscribe(type, listener)
+  }
+
+  /** Asks for a membership over a connection that is there. */
+  handleConnection(connection: Connection): void {
+    this.#connection = connection
+    this.#unsent = {}
+    connection.session.enter(this.id, this.#presence, this.#seen, this)
+  }
+
+  /** The client's connection is in another state: `connecting`, or gone for a while or for good. */
+  handleStatus(status: 'connecting' | 'reconnecting' | 'disconnected'): void {
+    this.#forget()
+    if (status !== 'connecting' && !this.#lost && this.#self) {
+      this.#lost = true
+      this.#emitter.emit('lost-connection', 'lost')
+    }
+    if (status === 'disconnected' && this.#lost) {
+      this.#lost = false
+      this.#emitter.emit('lost-connection', 'failed')
+    }
+    this.#setStatus(status)
+  }
+
+  /** The application leaves, for good: who enters the room again gets another object. */
+  leave(): void {
+    this.#isLeft = true
+    this.#membership?.leave()
+    this.#forget()
+    this.#self = null
+    this.#others = []
+    this.#setStatus('initial')
+  }
+
+  handleError(error: RoomError): void {
+    this.#emitter.emit('error', error)
+  }
+
+  handleEntered(membership: Membership, eventsLost: boolean): void {
+    // The application has left before the answer came.
+    if (this.#isLeft) return membership.leave()
+    this.#membership = membership
+    this.#users.clear()
+    for (const member of membership.members.values()) {
+      if (member.slot !== membership.slot) this.#users.set(connectionId(member), user(member))
+    }
+    if (Object.keys(this.#unsent).length) membership.updatePresence(this.#unsent)
+    this.cursors.handleMembership(membership)
+    this.records.handleMembership(membership)
+    this.handleSelf()
+    this.#setStatus('connected')
+    this.#tellOthers({ type: 'reset' })
+    if (this.#lost) this.#emitter.emit('lost-connection', 'restored')
+    this.#lost = false
+    if (eventsLost) this.handleEventsLost()
+  }
+
+  handleRefused(refusal: Refusal): void {
+    this.handleError(refused('room', refusal, this.id))
+  }
+
+  handleOver(type: 'entry' | 'room', refusal?: Refusal): void {
+    this.#forget()
+    if (!refusal) return
+    this.#setStatus('disconnected')
+    this.handleError(refused(type, refusal, this.id))
+  }
+
+  handleMember(change: 'enter' | 'leave' | 'update', member: MemberMessage): void {
+    const id = connectionId(member)
+    const changed = user<T>(member)
+    if (change === 'leave') {
+      this.#users.delete(id)
+      this.cursors.handleLeave(id)
+    } else {
+      this.#users.set(id, changed)
+    }
+    this.#tellOthers({ type: change, user: changed })
+  }
+
+  handleSelf(): void {
+    const member = this.#membership?.members.get(this.#membership.slot)
+    if (!member) return
+    const canWrite = this.#membership?.canWrite ?? false
+    this.#self = { ...user<T>(member), presence: this.getPresence(), canWrite }
+  }
+
+  handleEvent(event: { from: number; generation: number; name: string; data: Value; time: number }): void {
+    const { name, data, time } = event
+    const sender = this.#users.get(connectionId({ slot: event.from, generation: event.generation })) ?? null
+    this.#emitter.emit('event', { name, data, user: sender, time } as unknown as RoomEvent<T>)
+  }
+
+  handleEventsLost(): void {
+    this.#emitter.emit('resync')
+  }
+
+  /** The membership is gone; what it showed stays until there is another. */
+  #forget(): void {
+    this.#seen = this.#membership?.seen ?? this.#seen
+    this.#membership = undefined
+    this.#connection = undefined
+    this.cursors.handleMembership(undefined)
+    this.records.handleMembership(undefined)
+  }
+
+  #setStatus(status: Status): void {
+    if (status === this.#status) return
+    this.#status = status
+    this.#emitter.emit('status', status)
+  }
+
+  #tellOthers(change: OthersChange<T>): void {
+    this.#others = [...this.#users.values()]
+    this.#emitter.emit('others', this.#others, change)
+  }
+}
+
+/** Throws `TypeError` where the mistake is made, not where the value would be sent. */
+function sendable(fields: object): Fields {
+  encodeValue(new Writer(), fields)
+  return fields as Fields
+}
+
+function user<T extends RoomTypes>(member: MemberMessage): User<T> {
+  const { id, name } = member.user
+  return {
+    connectionId: connectionId(member),
+    id,
+    info: { name },
+    presence: member.presence as T['Presence'],
+    status: STATUSES[member.status] ?? 'active',
+  }
+}

@@ -1,0 +1,224 @@
+import { describe, expect, it } from 'vitest'
+import { putSample } from '../motion/upward.ts'
+import { Writer } from '../wire/bytes.ts'
+import { Mover } from './mover.ts'
+
+const TICK = 50
+
+function at(x: number, y = 0): Int32Array {
+  return Int32Array.of(x, y)
+}
+
+/** Drives the mover to `end` and returns when it sent. */
+function sends(mover: Mover, end: number): number[] {
+  const times: number[] = []
+  while (mover.due <= end) {
+    const { due } = mover
+    const writer = new Writer()
+    mover.pollSample(due, 1, 0, writer)
+    if (writer.length) times.push(due)
+  }
+  return times
+}
+
+describe('repeats', () => {
+  it('M10: the last sample is repeated for 300 ms', () => {
+    const mover = new Mover(TICK, 2)
+    mover.set(1000, at(1, 1))
+    const times = sends(mover, 5000)
+    expect(times.slice(0, 2), 'first when the next would be due').toEqual([1000, 1050])
+    expect(times).toHaveLength(17)
+    expect(times.slice(2).every((time, i) => time - times[i + 1]! === 16)).toBe(true)
+    expect(mover.due).toBe(Infinity)
+  })
+
+  it('M10: the first repeat comes after a period of 16 to 50 ms', () => {
+    for (const [period, first] of [[10, 1016], [20, 1020], [50, 1050], [100, 1050]] as const) {
+      const mover = new Mover(period, 2)
+      mover.set(1000, at(1))
+      expect(sends(mover, 1050).slice(0, 2)).toEqual([1000, first])
+    }
+  })
+
+  it('M9: a repeat keeps its number, and a new sample takes the next of the session', () => {
+    const mover = new Mover(TICK, 2)
+    const writer = new Writer()
+    const expected = new Writer()
+    mover.set(1000, at(1, 2))
+    expect(mover.pollSample(1000, 7, 41, writer)).toBe(42)
+    expect(mover.pollSample(1050, 7, 50, writer)).toBe(50)
+    mover.set(1060, at(-3, 4))
+    expect(mover.pollSample(1100, 7, 50, writer)).toBe(51)
+    putSample(expected, 7, 42, at(1, 2), 2)
+    putSample(expected, 7, 42, at(1, 2), 2)
+    putSample(expected, 7, 51, at(-3, 4), 2)
+    expect(writer.take()).toEqual(expected.take())
+  })
+
+  it('M10: an echo ends them', () => {
+    const mover = new Mover(TICK, 2)
+    mover.set(1000, at(1, 1))
+    expect(sends(mover, 1060)).toEqual([1000, 1050])
+    mover.handleEcho(1060, at(0, 1))
+    expect(mover.due).toBe(1066)
+    mover.handleEcho(1060, at(1, 1))
+    expect(mover.due).toBe(Infinity)
+  })
+
+  it('M10: an echo of an earlier visit ends nothing', () => {
+    const mover = new Mover(TICK, 2)
+    for (const [ms, x] of [[1000, 1], [1100, 2], [1200, 1]] as const) {
+      mover.set(ms, at(x))
+      sends(mover, ms)
+    }
+    mover.handleEcho(1210, at(1))
+    expect(mover.due).toBe(1250)
+  })
+
+  it('M10: 32 samples later a visit is forgotten', () => {
+    for (const [others, due] of [[31, 9050], [32, Infinity]] as const) {
+      const mover = new Mover(TICK, 2)
+      for (let x = 0; x <= others; x++) {
+        mover.set(1000 + x * 100, at(x))
+        sends(mover, 1000 + x * 100)
+      }
+      mover.set(9000, at(0))
+      sends(mover, 9000)
+      mover.handleEcho(9010, at(0))
+      expect(mover.due).toBe(due)
+    }
+  })
+
+  it('M10: they end in time without being sent, too', () => {
+    const mover = new Mover(TICK, 2)
+    mover.set(1000, at(1))
+    sends(mover, 1000)
+    mover.handleTimeout(1299)
+    expect(mover.due).toBe(1050)
+    mover.handleTimeout(1300)
+    expect(mover.due).toBe(Infinity)
+  })
+
+  it('M10: the 300 ms begin when the sample is sent', () => {
+    const mover = new Mover(500, 2)
+    mover.set(1000, at(1))
+    sends(mover, 1000)
+    mover.set(1001, at(2))
+    const times = sends(mover, 5000)
+    expect([times[0], times.at(-1)]).toEqual([1034, 1324])
+  })
+})
+
+describe('pacing', () => {
+  it('M10: of what is set within a tick the newest goes out', () => {
+    const mover = new Mover(40, 2)
+    mover.set(1000, at(1))
+    expect(sends(mover, 1000)).toEqual([1000])
+    for (let ms = 1001; ms < 1030; ms++) mover.set(ms, at(ms))
+    expect(mover.due).toBe(1030)
+    const writer = new Writer()
+    const expected = new Writer()
+    mover.pollSample(1029, 1, 1, writer)
+    mover.pollSample(1030, 1, 1, writer)
+    putSample(expected, 1, 2, at(1029), 2)
+    expect(writer.take()).toEqual(expected.take())
+  })
+
+  it('M10: positions set all the time go out once a tick on average', () => {
+    const mover = new Mover(40, 2)
+    const times: number[] = []
+    for (let ms = 1000; ms < 2000; ms++) {
+      mover.set(ms, at(ms))
+      times.push(...sends(mover, ms))
+    }
+    expect(times, '25 ticks, and a part of one early').toHaveLength(26)
+    expect(times.slice(2).every((time, i) => time - times[i + 1]! === 40)).toBe(true)
+  })
+
+  it('M10: a position that none follows for 33 ms does not wait for its tick', () => {
+    const mover = new Mover(200, 2)
+    mover.set(1000, at(1))
+    sends(mover, 1000)
+    for (const ms of [1010, 1030, 1050]) {
+      mover.set(ms, at(ms))
+      expect(mover.due).toBe(ms + 33)
+    }
+    mover.set(1060, at(1050))
+    expect(sends(mover, 1100), 'the same again is no newer position').toEqual([1083])
+  })
+
+  it('M10: a caller who is late once is not held up for it', () => {
+    const mover = new Mover(TICK, 2)
+    for (const ms of [1000, 1050, 1110, 1150, 1200, 1250]) {
+      mover.set(ms, at(ms))
+      expect(mover.due).toBe(ms)
+      sends(mover, ms)
+    }
+  })
+
+  it('M10: repeats do not put off the next position', () => {
+    const mover = new Mover(80, 2)
+    mover.set(1000, at(1))
+    expect(sends(mover, 1051), 'a slow tick is not waited for').toEqual([1000, 1050])
+    mover.set(1051, at(2))
+    expect(mover.due).toBe(1080 - 80 / 4)
+  })
+
+  it('M10: what was sent is not sent anew, and nothing after a stop', () => {
+    const mover = new Mover(TICK, 2)
+    expect(mover.due).toBe(Infinity)
+    mover.set(1000, at(1))
+    sends(mover, 5000)
+    mover.set(5000, at(1))
+    expect(mover.due).toBe(Infinity)
+    mover.set(5000, at(2))
+    mover.stop()
+    expect(mover.due).toBe(Infinity)
+    mover.set(5100, at(2))
+    expect(mover.due).toBe(5100)
+  })
+
+  it('M10: a position is copied, with all its axes', () => {
+    const mover = new Mover(TICK, 3)
+    const position = Int32Array.of(1, 2, 3)
+    mover.set(1000, position)
+    position[2] = 9
+    mover.set(1000, position)
+    position.fill(0)
+    const writer = new Writer()
+    mover.pollSample(1000, 1, 0, writer)
+    expect([...writer.take()]).toEqual([2, 1, 1, 2, 4, 18])
+  })
+})
+
+describe('the time of an echo', () => {
+  it('M10: is the time since its position was set, once', () => {
+    const mover = new Mover(TICK, 2)
+    mover.set(1000.25, at(1))
+    sends(mover, 1001)
+    mover.set(1010, at(2))
+    sends(mover, 1050)
+    expect(mover.handleEcho(1060.5, at(1)), 'though a newer is sent').toBe(60.25)
+    expect(mover.handleEcho(1061, at(1))).toBeNaN()
+    expect(mover.handleEcho(1062, at(2))).toBe(52)
+    expect(mover.handleEcho(1062, at(3))).toBeNaN()
+  })
+
+  it('M10: is not known for a place that was sent twice', () => {
+    const mover = new Mover(TICK, 2)
+    for (const [ms, x] of [[1000, 1], [1100, 2], [1200, 1]] as const) {
+      mover.set(ms, at(x))
+      sends(mover, ms)
+    }
+    expect(mover.handleEcho(1210, at(1))).toBeNaN()
+    expect(mover.handleEcho(1210, at(2))).toBe(110)
+  })
+
+  it('M10: is not known before the position is sent', () => {
+    const mover = new Mover(TICK, 2)
+    mover.set(1000, at(1))
+    expect(mover.handleEcho(1000, at(1))).toBeNaN()
+    sends(mover, 1000)
+    expect(mover.handleEcho(1030, at(1))).toBe(30)
+  })
+})

@@ -1,0 +1,145 @@
+// When a client sends its own motion: at most once a tick while it moves, again and again when it rests (rule M10).
+
+import { putSample } from '../motion/upward.ts'
+import type { Writer } from '../wire/bytes.ts'
+
+// The part of an interval that a position may come early: a caller that sets one in each interval is late now and
+// then, and must not be held up for it ever after.
+const EARLY = 4
+// How often the last sample is repeated at rest.
+const REPEAT_EVERY_MS = 16
+// When it is repeated first: once the next position would be due, if the caller still moved, but no later than this.
+const REPEAT_FIRST_MAX_MS = 50
+// After so long without a newer position a mover is taken to rest, and does not wait for its tick.
+const LULL_MS = 33
+// How long it is repeated, unless a frame shows that it has arrived.
+const REPEAT_FOR_MS = 300
+// How many sent positions are remembered, to know an echo of the last from one of an earlier visit to its place.
+const SENT_MAX = 32
+
+// Nothing to send; a position that was not sent yet; the last sent position, to be repeated.
+const STILL = 0
+const MOVED = 1
+const RESTING = 2
+
+/**
+ * The outgoing motion of one member in one room. Times are milliseconds on one clock that never goes back, positions
+ * have a value for each of the room's axes, and are copied.
+ */
+export class Mover {
+  readonly #interval: number
+  readonly #axes: number
+  #state: typeof STILL | typeof MOVED | typeof RESTING = STILL
+  readonly #position: Int32Array
+  #setAt = 0
+  #number = 0
+  // When the next position is due, an interval after the last, which repeats do not put off.
+  #nextNew = -Infinity
+  #nextRepeat = 0
+  #repeatUntil = 0
+  #isAmbiguous = false
+  // The positions sent last, in a ring, and when each was set; NaN if an echo of it would not tell how long it took.
+  readonly #sent: Int32Array
+  readonly #sentSetAt: Float64Array = new Float64Array(SENT_MAX)
+  #sentCount = 0
+
+  /** Sends once in a tick period on average while moving. */
+  constructor(tickPeriodMs: number, axes: number) {
+    this.#interval = tickPeriodMs
+    this.#axes = axes
+    this.#position = new Int32Array(axes)
+    this.#sent = new Int32Array(SENT_MAX * axes)
+  }
+
+  /** Takes a position to send, which must be on its axes (rule M2). */
+  set(now: number, position: Int32Array): void {
+    const isUnchanged =
+      this.#state === MOVED
+        ? this.#isAt(this.#position, 0, position)
+        : this.#sentCount > 0 && this.#isAt(this.#sent, this.#sentCount - 1, position)
+    if (isUnchanged) return
+    for (let axis = 0; axis < this.#axes; axis++) this.#position[axis] = position[axis]!
+    this.#setAt = now
+    this.#state = MOVED
+  }
+
+  /** Sends nothing any more of what was set before. */
+  stop(): void {
+    this.#state = STILL
+  }
+
+  /**
+   * A frame shows this member at `position`. Returns how many milliseconds ago that was set; NaN if it is none of those
+   * sent lately, was shown before, or was sent twice, so that the frame may show the earlier visit.
+   */
+  handleEcho(now: number, position: Int32Array): number {
+    if (this.#state === RESTING && !this.#isAmbiguous && this.#isAt(this.#position, 0, position)) this.#state = STILL
+    const place = this.#find(position)
+    if (place < 0) return NaN
+    const age = now - this.#sentSetAt[place]!
+    this.#sentSetAt[place] = NaN
+    return age
+  }
+
+  /** Ends the repeats when their time is over. */
+  handleTimeout(now: number): void {
+    if (this.#state === RESTING && now >= this.#repeatUntil) this.#state = STILL
+  }
+
+  /** When the next sample goes out, or the repeats end; `Infinity` if there is nothing to send. */
+  get due(): number {
+    if (this.#state === STILL) return Infinity
+    if (this.#state === RESTING) return Math.min(this.#nextRepeat, this.#repeatUntil)
+    const turn = this.#nextNew - this.#interval / EARLY
+    return Math.min(Math.max(this.#setAt, turn), this.#setAt + LULL_MS)
+  }
+
+  /**
+   * Appends the sample that is due, if one is, and returns the session's last number. A new sample takes the one after
+   * `lastNumber`, which is the session's and not the membership's: a late sample of an earlier membership must not win
+   * over this one's (rule M9).
+   */
+  pollSample(now: number, room: number, lastNumber: number, writer: Writer): number {
+    this.handleTimeout(now)
+    if (now < this.due) return lastNumber
+    let pause = REPEAT_EVERY_MS
+    if (this.#state === MOVED) {
+      this.#number = ++lastNumber
+      this.#nextNew = Math.max(this.#nextNew, now) + this.#interval
+      this.#repeatUntil = now + REPEAT_FOR_MS
+      this.#isAmbiguous = this.#remember()
+      this.#state = RESTING
+      pause = Math.min(Math.max(this.#interval, REPEAT_EVERY_MS), REPEAT_FIRST_MAX_MS)
+    }
+    this.#nextRepeat = now + pause
+    putSample(writer, room, this.#number, this.#position, this.#axes)
+    return lastNumber
+  }
+
+  /** Notes that the position is sent; true if it was sent before. */
+  #remember(): boolean {
+    const isKnown = this.#find(this.#position) >= 0
+    const place = this.#sentCount++ % SENT_MAX
+    this.#sentSetAt[place] = isKnown ? NaN : this.#setAt
+    this.#sent.set(this.#position, place * this.#axes)
+    return isKnown
+  }
+
+  /** Where in the ring the position is, sent last; -1 if it is not. */
+  #find(position: Int32Array): number {
+    const oldest = Math.max(this.#sentCount - SENT_MAX, 0)
+    for (let count = this.#sentCount - 1; count >= oldest; count--) {
+      if (this.#isAt(this.#sent, count, position)) return count % SENT_MAX
+    }
+    return -1
+  }
+
+  /** Whether `positions` has `position` at a place, counted on beyond the ring's end. */
+  #isAt(positions: Int32Array, place: number, position: Int32Array): boolean {
+    const start = (place % SENT_MAX) * this.#axes
+    for (let axis = 0; axis < this.#axes; axis++) {
+      if (positions[start + axis] !== position[axis]) return false
+    }
+    return true
+  }
+}

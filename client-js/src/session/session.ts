@@ -1,0 +1,269 @@
+// The client's end of one connection, sans-IO: what is said and when, apart from how bytes move. It mirrors
+// `session::Session` of the Rust crate hither-protocol. Times are milliseconds of one clock that never goes back.
+
+import { putAck } from '../motion/upward.ts'
+import { type FrameHeader, FRAME, readFrameHeader } from '../motion/frame.ts'
+import { DecodeError, Reader, Writer } from '../wire/bytes.ts'
+import { decodeControl, encodeControl, type ToClient, type ToServer } from '../wire/messages.ts'
+import { FrameBuffer } from '../wire/framing.ts'
+import { DATAGRAM_RECORDS_MAX, MOTION_DATAGRAM_BYTES_MAX, ROOMS_MAX } from '../wire/limits.ts'
+import type { Fields } from '../wire/msgpack.ts'
+import { Liveness } from './liveness.ts'
+import { Membership, type MembershipListener } from './membership.ts'
+
+/** Where a session's bytes and news go. */
+export interface SessionOutput {
+  /** Write these bytes to the control lane. */
+  sendControl(bytes: Uint8Array<ArrayBuffer>): void
+  /** Send this datagram, or drop it. */
+  sendDatagram(bytes: Uint8Array<ArrayBuffer>): void
+  /** Write these bytes to the room's edits lane; the first time, open its stream. */
+  sendEdits(room: number, bytes: Uint8Array<ArrayBuffer>): void
+  /** Finish the room's edits lane, if it was opened. */
+  closeEdits(room: number): void
+  /** The server took the hello. */
+  handleWelcome(): void
+  /** The server is about to close, or nothing has come from it for 2.5 s. */
+  handleEnd(end: End): void
+}
+
+/** Who the client would like to be. */
+export interface Hello {
+  readonly token?: string | undefined
+  readonly name?: string | undefined
+}
+
+/** Why a connection has ended. */
+export interface End {
+  /** The code of the server's bye, if it said one. */
+  readonly closeCode?: number
+  /** A sentence for the developer. */
+  readonly reason: string
+  /** When to come back, in milliseconds from now, if the server says so. */
+  readonly retryAfterMs?: number | undefined
+}
+
+/** The last event of an epoch that was seen (rule V2). */
+export interface Seen {
+  readonly epoch: number
+  readonly number: number
+}
+
+/** What a session counted since it began. */
+export interface Counters {
+  datagramsIn: number
+  datagramsOut: number
+  datagramBytesIn: number
+  datagramBytesOut: number
+  streamBytesIn: number
+  streamBytesOut: number
+  /** Parts of frames that could not be used, and datagrams that were malformed. */
+  motionUnusable: number
+}
+
+/** Counters that have counted nothing. */
+export function noCounters(): Counters {
+  return {
+    datagramsIn: 0,
+    datagramsOut: 0,
+    datagramBytesIn: 0,
+    datagramBytesOut: 0,
+    streamBytesIn: 0,
+    streamBytesOut: 0,
+    motionUnusable: 0,
+  }
+}
+
+/** The longest record: a sample of four axes, or an ack of 128 parts. */
+const RECORD_BYTES_MAX = 1 + 5 + 5 + 20
+
+/** A client's session over one connection. Hello is sent at once. */
+export class Session {
+  readonly counters: Counters = noCounters()
+  readonly #output: SessionOutput
+  readonly #control = new FrameBuffer()
+  readonly #entries = new Map<number, MembershipListener>()
+  readonly #rooms = new Map<number, Membership>()
+  /** The same rooms: what is done for each datagram walks over this, and makes no iterator. */
+  #list: readonly Membership[] = []
+  readonly #liveness: Liveness
+  readonly #datagram = new Reader()
+  readonly #frame: FrameHeader = { room: 0, epochCheck: 0, tick: 0, parts: 0 }
+  readonly #up = new Writer()
+  #upRecords = 0
+  #requests = 0
+  #samples = 0
+  #pings = 0
+
+  constructor(now: number, hello: Hello, output: SessionOutput) {
+    this.#output = output
+    this.#liveness = new Liveness(now)
+    this.send({ type: 'hello', version: 1, ...hello })
+  }
+
+  /** The last round trip in milliseconds; NaN before the first. */
+  get roundTrip(): number {
+    return this.#liveness.roundTrip
+  }
+
+  /** When `handleTimeout` has something to do next. */
+  get due(): number {
+    let due = this.#liveness.due
+    for (let index = 0; index < this.#list.length; index++) due = Math.min(due, (this.#list[index] as Membership).mover.due)
+    return due
+  }
+
+  /** Asks to enter a room; the listener hears what comes of it. */
+  enter(name: string, presence: Fields, seen: Seen | undefined, listener: MembershipListener): void {
+    const request = ++this.#requests
+    this.#entries.set(request, listener)
+    this.send({ type: 'join', request, room: name, presence, seen })
+  }
+
+  /** Leaves every room; the connection is closed once this is sent. */
+  bye(): void {
+    this.send({ type: 'bye', code: 4000 })
+  }
+
+  /** Says to all rooms whether the user looks: 0 is active, 1 away. */
+  setStatus(status: 0 | 1): void {
+    this.send({ type: 'status', status })
+  }
+
+  /** Takes the next bytes of the control lane. Throws `DecodeError` if the server broke the protocol. */
+  handleControl(now: number, chunk: Uint8Array): void {
+    this.counters.streamBytesIn += chunk.length
+    this.#liveness.handleHeard(now)
+    this.#control.push(chunk)
+    for (let bytes; (bytes = this.#control.pop()); ) {
+      const message = decodeControl(bytes)
+      if (message) this.#handleMessage(now, message)
+    }
+  }
+
+  /** Takes the next bytes of a room's edits lane. Throws `DecodeError` if the server broke the protocol. */
+  handleEdits(now: number, room: number, chunk: Uint8Array): void {
+    this.counters.streamBytesIn += chunk.length
+    this.#liveness.handleHeard(now)
+    this.#rooms.get(room)?.document.handleChunk(chunk)
+  }
+
+  /** Takes a datagram, and answers with its acks at once (rule M7). Never throws. */
+  handleDatagram(now: number, bytes: Uint8Array): void {
+    this.counters.datagramsIn++
+    this.counters.datagramBytesIn += bytes.length
+    this.#liveness.handleHeard(now)
+    const reader = this.#datagram.reset(bytes)
+    try {
+      while (reader.left) this.#handleFrame(now, reader)
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error
+      this.counters.motionUnusable++
+    }
+    this.#flush(now)
+  }
+
+  /** Does what is due: pings, samples, repeats. */
+  handleTimeout(now: number): void {
+    const action = this.#liveness.handleTimeout(now)
+    if (action === 'ping') this.send({ type: 'ping', token: ++this.#pings })
+    if (action === 'lost') this.#output.handleEnd({ reason: 'the server has fallen silent' })
+    this.#flush(now)
+  }
+
+  /** For memberships: sends a message on the control lane. */
+  send(message: ToServer): void {
+    const bytes = encodeControl(message)
+    this.counters.streamBytesOut += bytes.length
+    this.#output.sendControl(bytes)
+  }
+
+  /** For memberships: sends a message on a room's edits lane. */
+  sendEdits(room: number, bytes: Uint8Array<ArrayBuffer>): void {
+    this.counters.streamBytesOut += bytes.length
+    this.#output.sendEdits(room, bytes)
+  }
+
+  #handleMessage(now: number, message: ToClient): void {
+    switch (message.type) {
+      case 'welcome':
+        return this.#output.handleWelcome()
+      case 'joined': {
+        const listener = this.#entries.get(message.request)
+        if (listener) this.#setRoom(message.room, new Membership(this, message, listener))
+        this.#entries.delete(message.request)
+        return
+      }
+      case 'roster':
+        return this.#rooms.get(message.room)?.handleRoster(message)
+      case 'diff':
+        return this.#rooms.get(message.room)?.handleDiff(message)
+      case 'direct':
+        return this.#rooms.get(message.room)?.listener.handleEvent(message)
+      case 'left': {
+        const room = this.#rooms.get(message.room)
+        this.#setRoom(message.room, undefined)
+        this.#output.closeEdits(message.room)
+        return room?.handleLeft(message.reason)
+      }
+      case 'error': {
+        const { request = -1, room = -1 } = message
+        const listener = this.#entries.get(request)
+        this.#entries.delete(request)
+        return listener ? listener.handleOver('entry', message) : this.#rooms.get(room)?.listener.handleRefused(message)
+      }
+      case 'pong':
+        if (message.token === this.#pings) this.#liveness.handlePong(now)
+        return
+      case 'bye':
+        return this.#output.handleEnd({ ...message, closeCode: message.code })
+    }
+  }
+
+  #setRoom(handle: number, room: Membership | undefined): void {
+    if (room) this.#rooms.set(handle, room)
+    else this.#rooms.delete(handle)
+    this.#list = [...this.#rooms.values()]
+  }
+
+  /** Takes one record. Throws `DecodeError` if the rest of the datagram is of no use. */
+  #handleFrame(now: number, reader: Reader): void {
+    if (reader.u8() !== FRAME) throw new DecodeError()
+    const frame = this.#frame
+    readFrameHeader(reader, frame)
+    const room = this.#rooms.get(frame.room)
+    if (!room || room.leaving) throw new DecodeError()
+    const { view } = room
+    room.handleFrame(now, frame, reader)
+    this.counters.motionUnusable += view.unusable
+    if (view.hasParts && this.#hasSpace(ROOMS_MAX)) {
+      putAck(this.#up, frame.room, frame.tick, view.parts)
+      this.#upRecords++
+    }
+  }
+
+  /** Sends the acks that were put, and the samples that are due, in one datagram. */
+  #flush(now: number): void {
+    const up = this.#up
+    for (let index = 0; index < this.#list.length; index++) {
+      const { mover, handle } = this.#list[index] as Membership
+      if (mover.due > now || !this.#hasSpace(0)) continue
+      this.#samples = mover.pollSample(now, handle, this.#samples, up)
+      this.#upRecords++
+    }
+    if (up.length) {
+      const bytes = up.take()
+      this.counters.datagramsOut++
+      this.counters.datagramBytesOut += bytes.length
+      this.#output.sendDatagram(bytes)
+    }
+    up.clear()
+    this.#upRecords = 0
+  }
+
+  /** Whether one more record fits the datagram, with so many kept for the rooms' samples (rule M8). */
+  #hasSpace(kept: number): boolean {
+    const bytes = this.#up.length + RECORD_BYTES_MAX
+    return bytes <= MOTION_DATAGRAM_BYTES_MAX && this.#upRecords + kept < DATAGRAM_RECORDS_MAX
+  }
+}

@@ -1,0 +1,256 @@
+// The TypeScript end of tests/differential: a Node program that runs sessions on the time and the bytes that the Rust
+// test gives it, a line of JSON for each step, and says what each has sent, told and knows.
+
+import { createInterface } from 'node:readline'
+import type { Membership, MembershipListener } from '../session/membership.ts'
+import { type Seen, Session } from '../session/session.ts'
+import { DecodeError } from '../wire/bytes.ts'
+import { controlToClient, controlToServer, type MemberMessage } from '../wire/control.ts'
+import { editsToClient, editsToServer } from '../wire/edits.ts'
+import { decodeMessage, encodeMessage, type Lane } from '../wire/lane.ts'
+import type { Op } from '../wire/messages.ts'
+import type { Fields, Value } from '../wire/msgpack.ts'
+
+/** What Rust wants done; bytes are hex, users' values as `plain` makes them, times milliseconds. */
+type Step =
+  | { do: 'connect'; hello: { token?: string; name?: string } }
+  | { do: 'control'; bytes: string }
+  | { do: 'edits'; room: number; bytes: string }
+  | { do: 'datagram'; bytes: string }
+  | { do: 'timeout' }
+  | { do: 'enter'; name: string; presence: unknown; seen?: Seen }
+  | { do: 'leave'; room: number }
+  | { do: 'presence'; room: number; patch: unknown }
+  | { do: 'event'; room: number; name: string; data: unknown; to: number[] }
+  | { do: 'status'; status: 0 | 1 }
+  | { do: 'motion'; room: number; position: [number, number, number, number] }
+  | { do: 'open'; room: number }
+  | { do: 'submit'; room: number; ops: { kind: Op['kind']; record: string; fields: unknown }[] }
+  | { do: 'bye' }
+
+/** Messages without their length, to be read and written again. */
+interface Judge {
+  do: 'judge'
+  lane: keyof typeof lanes
+  messages: string[]
+}
+
+const lanes = { controlToClient, controlToServer, editsToClient, editsToServer }
+
+/** A client with a connection. */
+class Client {
+  readonly #session: Session
+  readonly #rooms = new Map<number, Membership>()
+  readonly #lanes = new Set<number>()
+  #requests = 0
+  #sent: unknown[] = []
+  #news: unknown[] = []
+  #moved: Record<string, number[]> = {}
+
+  constructor(now: number, hello: { token?: string; name?: string }) {
+    this.#session = new Session(now, hello, {
+      sendControl: (bytes) => this.#sent.push(['control', toHex(bytes)]),
+      sendDatagram: (bytes) => this.#sent.push(['datagram', toHex(bytes)]),
+      sendEdits: (room, bytes) => {
+        this.#lanes.add(room)
+        this.#sent.push(['edits', toHex(bytes), room])
+      },
+      closeEdits: (room) => void (this.#lanes.delete(room) && this.#sent.push(['close', '', room])),
+      handleWelcome: () => this.#news.push(['welcome']),
+      handleEnd: ({ closeCode, reason, retryAfterMs }) =>
+        this.#news.push(['bye', closeCode ?? null, reason, retryAfterMs ?? null]),
+    })
+  }
+
+  /** Does a step, and what is due after it. */
+  handle(now: number, step: Step): unknown {
+    let broken = false
+    try {
+      this.#do(now, step)
+      while (this.#session.due <= now) this.#session.handleTimeout(now)
+    } catch (thrown) {
+      if (!(thrown instanceof DecodeError)) throw thrown
+      broken = true
+    }
+    const answer = {
+      broken,
+      sent: this.#sent,
+      news: this.#news,
+      moved: this.#moved,
+      due: this.#session.due,
+      unusable: this.#session.counters.motionUnusable,
+      rooms: [...this.#rooms.values()].sort((a, b) => a.handle - b.handle).map(room),
+      own: [...this.#rooms.values()].map(({ handle, slot, members }) => [handle, plain(members.get(slot)?.presence ?? {})]),
+    }
+    this.#sent = []
+    this.#news = []
+    this.#moved = {}
+    return answer
+  }
+
+  #do(now: number, step: Step): void {
+    const session = this.#session
+    switch (step.do) {
+      case 'connect':
+      case 'timeout':
+        return
+      case 'control':
+        return session.handleControl(now, fromHex(step.bytes))
+      case 'edits':
+        return session.handleEdits(now, step.room, fromHex(step.bytes))
+      case 'datagram':
+        return session.handleDatagram(now, fromHex(step.bytes))
+      case 'enter':
+        return session.enter(step.name, fields(step.presence), step.seen, this.#listener(++this.#requests))
+      case 'leave':
+        return this.#room(step.room).leave()
+      case 'presence':
+        return this.#room(step.room).updatePresence(fields(step.patch))
+      case 'event':
+        return this.#room(step.room).broadcast(step.name, value(step.data), step.to)
+      case 'status':
+        return session.setStatus(step.status)
+      case 'motion':
+        return this.#room(step.room).setMotion(now, ...step.position)
+      case 'open':
+        return this.#room(step.room).document.open()
+      case 'submit':
+        this.#room(step.room).document.submit(step.ops.map((op) => ({ ...op, fields: fields(op.fields) })))
+        return
+      case 'bye':
+        return session.bye()
+    }
+  }
+
+  #room(handle: number): Membership {
+    const room = this.#rooms.get(handle)
+    if (!room) throw new Error(`this client is not in room ${handle}`)
+    return room
+  }
+
+  #listener(request: number): MembershipListener {
+    let entered: Membership | undefined
+    const tell = (...news: unknown[]): void => void this.#news.push([...news, entered?.handle ?? null])
+    return {
+      handleEntered: (membership, eventsLost) => {
+        entered = membership
+        this.#rooms.set(membership.handle, membership)
+        tell('entered', request, eventsLost)
+      },
+      handleRefused: ({ code, retryAfterMs }) => tell('refused', null, code, retryAfterMs ?? null),
+      handleOver: (type, refusal) => {
+        if (type === 'entry') tell('refused', request, refusal?.code ?? null, refusal?.retryAfterMs ?? null)
+        else tell('left', refusal?.code ?? null)
+        if (!entered) return
+        this.#rooms.delete(entered.handle)
+        for (const key of Object.keys(this.#moved)) if (key.startsWith(`${entered.handle} `)) delete this.#moved[key]
+      },
+      handleMember: (change, { slot }) => tell(change, slot),
+      handleSelf: () => {},
+      handleEvent: ({ from, name, data, time }) => tell('event', from, name, plain(data), time),
+      handleEventsLost: () => tell('events lost'),
+      cursors: {
+        handleMotion: ({ slot }, position) => {
+          if (entered) this.#moved[`${entered.handle} ${slot}`] = [...position.subarray(0, entered.view.axes)]
+        },
+        handleEcho: () => {},
+      },
+      records: {
+        handleLoaded: () => tell('loaded'),
+        handleChanged: () => {},
+        handleAck: (number, sequence) => tell('ack', number, sequence),
+        handleReject: (number, { code, retryAfterMs }) => tell('reject', number, code, retryAfterMs ?? null),
+      },
+    }
+  }
+}
+
+/** All that a room shows. */
+function room(room: Membership): unknown {
+  const { handle, slot, generation, canWrite, tickHz, step, seen, view, document } = room
+  const members = [...room.members.values()].sort((a, b) => a.slot - b.slot)
+  const position = new Int32Array(view.axes)
+  return {
+    format: [handle, slot, generation, canWrite, tickHz, view.axes, plain(step)],
+    seen: [seen.epoch, seen.number],
+    members: members.map((one) => member(one, one.slot === slot)),
+    positions: members.flatMap(({ slot, generation }) =>
+      view.read(slot, generation, position) ? [[slot, ...position]] : [],
+    ),
+    records: document.isLoaded
+      ? Object.fromEntries([...document.records].map(([id, { version, fields }]) => [id, [version, plain(fields)]]))
+      : null,
+  }
+}
+
+function member({ slot, generation, user, presence, status }: MemberMessage, isOwn: boolean): unknown {
+  // The own presence is the application's, which patches it before the server has heard of it.
+  return [slot, generation, user.id, user.name ?? null, isOwn ? null : plain(presence), status]
+}
+
+/** What comes of messages: the same written again, `skipped` for a later version's, `refused`. */
+function judge(lane: Lane<{ type: string }>, messages: string[]): string[] {
+  return messages.map((bytes) => {
+    try {
+      const message = decodeMessage(lane, fromHex(bytes))
+      return message ? toHex(encodeMessage(lane, message)) : 'skipped'
+    } catch (thrown) {
+      if (!(thrown instanceof DecodeError)) throw thrown
+      return 'refused'
+    }
+  })
+}
+
+/** A user's value as JSON: binary data is `$bin`, a number that is no integer is `$f64`, its bits. */
+function plain(value: Value): unknown {
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? value : { $f64: toBits(value) }
+  if (value instanceof Uint8Array) return { $bin: toHex(value) }
+  if (Array.isArray(value)) return value.map(plain)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, plain(field)]))
+}
+
+/** The value that `plain` made this of. */
+function value(json: unknown): Value {
+  if (Array.isArray(json)) return json.map(value)
+  if (typeof json !== 'object' || json === null) return json as Value
+  if ('$bin' in json) return fromHex(String(json.$bin))
+  if ('$f64' in json) return Buffer.from(String(json.$f64), 'hex').readDoubleBE()
+  return fields(json)
+}
+
+function fields(json: unknown): Fields {
+  return Object.fromEntries(Object.entries(json as object).map(([key, field]) => [key, value(field)]))
+}
+
+function toBits(value: number): string {
+  const bytes = Buffer.alloc(8)
+  bytes.writeDoubleBE(value)
+  return Number.isNaN(value) ? '7ff8000000000000' : toHex(bytes)
+}
+
+function toHex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
+}
+
+function fromHex(hex: string): Uint8Array {
+  return new Uint8Array(Buffer.from(hex, 'hex'))
+}
+
+let client: Client | undefined
+
+function answer(question: Judge | (Step & { now: number })): unknown {
+  if (question.do === 'judge') return judge(lanes[question.lane] as unknown as Lane<{ type: string }>, question.messages)
+  if (question.do === 'connect') client = new Client(question.now, question.hello)
+  return client?.handle(question.now, question)
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  let text: string
+  try {
+    text = JSON.stringify(answer(JSON.parse(line)))
+  } catch (thrown) {
+    text = JSON.stringify({ thrown: thrown instanceof Error ? thrown.stack : String(thrown) })
+  }
+  process.stdout.write(`${text}\n`)
+}

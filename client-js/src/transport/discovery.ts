@@ -1,0 +1,31 @@
+// Where the server is: a page knows an http address, and asks there for the one of WebTransport.
+
+/** What WebTransport needs to know. */
+export interface Endpoint {
+  /** The address, like `https://127.0.0.1:4433/hither/1`. */
+  readonly url: string
+  /** SHA-256 of the certificate in hex, if it is one that no public authority signed. */
+  readonly certSha256: string | undefined
+}
+
+const PATH = '/hither/1'
+
+/**
+ * Finds the server's endpoint. An `https:` address is the endpoint's own; an `http:` one, and without any the page's own
+ * origin, is asked at `/.well-known/hither`.
+ */
+export async function discover(
+  url: URL | undefined,
+  certSha256: string | undefined,
+  signal: AbortSignal,
+): Promise<Endpoint> {
+  if (url?.protocol === 'https:') return { url: new URL(PATH, url).href, certSha256 }
+  const origin = url ?? new URL(location.origin)
+  const response = await fetch(new URL('/.well-known/hither', origin), { signal, cache: 'no-store' })
+  if (!response.ok) throw new Error(`${response.url} answered with status ${response.status}`)
+  const answer = (await response.json()) as { quic: string; cert_sha256?: string }
+  const endpoint = new URL(`https://${answer.quic}${PATH}`)
+  // A server that listens on all addresses is where its answer came from.
+  if (endpoint.hostname === '0.0.0.0' || endpoint.hostname === '[::]') endpoint.hostname = origin.hostname
+  return { url: endpoint.href, certSha256: certSha256 ?? answer.cert_sha256 }
+}

@@ -1,0 +1,35 @@
+// What a connection is to the client, whatever carries it: streams, datagrams and an end. A page uses WebTransport;
+// tests hand in their own.
+
+/** The sending end of a bidirectional stream. The client opens them all. */
+export interface TransportStream {
+  /** Sends bytes, in order. What can't be sent any more is dropped: the connection's end says so. */
+  write(bytes: Uint8Array<ArrayBuffer>): void
+  /** Finishes the sending direction. */
+  finish(): void
+}
+
+/** One connection to a server. */
+export interface Transport {
+  /** What carries it, like `webtransport`. */
+  readonly type: string
+  /** Says who hears what arrives; called once, before anything else. What arrives earlier waits, or is lost. */
+  listen(handler: TransportHandler): void
+  /** Opens a stream; `receive` gets what the server sends on it. */
+  openStream(receive: (chunk: Uint8Array) => void): TransportStream
+  /** Sends a datagram, or drops it: a later one has what matters. */
+  sendDatagram(bytes: Uint8Array<ArrayBuffer>): void
+  /** Closes the connection; `handleClosed` is not called for it. */
+  close(code: number, reason: string): void
+}
+
+/** Who hears what arrives. */
+export interface TransportHandler {
+  /** A datagram came. */
+  handleDatagram(bytes: Uint8Array): void
+  /** The connection has ended, and nobody here closed it. */
+  handleClosed(reason: string): void
+}
+
+/** Makes a connection. Rejects if there is none, with the reason as its message; `signal` ends the attempt. */
+export type Connect = (signal: AbortSignal) => Promise<Transport>

@@ -1,0 +1,50 @@
+// The types as an application sees them: what is wrong here is found by the compiler.
+
+import { expectTypeOf, it } from 'vitest'
+import { createClient, type RoomEvent, type User } from './index.ts'
+
+interface Presence {
+  name: string
+  color?: number
+}
+
+interface Events {
+  reaction: { emoji: string }
+  wave: null
+}
+
+interface Note {
+  text: string
+}
+
+interface Types {
+  Presence: Presence
+  Events: Events
+  Record: Note
+}
+
+it('interfaces are types of a room', () => {
+  const client = createClient({ connect: () => Promise.reject(new Error('nobody')) })
+  const { room, leave } = client.enterRoom<Types>('a:b', { initialPresence: { name: 'Ada' } })
+  expectTypeOf(room.getPresence()).toEqualTypeOf<Readonly<Presence>>()
+  expectTypeOf(room.getOthers()).toEqualTypeOf<readonly User<Types>[]>()
+  expectTypeOf(room.records.get('a')).toEqualTypeOf<Readonly<Note> | undefined>()
+  room.updatePresence({ color: null })
+  // @ts-expect-error: a field that presence does not have
+  room.updatePresence({ colour: 1 })
+  // @ts-expect-error: an event that there is not
+  room.broadcast('nod', null)
+  // @ts-expect-error: data of another event
+  room.broadcast('wave', { emoji: '👋' })
+  const emoji = (event: RoomEvent<Types>): string => (event.name === 'reaction' ? event.data.emoji : '')
+  room.subscribe('event', (event) => expectTypeOf(event).toEqualTypeOf<RoomEvent<Types>>() && emoji(event))
+  leave()
+})
+
+it('without types any fields will do', () => {
+  const client = createClient({ connect: () => Promise.reject(new Error('nobody')) })
+  const { room, leave } = client.enterRoom('a:b')
+  room.updatePresence({ anything: [1, 'two', null] })
+  room.broadcast('anything', { x: 1 })
+  leave()
+})

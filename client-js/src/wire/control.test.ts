@@ -1,0 +1,148 @@
+import { describe, expect, it } from 'vitest'
+import { fromHex, toHex, vectors } from '../testing/vectors.ts'
+import { controlToClient, controlToServer, type ToClient, type ToServer } from './control.ts'
+import { frame } from './framing.ts'
+import { decodeMessage, encodeMessage } from './lane.ts'
+import { decodeControl, encodeControl } from './messages.ts'
+
+interface Vector {
+  name: string
+  hex: string
+}
+
+const file = vectors<{ to_server: Vector[]; to_client: Vector[] }>('control.json')
+const time = 1_760_000_000_123
+const epoch = 5_124_095_576_030_430
+const wave = { from: 3, generation: 1, name: 'wave', data: { hand: 'left', strength: 0.5 }, time }
+const ada = {
+  slot: 4_095,
+  generation: 70_000,
+  user: { id: 'auth|4711', name: 'Ada Lövelace' },
+  presence: { color: '#0af', selection: [3] },
+  status: 1,
+}
+const joined = {
+  type: 'joined',
+  request: 1,
+  room: 7,
+  epoch,
+  slot: 3,
+  generation: 1,
+  tick: 90_000,
+  rights: 31,
+  motion: { hz: 30, axes: 2, step: 0.5 },
+  eventLast: 12,
+  events: [],
+  eventsLost: false,
+} satisfies ToClient
+const diff = {
+  type: 'diff',
+  room: 7,
+  tick: 90_001,
+  leaves: [],
+  joins: [],
+  presence: [],
+  statuses: [],
+  events: [],
+} satisfies ToClient
+
+/** What each vector to the server says, with the keys of users' maps in their order. */
+const toServer: Record<string, ToServer> = {
+  'hello, anonymous': { type: 'hello', version: 1 },
+  'hello with a name': { type: 'hello', version: 1, name: 'Ada' },
+  'hello with a token': { type: 'hello', version: 1, token: 'a.b.c' },
+  join: { type: 'join', request: 1, room: 'default:lobby' },
+  'join with a presence, going on after event 9': {
+    type: 'join',
+    request: 2,
+    room: 'board:Straße 7',
+    presence: { color: '#0af', thumbnail: Uint8Array.of(0, 255, 1), zoom: 1.25 },
+    seen: { epoch, number: 9 },
+  },
+  leave: { type: 'leave', room: 7 },
+  'leave of a large handle': { type: 'leave', room: 2 ** 32 - 1 },
+  'presence: one field set, one removed': { type: 'presence', room: 7, patch: { color: '#f00', selection: null } },
+  'event to all': { type: 'event', room: 7, name: 'wave', data: null },
+  'event to two members': { type: 'event', room: 7, name: 'wave', data: [true, -1], to: [0, 300] },
+  'status away': { type: 'status', status: 1 },
+  'status active': { type: 'status', status: 0 },
+  ping: { type: 'ping', token: Number.MAX_SAFE_INTEGER },
+  bye: { type: 'bye', code: 4000 },
+}
+
+/** What each vector to the client says. */
+const toClient: Record<string, ToClient> = {
+  welcome: { type: 'welcome', version: 1, user: { id: 'auth|4711', name: 'Ada' }, time },
+  joined,
+  'joined with a missed event': { ...joined, events: [{ number: 12, ...wave }] },
+  'joined, missed events lost': { ...joined, eventsLost: true },
+  'roster, a page of more': {
+    type: 'roster',
+    room: 7,
+    tick: 90_000,
+    members: [{ slot: 0, generation: 0, user: { id: 'user-0' }, presence: {}, status: 0 }],
+    more: true,
+  },
+  'roster, the last page': {
+    type: 'roster',
+    room: 7,
+    tick: 90_000,
+    members: [{ slot: 3, generation: 0, user: { id: 'user-3' }, presence: {}, status: 0 }, ada],
+    more: false,
+  },
+  'left as asked': { type: 'left', room: 7 },
+  'left by the server': { type: 'left', room: 7, reason: 10 },
+  'diff, one status': { ...diff, statuses: [[3, 1]] },
+  'diff with everything': {
+    ...diff,
+    leaves: [2, 9],
+    joins: [ada],
+    presence: [[3, { color: null, zoom: 2 }]],
+    statuses: [
+      [0, 2],
+      [3, 0],
+    ],
+    events: [{ number: 12, ...wave }],
+  },
+  direct: { type: 'direct', room: 7, ...wave },
+  'error about a join': { type: 'error', request: 2, code: 3, message: 'there is no namespace of this name' },
+  'error about a rate': { type: 'error', room: 7, code: 5, message: 'too many events', retryAfterMs: 20 },
+  pong: { type: 'pong', token: Number.MAX_SAFE_INTEGER, time },
+  'bye, come back': { type: 'bye', code: 4200, reason: 'restarting', retryAfterMs: 1_500 },
+  'bye, expired': { type: 'bye', code: 4101, reason: 'the token has expired' },
+}
+
+it('knows every vector', () => {
+  expect(Object.keys(toServer)).toEqual(file.to_server.map(({ name }) => name))
+  expect(Object.keys(toClient)).toEqual(file.to_client.map(({ name }) => name))
+})
+
+describe('to the server', () => {
+  it.each(file.to_server)('F6: $name', ({ name, hex }) => {
+    const message = toServer[name] as ToServer
+    expect(toHex(encodeControl(message))).toBe(toHex(frame(fromHex(hex))))
+    expect(decodeMessage(controlToServer, fromHex(hex))).toMatchObject(message)
+  })
+
+  it('F6: a field that is given as its default is left out', () => {
+    const empty: ToServer = { type: 'join', request: 1, room: 'default:lobby', presence: {}, seen: undefined }
+    expect(encodeControl(empty)).toEqual(encodeControl(toServer['join'] as ToServer))
+    const nothing: ToServer = { type: 'join', request: 1, room: 'default:lobby', presence: { a: undefined as never } }
+    expect(encodeControl(nothing)).toEqual(encodeControl(toServer['join'] as ToServer))
+  })
+})
+
+describe('to the client', () => {
+  it.each(file.to_client)('F6: $name', ({ name, hex }) => {
+    const message = decodeControl(fromHex(hex))
+    expect(message).toStrictEqual(toClient[name])
+    expect(toHex(encodeMessage(controlToClient, message as ToClient))).toBe(toHex(frame(fromHex(hex))))
+  })
+
+  it('what a missing key stands for is nobody else\'s', () => {
+    const bytes = encodeMessage(controlToClient, diff).subarray(1)
+    const [one, other] = [decodeControl(bytes), decodeControl(bytes)] as [typeof diff, typeof diff]
+    expect(one.events).toEqual([])
+    expect(one.events).not.toBe(other.events)
+  })
+})

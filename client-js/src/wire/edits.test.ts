@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest'
+import { fromHex, toHex, vectors } from '../testing/vectors.ts'
+import { editsToClient, editsToServer, type EditsToClient, type EditsToServer, type Op } from './edits.ts'
+import { frame } from './framing.ts'
+import { decodeMessage, encodeMessage } from './lane.ts'
+import { decodeEdits, encodeEdits } from './messages.ts'
+
+interface Vector {
+  name: string
+  hex: string
+}
+
+const file = vectors<{ to_server: Vector[]; to_client: Vector[] }>('edits.json')
+const time = 1_760_000_000_123
+const ops: Op[] = [
+  { kind: 1, record: 'note-1', fields: { ratio: 0.1, text: 'Hallo', x: -40 } },
+  { kind: 2, record: 'note-1', fields: { done: true, text: null } },
+  { kind: 3, record: 'note-2', fields: {} },
+]
+
+/** What each vector to the server says, with the keys of users' maps in their order. */
+const toServer: Record<string, EditsToServer> = {
+  open: { type: 'open', room: 7, slot: 5 },
+  'open after edit 41': { type: 'open', room: 7, slot: 5, after: 41 },
+  submit: { type: 'submit', number: 1, ops },
+}
+
+/** What each vector to the client says. */
+const toClient: Record<string, EditsToClient> = {
+  'snapshot, a page of more': {
+    type: 'snapshot',
+    sequence: 42,
+    records: [{ id: 'note-1', version: 42, fields: { done: true, x: -40 } }],
+    more: true,
+  },
+  'snapshot of an empty document': { type: 'snapshot', sequence: 0, records: [], more: false },
+  edits: {
+    type: 'edits',
+    edits: [{ sequence: 43, time, user: 'auth|4711', slot: 3, generation: 1, number: 1, ops }],
+  },
+  ack: { type: 'ack', number: 1, sequence: 43, time },
+  reject: { type: 'reject', number: 2, code: 11, message: 'a patch needs its record' },
+  'reject, over a rate': { type: 'reject', number: 3, code: 5, message: 'too many edits', retryAfterMs: 10 },
+}
+
+it('knows every vector', () => {
+  expect(Object.keys(toServer)).toEqual(file.to_server.map(({ name }) => name))
+  expect(Object.keys(toClient)).toEqual(file.to_client.map(({ name }) => name))
+})
+
+describe('to the server', () => {
+  it.each(file.to_server)('F6: $name', ({ name, hex }) => {
+    const message = toServer[name] as EditsToServer
+    expect(toHex(encodeEdits(message))).toBe(toHex(frame(fromHex(hex))))
+    expect(decodeMessage(editsToServer, fromHex(hex))).toStrictEqual(message)
+  })
+})
+
+describe('to the client', () => {
+  it.each(file.to_client)('F6: $name', ({ name, hex }) => {
+    const message = decodeEdits(fromHex(hex))
+    expect(message).toStrictEqual(toClient[name])
+    expect(toHex(encodeMessage(editsToClient, message as EditsToClient))).toBe(toHex(frame(fromHex(hex))))
+  })
+})

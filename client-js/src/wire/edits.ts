@@ -1,0 +1,82 @@
+// The messages of an edits lane: a room's document, its edits in one order, acks and rejects. docs/PROTOCOL.md tells of
+// each field. Times are milliseconds since the Unix epoch, rooms are handles.
+
+import type { Lane } from './lane.ts'
+import { MEMBERS_MAX, RECORD_ID_BYTES_MAX, USER_ID_BYTES_MAX } from './limits.ts'
+import type { Fields } from './msgpack.ts'
+import { flag, int, integer, list, map, mapOrNone, optional, struct, text, type Type, u32 } from './schema.ts'
+
+/** What a client sends. */
+export type EditsToServer =
+  | { type: 'open'; room: number; slot: number; after?: number | undefined }
+  | { type: 'submit'; number: number; ops: Op[] }
+
+/** What a client hears. */
+export type EditsToClient =
+  | { type: 'snapshot'; sequence: number; records: RecordMessage[]; more: boolean }
+  | { type: 'edits'; edits: EditMessage[] }
+  | { type: 'ack'; number: number; sequence: number; time: number }
+  | { type: 'reject'; number: number; code: number; message: string; retryAfterMs?: number }
+
+/** An operation on one record: 1 puts these fields, 2 patches them, 3 removes the record. */
+export interface Op {
+  kind: 1 | 2 | 3
+  record: string
+  fields: Fields
+}
+
+/** A record as it is; its version is the number of the edit that changed it last. */
+export interface RecordMessage {
+  id: string
+  version: number
+  fields: Fields
+}
+
+/** An edit with its place in the room's order, and the member who made it. */
+export interface EditMessage {
+  sequence: number
+  time: number
+  user: string
+  slot: number
+  generation: number
+  number: number
+  ops: Op[]
+}
+
+const slot = integer(MEMBERS_MAX - 1)
+const recordId = text(RECORD_ID_BYTES_MAX)
+
+const op = struct<Op>({
+  kind: ['k', integer(3, 1) as Type<Op['kind']>],
+  record: ['i', recordId],
+  fields: ['f', mapOrNone],
+})
+
+const record = struct<RecordMessage>({ id: ['i', recordId], version: ['v', int], fields: ['f', map] })
+
+const edit = struct<EditMessage>({
+  sequence: ['q', int],
+  time: ['t', int],
+  user: ['u', text(USER_ID_BYTES_MAX)],
+  slot: ['s', slot],
+  generation: ['g', u32],
+  number: ['n', int],
+  ops: ['o', list(op)],
+})
+
+/** The kinds and keys of what goes to the server. */
+export const editsToServer: Lane<EditsToServer> = {
+  open: [1, struct({ room: ['h', u32], slot: ['s', slot], after: ['q', optional(int)] })],
+  submit: [2, struct({ number: ['n', int], ops: ['o', list(op)] })],
+}
+
+/** The kinds and keys of what comes to the client. */
+export const editsToClient: Lane<EditsToClient> = {
+  snapshot: [1, struct({ sequence: ['q', int], records: ['r', list(record)], more: ['c', flag] })],
+  edits: [2, struct({ edits: ['e', list(edit)] })],
+  ack: [3, struct({ number: ['n', int], sequence: ['q', int], time: ['t', int] })],
+  reject: [
+    4,
+    struct({ number: ['n', int], code: ['c', u32], message: ['m', text()], retryAfterMs: ['ra', optional(int)] }),
+  ],
+}
