@@ -106,21 +106,17 @@ export class Connection implements TransportHandler {
       action()
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error
-      this.#end({ closeCode: MALFORMED, reason: error.message }, MALFORMED)
+      this.#end({ closeCode: MALFORMED, reason: error.message })
     }
     this.wake()
   }
 
-  #end(end: End, code: number = DONE): void {
+  #end(end: End): void {
     if (this.#ended) return
-    this.#stop(code)
-    this.#onEnd(end)
-  }
-
-  #stop(code: number): void {
     this.#ended = true
     clearTimeout(this.#timer)
-    this.transport.close(code, '')
+    this.transport.close(end.closeCode ?? DONE, '')
+    this.#onEnd(end)
   }
 }
 

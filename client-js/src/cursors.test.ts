@@ -4,7 +4,7 @@ import type { Room } from './room.ts'
 import { type PartToPut, putFrame } from './testing/frames.ts'
 import { type FakeConnection, FakeServer } from './testing/server.ts'
 import { Writer } from './wire/bytes.ts'
-import type { MemberMessage } from './wire/messages.ts'
+import type { MemberMessage } from './wire/control.ts'
 
 const GRACE: MemberMessage = { slot: 1, generation: 259, user: { id: 'g' }, presence: {}, status: 0 }
 const GRACE_ID = 259 * 4096 + 1
@@ -82,7 +82,7 @@ describe('one\'s own cursor', () => {
     room.cursors.set({ x: 5, y: 5 })
     await pass(40)
     show(11, [{ slot: 0, generation: 3, values: [5, 5] }])
-    expect(room.getStats().cursorAgeMs).toEqual({ last: 40, p50: 40, p99: 40 })
+    expect(room.getStats().cursorAgeMs).toEqual({ count: 1, last: 40, p50: 40, p99: 40 })
   })
 })
 

@@ -39,7 +39,7 @@ export class RoomError extends Error {
     this.type = type
     this.code = code
     this.context = context
-    this.retryable = more.retryable ?? more.retryAfterMs !== undefined
+    this.retryable = more.retryable ?? false
     this.retryAfterMs = more.retryAfterMs
   }
 }

@@ -3,7 +3,7 @@ import { createClient } from './client.ts'
 import type { RoomError } from './error.ts'
 import type { Room } from './room.ts'
 import { type FakeConnection, FakeServer } from './testing/server.ts'
-import type { EditMessage, Op } from './wire/messages.ts'
+import type { EditMessage, Op } from './wire/edits.ts'
 
 let connection: FakeConnection
 let server: FakeServer

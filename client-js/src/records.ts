@@ -5,7 +5,7 @@ import { Source } from './emitter.ts'
 import type { Document, DocumentListener } from './session/document.ts'
 import type { Membership, Refusal } from './session/membership.ts'
 import type { Patch, RegisteredTypes, RoomTypes, Unsubscribe } from './types.ts'
-import type { Op } from './wire/messages.ts'
+import type { Op } from './wire/edits.ts'
 import type { Fields } from './wire/msgpack.ts'
 
 /** What came of an edit that is durable. */
@@ -91,7 +91,7 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, DocumentLis
   handleMembership(membership: Membership | undefined): void {
     this.#membership = membership
     for (const { reject } of this.#pending.values()) {
-      reject(new RoomError('edit', 'connection_lost', 'the edit may have had an effect or not', { room: this.#room }))
+      reject(new RoomError('edit', 'connection_lost', 'it may have had its effect', { room: this.#room }))
     }
     this.#pending.clear()
     if (this.#wanted) membership?.document.open()

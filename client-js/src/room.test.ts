@@ -4,7 +4,7 @@ import type { RoomError } from './error.ts'
 import type { Room } from './room.ts'
 import { type FakeConnection, FakeServer } from './testing/server.ts'
 import type { OthersChange } from './types.ts'
-import type { EventMessage, MemberMessage } from './wire/messages.ts'
+import type { EventMessage, MemberMessage } from './wire/control.ts'
 
 const GRACE: MemberMessage = { slot: 1, generation: 5, user: { id: 'g', name: 'Grace' }, presence: { hue: 9 }, status: 0 }
 const GRACE_ID = 5 * 4096 + 1

@@ -6,8 +6,8 @@ import { notConnected, refused, type RoomError } from './error.ts'
 import { type Records, RoomRecords } from './records.ts'
 import type { Connection } from './connection.ts'
 import { patched } from './session/document.ts'
-import type { Membership, MembershipListener, Refusal } from './session/membership.ts'
-import type { Seen } from './session/session.ts'
+import type { MemberChange, Membership, MembershipListener, Refusal } from './session/membership.ts'
+import type { Seen } from './wire/control.ts'
 import { type RoomStats, stats } from './stats.ts'
 import type {
   MemberStatus,
@@ -22,14 +22,14 @@ import type {
   User,
 } from './types.ts'
 import { Writer } from './wire/bytes.ts'
-import type { MemberMessage } from './wire/messages.ts'
+import type { MemberMessage } from './wire/control.ts'
 import { encodeValue, type Fields, type Value } from './wire/msgpack.ts'
 
 /** What a room tells, by type, and with which values. */
 export interface RoomListeners<T extends RoomTypes = RegisteredTypes> {
   /** The room's status changed. */
   status: [status: Status]
-  /** The others changed; the array is new. */
+  /** One of the others changed; `others` is how all of them are after the tick that changed it. */
   others: [others: readonly User<T>[], change: OthersChange<T>]
   /** One's own presence changed. */
   'my-presence': [presence: Readonly<T['Presence']>]
@@ -131,7 +131,7 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     this.#presence = patched(this.#presence, fields)
     if (this.#membership) this.#membership.updatePresence(fields)
     else this.#unsent = { ...this.#unsent, ...fields }
-    this.handleSelf()
+    this.#updateSelf()
     this.#emitter.emit('my-presence', this.getPresence())
   }
 
@@ -197,9 +197,9 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     if (Object.keys(this.#unsent).length) membership.updatePresence(this.#unsent)
     this.cursors.handleMembership(membership)
     this.records.handleMembership(membership)
-    this.handleSelf()
+    this.#updateSelf()
     this.#setStatus('connected')
-    this.#tellOthers({ type: 'reset' })
+    this.#tellOthers([{ type: 'reset' }])
     if (this.#lost) this.#emitter.emit('lost-connection', 'restored')
     this.#lost = false
     if (eventsLost) this.handleEventsLost()
@@ -216,23 +216,22 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     this.handleError(refused(type, refusal, this.id))
   }
 
-  handleMember(change: 'enter' | 'leave' | 'update', member: MemberMessage): void {
-    const id = connectionId(member)
-    const changed = user<T>(member)
-    if (change === 'leave') {
-      this.#users.delete(id)
-      this.cursors.handleLeave(id)
-    } else {
-      this.#users.set(id, changed)
+  handleMembers(changes: readonly MemberChange[]): void {
+    const told: OthersChange<T>[] = []
+    for (const { type, member } of changes) {
+      if (member.slot === this.#membership?.slot) continue
+      const id = connectionId(member)
+      const changed = user<T>(member)
+      if (type === 'leave') {
+        this.#users.delete(id)
+        this.cursors.handleLeave(id)
+      } else {
+        this.#users.set(id, changed)
+      }
+      told.push({ type, user: changed })
     }
-    this.#tellOthers({ type: change, user: changed })
-  }
-
-  handleSelf(): void {
-    const member = this.#membership?.members.get(this.#membership.slot)
-    if (!member) return
-    const canWrite = this.#membership?.canWrite ?? false
-    this.#self = { ...user<T>(member), presence: this.getPresence(), canWrite }
+    this.#updateSelf()
+    this.#tellOthers(told)
   }
 
   handleEvent(event: { from: number; generation: number; name: string; data: Value; time: number }): void {
@@ -260,9 +259,16 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     this.#emitter.emit('status', status)
   }
 
-  #tellOthers(change: OthersChange<T>): void {
-    this.#others = [...this.#users.values()]
-    this.#emitter.emit('others', this.#others, change)
+  #updateSelf(): void {
+    const membership = this.#membership
+    const member = membership?.members.get(membership.slot)
+    if (membership && member) this.#self = { ...user<T>(member), presence: this.getPresence(), canWrite: membership.canWrite }
+  }
+
+  /** All changes of a tick are told with the same array, as it is after the last of them. */
+  #tellOthers(changes: OthersChange<T>[]): void {
+    if (changes.length) this.#others = [...this.#users.values()]
+    for (const change of changes) this.#emitter.emit('others', this.#others, change)
   }
 }
 

@@ -6,6 +6,8 @@ import { noCounters } from './session/session.ts'
 
 /** How old cursors are when they are seen, in milliseconds. */
 export interface CursorAge {
+  /** How many figures there were since the room was entered first. */
+  readonly count: number
   /** The newest figure. */
   readonly last: number
   /** The median of the newest 128. */
@@ -60,7 +62,7 @@ export class Ages {
     if (!this.#count) return null
     const sorted = this.#ages.slice(0, this.#count).sort()
     const at = (share: number): number => sorted[Math.min(Math.floor(sorted.length * share), sorted.length - 1)] as number
-    return { last: this.#ages[(this.#count - 1) % AGES] as number, p50: at(0.5), p99: at(0.99) }
+    return { count: this.#count, last: this.#ages[(this.#count - 1) % AGES] as number, p50: at(0.5), p99: at(0.99) }
   }
 }
 

@@ -58,8 +58,8 @@ export class View {
     for (let count = header.parts; count > 0; count--) {
       const index = reader.varint()
       const age = reader.varint()
-      if (index >= SLOTS / this.#size) throw new DecodeError()
-      if (age > tick) throw new DecodeError()
+      // A part outside the room, or a baseline before its first tick.
+      if (index >= SLOTS / this.#size || age > tick) throw new DecodeError()
       const entries = readEntries(reader, this.axes, this.#entries)
       if (header.epochCheck === this.#epochCheck && this.#take(index, tick, age, entries, moved)) {
         parts[index >> 5]! |= 1 << (index & 31)

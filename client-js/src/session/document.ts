@@ -1,7 +1,8 @@
 // A room's records over the edits lane, sans-IO: loaded from snapshots, changed by edits in the server's order.
 
-import { encodeEdits, decodeEdits, type EditsToClient, type Op } from '../wire/messages.ts'
+import { editsToClient, type EditsToClient, type Op, sayOpen, saySubmit } from '../wire/edits.ts'
 import { FrameBuffer } from '../wire/framing.ts'
+import { decodeMessage } from '../wire/lane.ts'
 import type { Fields } from '../wire/msgpack.ts'
 import type { Refusal } from './membership.ts'
 import type { Session } from './session.ts'
@@ -23,8 +24,8 @@ interface StoredRecord {
   readonly fields: Fields
 }
 
-const PUT = 1
 const PATCH = 2
+const REMOVE = 3
 
 /** The records of a room. */
 export class Document {
@@ -51,21 +52,20 @@ export class Document {
   open(): void {
     if (this.#isOpen) return
     this.#isOpen = true
-    this.#session.sendEdits(this.#room, encodeEdits({ type: 'open', room: this.#room, slot: this.#slot }))
+    this.#session.sendEdits(this.#room, sayOpen(this.#room, this.#slot))
   }
 
   /** Submits an edit, and returns its number, which `handleAck` or `handleReject` repeats. */
   submit(ops: Op[]): number {
-    const bytes = encodeEdits({ type: 'submit', number: this.#sent + 1, ops })
     this.open()
-    this.#session.sendEdits(this.#room, bytes)
+    this.#session.sendEdits(this.#room, saySubmit(this.#sent + 1, ops))
     return ++this.#sent
   }
 
   handleChunk(chunk: Uint8Array): void {
     this.#buffer.push(chunk)
     for (let bytes; (bytes = this.#buffer.pop()); ) {
-      const message = decodeEdits(bytes)
+      const message = decodeMessage(editsToClient, bytes)
       if (message) this.#handleMessage(message)
     }
   }
@@ -108,10 +108,10 @@ export class Document {
   #apply(version: number, op: Op): boolean {
     const known = this.records.get(op.record)
     if (known && known.version > version) return false
-    if (op.kind === PUT) this.records.set(op.record, { version, fields: op.fields })
-    else if (op.kind !== PATCH) return this.records.delete(op.record)
-    else if (!known) return false
-    else this.records.set(op.record, { version, fields: patched(known.fields, op.fields) })
+    if (op.kind === REMOVE) return this.records.delete(op.record)
+    if (op.kind === PATCH && !known) return false
+    const fields = op.kind === PATCH && known ? patched(known.fields, op.fields) : op.fields
+    this.records.set(op.record, { version, fields })
     return true
   }
 }

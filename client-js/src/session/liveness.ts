@@ -38,8 +38,8 @@ export class Liveness {
   }
 
   /** What to do now. A timer that comes late, as in a hidden page, leads to a ping first, never to the end. */
-  handleTimeout(now: number): 'nothing' | 'ping' | 'lost' {
-    if (now < this.due) return 'nothing'
+  handleTimeout(now: number): 'ping' | 'lost' | undefined {
+    if (now < this.due) return undefined
     if (this.#waiting) return 'lost'
     this.#waiting = true
     this.#pinged = now

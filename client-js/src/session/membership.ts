@@ -4,11 +4,12 @@
 import { AXIS_LIMIT, type FrameHeader } from '../motion/frame.ts'
 import { View } from '../motion/view.ts'
 import type { Reader } from '../wire/bytes.ts'
-import type { EventMessage, MemberMessage, ToClient } from '../wire/messages.ts'
+import type { EventMessage, MemberMessage, Seen, ToClient } from '../wire/control.ts'
+import { sayEvent, sayLeave, sayPresence } from '../wire/control.ts'
 import type { Fields, Value } from '../wire/msgpack.ts'
 import { Document, type DocumentListener, patched } from './document.ts'
 import { Mover } from './mover.ts'
-import type { Seen, Session } from './session.ts'
+import type { Session } from './session.ts'
 
 type Message<T extends ToClient['type']> = Extract<ToClient, { type: T }>
 
@@ -24,14 +25,18 @@ export interface MembershipListener {
   handleRefused(refusal: Refusal): void
   /** There is no membership: it was refused, or has ended; with a reason if nobody here asked for that. */
   handleOver(type: 'entry' | 'room', refusal?: Refusal): void
-  /** Another member came, went or changed. A member is never changed in place. */
-  handleMember(change: 'enter' | 'leave' | 'update', member: MemberMessage): void
-  /** The own member's status or its place changed. */
-  handleSelf(): void
+  /** What a tick changed, of the own member, too. A member is never changed in place. */
+  handleMembers(changes: readonly MemberChange[]): void
   /** Another member's event; without a number if it was for this one alone. */
   handleEvent(event: { from: number; generation: number; name: string; data: Value; time: number }): void
   /** Events are lost: the next number is not the one after the last. */
   handleEventsLost(): void
+}
+
+/** A member came, went, or is another object now. */
+export interface MemberChange {
+  readonly type: 'enter' | 'leave' | 'update'
+  readonly member: MemberMessage
 }
 
 /** What a membership tells of motion. */
@@ -75,7 +80,8 @@ export class Membership {
   readonly #position = new Int32Array(4)
   #entered = false
   #eventLast: number
-  #early: EventMessage[]
+  /** Events that are not told yet: before the roster is whole, nobody could say whose they are. */
+  readonly #early: EventMessage[]
   #now = 0
 
   constructor(session: Session, joined: Message<'joined'>, listener: MembershipListener) {
@@ -106,17 +112,17 @@ export class Membership {
   leave(): void {
     this.leaving = true
     this.mover.stop()
-    this.#session.send({ type: 'leave', room: this.handle })
+    this.#session.send(sayLeave(this.handle))
   }
 
   /** Sends a patch of the own presence (rule P1). */
   updatePresence(patch: Fields): void {
-    this.#session.send({ type: 'presence', room: this.handle, patch })
+    this.#session.send(sayPresence(this.handle, patch))
   }
 
   /** Sends an event to everyone, or to the slots in `to` (rules V1, V3). */
   broadcast(name: string, data: unknown, to: number[] | undefined): void {
-    this.#session.send({ type: 'event', room: this.handle, name, data: data as Value, to })
+    this.#session.send(sayEvent(this.handle, name, data, to))
   }
 
   /** Sets the own position in the application's unit; values out of range are cut to it (rule M2). */
@@ -135,37 +141,41 @@ export class Membership {
     this.#entered = true
     this.listener.handleEntered(this, this.#eventsLost)
     for (const member of this.members.values()) this.#showMotion(member)
-    const early = this.#early
-    this.#early = []
-    for (const event of early) this.#handleEvent(event)
+    this.#tellEvents()
   }
 
   /** Applies a tick's changes, in the order of rule R5. What is not known yet is in a page that is to come. */
   handleDiff(diff: Message<'diff'>): void {
+    const changes: MemberChange[] = []
     for (const slot of diff.leaves) {
       const member = this.members.get(slot)
-      if (this.members.delete(slot)) this.#tell('leave', member as MemberMessage)
+      this.members.delete(slot)
+      if (member) changes.push({ type: 'leave', member })
     }
     for (const member of diff.joins) {
       const known = this.members.get(member.slot)
       this.members.set(member.slot, member)
-      this.#tell(known?.generation === member.generation ? 'update' : 'enter', member)
+      changes.push({ type: known?.generation === member.generation ? 'update' : 'enter', member })
     }
     const changed = new Set<number>()
-    for (const [slot, patch] of diff.presence) {
-      this.#change(slot, changed, (member) => ({ ...member, presence: patched(member.presence, patch) }))
+    const change = (slot: number, fields: (member: MemberMessage) => Partial<MemberMessage>): void => {
+      const member = this.members.get(slot)
+      if (member) this.members.set(slot, { ...member, ...fields(member) })
+      if (member) changed.add(slot)
     }
-    for (const [slot, status] of diff.statuses) {
-      this.#change(slot, changed, (member) => ({ ...member, status }))
-    }
-    for (const slot of changed) this.#tell('update', this.members.get(slot) as MemberMessage)
-    if (this.#entered) for (const event of diff.events) this.#handleEvent(event)
-    else this.#early.push(...diff.events)
+    for (const [slot, patch] of diff.presence) change(slot, ({ presence }) => ({ presence: patched(presence, patch) }))
+    for (const [slot, status] of diff.statuses) change(slot, () => ({ status }))
+    for (const slot of changed) changes.push({ type: 'update', member: this.members.get(slot) as MemberMessage })
+    this.#early.push(...diff.events)
+    if (!this.#entered) return
+    if (changes.length) this.listener.handleMembers(changes)
+    for (const { type, member } of changes) if (type === 'enter') this.#showMotion(member)
+    this.#tellEvents()
   }
 
   /** Before its roster is whole, the end of a membership is a failed entry. */
   handleLeft(reason: number | undefined): void {
-    const refusal = reason === undefined ? undefined : { code: reason, message: 'the server ended the membership' }
+    const refusal = reason === undefined ? undefined : { code: reason, message: '' }
     this.listener.handleOver(this.#entered ? 'room' : 'entry', refusal)
   }
 
@@ -187,25 +197,13 @@ export class Membership {
     if (member && member.generation % 256 === generation && this.#entered) this.#tellMotion(member, position)
   }
 
-  #handleEvent(event: EventMessage): void {
-    if (event.number <= this.#eventLast) return
-    if (event.number !== this.#eventLast + 1) this.listener.handleEventsLost()
-    this.#eventLast = event.number
-    if (event.from !== this.slot || event.generation !== this.generation) this.listener.handleEvent(event)
-  }
-
-  #change(slot: number, changed: Set<number>, change: (member: MemberMessage) => MemberMessage): void {
-    const member = this.members.get(slot)
-    if (!member) return
-    this.members.set(slot, change(member))
-    changed.add(slot)
-  }
-
-  #tell(change: 'enter' | 'leave' | 'update', member: MemberMessage): void {
-    if (!this.#entered) return
-    if (member.slot === this.slot) return this.listener.handleSelf()
-    this.listener.handleMember(change, member)
-    if (change === 'enter') this.#showMotion(member)
+  #tellEvents(): void {
+    for (const event of this.#early.splice(0)) {
+      if (event.number <= this.#eventLast) continue
+      if (event.number !== this.#eventLast + 1) this.listener.handleEventsLost()
+      this.#eventLast = event.number
+      if (event.from !== this.slot || event.generation !== this.generation) this.listener.handleEvent(event)
+    }
   }
 
   /** A frame may come before the control lane brings its member (rule M6). */

@@ -93,9 +93,9 @@ describe('repeats', () => {
     const mover = new Mover(TICK, 2)
     mover.set(1000, at(1))
     sends(mover, 1000)
-    mover.handleTimeout(1299)
-    expect(mover.due).toBe(1050)
-    mover.handleTimeout(1300)
+    mover.pollSample(1299, 7, 1, new Writer())
+    expect(mover.due).toBe(1300)
+    mover.pollSample(1300, 7, 1, new Writer())
     expect(mover.due).toBe(Infinity)
   })
 

@@ -81,11 +81,6 @@ export class Mover {
     return age
   }
 
-  /** Ends the repeats when their time is over. */
-  handleTimeout(now: number): void {
-    if (this.#state === RESTING && now >= this.#repeatUntil) this.#state = STILL
-  }
-
   /** When the next sample goes out, or the repeats end; `Infinity` if there is nothing to send. */
   get due(): number {
     if (this.#state === STILL) return Infinity
@@ -100,7 +95,7 @@ export class Mover {
    * over this one's (rule M9).
    */
   pollSample(now: number, room: number, lastNumber: number, writer: Writer): number {
-    this.handleTimeout(now)
+    if (this.#state === RESTING && now >= this.#repeatUntil) this.#state = STILL
     if (now < this.due) return lastNumber
     let pause = REPEAT_EVERY_MS
     if (this.#state === MOVED) {

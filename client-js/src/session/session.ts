@@ -4,8 +4,18 @@
 import { putAck } from '../motion/upward.ts'
 import { type FrameHeader, FRAME, readFrameHeader } from '../motion/frame.ts'
 import { DecodeError, Reader, Writer } from '../wire/bytes.ts'
-import { decodeControl, encodeControl, type ToClient, type ToServer } from '../wire/messages.ts'
+import {
+  controlToClient,
+  sayBye,
+  sayHello,
+  sayJoin,
+  sayPing,
+  sayStatus,
+  type Seen,
+  type ToClient,
+} from '../wire/control.ts'
 import { FrameBuffer } from '../wire/framing.ts'
+import { decodeMessage, encodeMessage, type Said } from '../wire/lane.ts'
 import { DATAGRAM_RECORDS_MAX, MOTION_DATAGRAM_BYTES_MAX, ROOMS_MAX } from '../wire/limits.ts'
 import type { Fields } from '../wire/msgpack.ts'
 import { Liveness } from './liveness.ts'
@@ -41,12 +51,6 @@ export interface End {
   readonly reason: string
   /** When to come back, in milliseconds from now, if the server says so. */
   readonly retryAfterMs?: number | undefined
-}
-
-/** The last event of an epoch that was seen (rule V2). */
-export interface Seen {
-  readonly epoch: number
-  readonly number: number
 }
 
 /** What a session counted since it began. */
@@ -98,7 +102,7 @@ export class Session {
   constructor(now: number, hello: Hello, output: SessionOutput) {
     this.#output = output
     this.#liveness = new Liveness(now)
-    this.send({ type: 'hello', version: 1, ...hello })
+    this.send(sayHello(hello.token, hello.name))
   }
 
   /** The last round trip in milliseconds; NaN before the first. */
@@ -117,17 +121,17 @@ export class Session {
   enter(name: string, presence: Fields, seen: Seen | undefined, listener: MembershipListener): void {
     const request = ++this.#requests
     this.#entries.set(request, listener)
-    this.send({ type: 'join', request, room: name, presence, seen })
+    this.send(sayJoin(request, name, presence, seen))
   }
 
   /** Leaves every room; the connection is closed once this is sent. */
   bye(): void {
-    this.send({ type: 'bye', code: 4000 })
+    this.send(sayBye(4000))
   }
 
   /** Says to all rooms whether the user looks: 0 is active, 1 away. */
   setStatus(status: 0 | 1): void {
-    this.send({ type: 'status', status })
+    this.send(sayStatus(status))
   }
 
   /** Takes the next bytes of the control lane. Throws `DecodeError` if the server broke the protocol. */
@@ -136,7 +140,7 @@ export class Session {
     this.#liveness.handleHeard(now)
     this.#control.push(chunk)
     for (let bytes; (bytes = this.#control.pop()); ) {
-      const message = decodeControl(bytes)
+      const message = decodeMessage(controlToClient, bytes)
       if (message) this.#handleMessage(now, message)
     }
   }
@@ -166,20 +170,21 @@ export class Session {
   /** Does what is due: pings, samples, repeats. */
   handleTimeout(now: number): void {
     const action = this.#liveness.handleTimeout(now)
-    if (action === 'ping') this.send({ type: 'ping', token: ++this.#pings })
-    if (action === 'lost') this.#output.handleEnd({ reason: 'the server has fallen silent' })
+    if (action === 'ping') this.send(sayPing(++this.#pings))
+    if (action === 'lost') this.#output.handleEnd({ reason: 'the server is silent' })
     this.#flush(now)
   }
 
   /** For memberships: sends a message on the control lane. */
-  send(message: ToServer): void {
-    const bytes = encodeControl(message)
+  send(message: Said): void {
+    const bytes = encodeMessage(message)
     this.counters.streamBytesOut += bytes.length
     this.#output.sendControl(bytes)
   }
 
   /** For memberships: sends a message on a room's edits lane. */
-  sendEdits(room: number, bytes: Uint8Array<ArrayBuffer>): void {
+  sendEdits(room: number, message: Said): void {
+    const bytes = encodeMessage(message)
     this.counters.streamBytesOut += bytes.length
     this.#output.sendEdits(room, bytes)
   }

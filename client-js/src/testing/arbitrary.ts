@@ -1,9 +1,10 @@
 // Random values and messages for property tests: whatever the protocol's tables allow.
 
 import fc, { type Arbitrary } from 'fast-check'
-import type { EventMessage, MemberMessage, ToClient, ToServer, UserMessage } from '../wire/control.ts'
-import type { EditMessage, EditsToClient, EditsToServer, Op, RecordMessage } from '../wire/edits.ts'
+import type { EventMessage, MemberMessage, ToClient, UserMessage } from '../wire/control.ts'
+import type { EditMessage, EditsToClient, Op, RecordMessage } from '../wire/edits.ts'
 import type { Fields, Value } from '../wire/msgpack.ts'
+import type { EditsToServer, ToServer } from './to-server.ts'
 
 // On the wire -0 is 0.
 const number = fc.oneof(fc.maxSafeInteger(), fc.integer(), fc.double().filter((value) => !Object.is(value, -0)))

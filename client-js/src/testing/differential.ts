@@ -3,13 +3,14 @@
 
 import { createInterface } from 'node:readline'
 import type { Membership, MembershipListener } from '../session/membership.ts'
-import { type Seen, Session } from '../session/session.ts'
+import { Session } from '../session/session.ts'
 import { DecodeError } from '../wire/bytes.ts'
-import { controlToClient, controlToServer, type MemberMessage } from '../wire/control.ts'
-import { editsToClient, editsToServer } from '../wire/edits.ts'
-import { decodeMessage, encodeMessage, type Lane } from '../wire/lane.ts'
-import type { Op } from '../wire/messages.ts'
+import { controlToClient, type MemberMessage, type Seen } from '../wire/control.ts'
+import { editsToClient, type Op } from '../wire/edits.ts'
+import { decodeMessage } from '../wire/lane.ts'
 import type { Fields, Value } from '../wire/msgpack.ts'
+import { plain, toHex } from './plain.ts'
+import { keys, shortened } from './shortened.ts'
 
 /** What Rust wants done; bytes are hex, users' values as `plain` makes them, times milliseconds. */
 type Step =
@@ -28,14 +29,20 @@ type Step =
   | { do: 'submit'; room: number; ops: { kind: Op['kind']; record: string; fields: unknown }[] }
   | { do: 'bye' }
 
-/** Messages without their length, to be read and written again. */
+/** Messages without their length, to be read. */
 interface Judge {
   do: 'judge'
   lane: keyof typeof lanes
   messages: string[]
 }
 
-const lanes = { controlToClient, controlToServer, editsToClient, editsToServer }
+const lanes = {
+  control: (bytes: Uint8Array) => decodeMessage(controlToClient, bytes),
+  edits: (bytes: Uint8Array) => decodeMessage(editsToClient, bytes),
+}
+
+/** What Rust says of a membership that ends without a reason before its roster is whole. */
+const ROOM_CLOSED = 10
 
 /** A client with a connection. */
 class Client {
@@ -139,14 +146,15 @@ class Client {
       },
       handleRefused: ({ code, retryAfterMs }) => tell('refused', null, code, retryAfterMs ?? null),
       handleOver: (type, refusal) => {
-        if (type === 'entry') tell('refused', request, refusal?.code ?? null, refusal?.retryAfterMs ?? null)
+        if (type === 'entry') tell('refused', request, refusal?.code ?? ROOM_CLOSED, refusal?.retryAfterMs ?? null)
         else tell('left', refusal?.code ?? null)
         if (!entered) return
         this.#rooms.delete(entered.handle)
         for (const key of Object.keys(this.#moved)) if (key.startsWith(`${entered.handle} `)) delete this.#moved[key]
       },
-      handleMember: (change, { slot }) => tell(change, slot),
-      handleSelf: () => {},
+      handleMembers: (changes) => {
+        for (const { type, member } of changes) if (member.slot !== entered?.slot) tell(type, member.slot)
+      },
       handleEvent: ({ from, name, data, time }) => tell('event', from, name, plain(data), time),
       handleEventsLost: () => tell('events lost'),
       cursors: {
@@ -188,26 +196,17 @@ function member({ slot, generation, user, presence, status }: MemberMessage, isO
   return [slot, generation, user.id, user.name ?? null, isOwn ? null : plain(presence), status]
 }
 
-/** What comes of messages: the same written again, `skipped` for a later version's, `refused`. */
-function judge(lane: Lane<{ type: string }>, messages: string[]): string[] {
+/** What comes of messages: each with its kind and the short keys again, `skipped` for a later version's, `refused`. */
+function judge(lane: keyof typeof lanes, messages: string[]): unknown[] {
   return messages.map((bytes) => {
     try {
-      const message = decodeMessage(lane, fromHex(bytes))
-      return message ? toHex(encodeMessage(lane, message)) : 'skipped'
+      const message = lanes[lane](fromHex(bytes))
+      return message ? shortened(message, keys[lane][message.type]) : 'skipped'
     } catch (thrown) {
       if (!(thrown instanceof DecodeError)) throw thrown
       return 'refused'
     }
   })
-}
-
-/** A user's value as JSON: binary data is `$bin`, a number that is no integer is `$f64`, its bits. */
-function plain(value: Value): unknown {
-  if (typeof value === 'number') return Number.isSafeInteger(value) ? value : { $f64: toBits(value) }
-  if (value instanceof Uint8Array) return { $bin: toHex(value) }
-  if (Array.isArray(value)) return value.map(plain)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, plain(field)]))
 }
 
 /** The value that `plain` made this of. */
@@ -223,16 +222,6 @@ function fields(json: unknown): Fields {
   return Object.fromEntries(Object.entries(json as object).map(([key, field]) => [key, value(field)]))
 }
 
-function toBits(value: number): string {
-  const bytes = Buffer.alloc(8)
-  bytes.writeDoubleBE(value)
-  return Number.isNaN(value) ? '7ff8000000000000' : toHex(bytes)
-}
-
-function toHex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
-}
-
 function fromHex(hex: string): Uint8Array {
   return new Uint8Array(Buffer.from(hex, 'hex'))
 }
@@ -240,7 +229,7 @@ function fromHex(hex: string): Uint8Array {
 let client: Client | undefined
 
 function answer(question: Judge | (Step & { now: number })): unknown {
-  if (question.do === 'judge') return judge(lanes[question.lane] as unknown as Lane<{ type: string }>, question.messages)
+  if (question.do === 'judge') return judge(question.lane, question.messages)
   if (question.do === 'connect') client = new Client(question.now, question.hello)
   return client?.handle(question.now, question)
 }

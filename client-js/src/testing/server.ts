@@ -1,10 +1,11 @@
 // A server without a network for tests of the client: it reads what the client says, and says what the test tells it.
 
 import { FrameBuffer } from '../wire/framing.ts'
-import { controlToClient, controlToServer, type MemberMessage, type ToClient, type ToServer } from '../wire/control.ts'
-import { editsToClient, type EditsToClient, editsToServer, type EditsToServer } from '../wire/edits.ts'
-import { decodeMessage, encodeMessage } from '../wire/lane.ts'
+import { controlToClient, type MemberMessage, type ToClient } from '../wire/control.ts'
+import { editsToClient, type EditsToClient } from '../wire/edits.ts'
+import { decodeMessage } from '../wire/lane.ts'
 import type { Connect, TransportHandler } from '../transport/transport.ts'
+import { controlToServer, editsToServer, type EditsToServer, encodeAs, type ToServer } from './to-server.ts'
 
 /** One connection as the server sees it. */
 export class FakeConnection {
@@ -28,12 +29,12 @@ export class FakeConnection {
 
   /** Says something on the control lane. */
   say(message: ToClient): void {
-    this.receive(0, encodeMessage(controlToClient, message))
+    this.receive(0, encodeAs(controlToClient, message))
   }
 
   /** Says something on the edits lane that was opened first, or `lane` lanes later. */
   sayEdits(message: EditsToClient, lane = 0): void {
-    this.receive(lane + 1, encodeMessage(editsToClient, message))
+    this.receive(lane + 1, encodeAs(editsToClient, message))
   }
 
   /** Sends bytes on a stream as they are. */

@@ -22,7 +22,7 @@ export async function discover(
   if (url?.protocol === 'https:') return { url: new URL(PATH, url).href, certSha256 }
   const origin = url ?? new URL(location.origin)
   const response = await fetch(new URL('/.well-known/hither', origin), { signal, cache: 'no-store' })
-  if (!response.ok) throw new Error(`${response.url} answered with status ${response.status}`)
+  if (!response.ok) throw new Error(`${response.url}: ${response.status}`)
   const answer = (await response.json()) as { quic: string; cert_sha256?: string }
   const endpoint = new URL(`https://${answer.quic}${PATH}`)
   // A server that listens on all addresses is where its answer came from.

@@ -11,7 +11,7 @@ const DATAGRAMS_WAITING_MAX = 64
 /** Connects by WebTransport to the server that `url` leads to (see `discover`). */
 export function webTransport(url: URL | undefined, certSha256: string | undefined): Connect {
   return async (signal) => {
-    if (typeof WebTransport === 'undefined') throw new Error('there is no WebTransport here')
+    if (typeof WebTransport === 'undefined') throw new Error('no WebTransport here')
     const endpoint = await discover(url, certSha256, signal)
     const session = new WebTransport(endpoint.url, options(endpoint))
     const abort = (): void => session.close()
@@ -47,7 +47,7 @@ class WebTransportTransport implements Transport {
     this.#handler = handler
     this.#pump(this.#session.datagrams.readable, (bytes) => handler.handleDatagram(bytes))
     this.#session.closed.then(
-      ({ reason }) => this.#end(reason || 'the server closed the connection'),
+      ({ reason }) => this.#end(reason || 'the server has closed'),
       (error: unknown) => this.#end(`${error}`),
     )
   }

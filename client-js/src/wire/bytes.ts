@@ -6,7 +6,7 @@
  */
 export class DecodeError extends Error {
   constructor() {
-    super('bytes that the protocol does not allow')
+    super('the protocol is broken')
   }
 }
 

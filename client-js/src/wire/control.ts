@@ -1,22 +1,14 @@
 // The messages of the control lane: hello, rooms, rosters, presence, events, refusals. docs/PROTOCOL.md tells of each
 // field. Times are milliseconds since the Unix epoch, rooms are handles.
 
-import type { Lane } from './lane.ts'
-import { AXES_MAX, EVENT_NAME_BYTES_MAX, MEMBERS_MAX, USER_ID_BYTES_MAX, USER_NAME_BYTES_MAX } from './limits.ts'
+import { type Lane, type Said, unlessEmpty } from './lane.ts'
+import { AXES_MAX, EVENT_NAME_BYTES_MAX, USER_ID_BYTES_MAX, USER_NAME_BYTES_MAX } from './limits.ts'
 import { decodeInteger, type Fields, type Value } from './msgpack.ts'
 import { any, type Field, flag, int, integer, list, listOrNone, map, mapOrNone } from './schema.ts'
-import { optional, or, pair, plain, positive, struct, text, u32, u8 } from './schema.ts'
+import { optional, or, pair, positive, slot, struct, text, type Type, u32, u8 } from './schema.ts'
 
-/** What a client sends. */
-export type ToServer =
-  | { type: 'hello'; version: number; token?: string | undefined; name?: string | undefined }
-  | { type: 'join'; request: number; room: string; presence?: Fields | undefined; seen?: Seen | undefined }
-  | { type: 'leave'; room: number }
-  | { type: 'presence'; room: number; patch: Fields }
-  | { type: 'event'; room: number; name: string; data: Value; to?: number[] | undefined }
-  | { type: 'status'; status: number }
-  | { type: 'ping'; token: number }
-  | { type: 'bye'; code: number; reason?: string | undefined }
+/** The version of the protocol (rule H1). */
+const VERSION = 1
 
 /** What a client hears. */
 export type ToClient =
@@ -96,8 +88,6 @@ const generation: Field = ['g', u32]
 const tick: Field = ['k', u32]
 const version: Field = ['v', u32]
 const time: Field = ['t', int]
-const slotNumber = integer(MEMBERS_MAX - 1)
-const slot: Field = ['s', slotNumber]
 const reason = ['m', or(text(), () => '')] as const
 const retryAfterMs = ['ra', optional(int)] as const
 
@@ -113,43 +103,30 @@ const motion = struct<MotionFormat>({
 })
 
 /** The status of a later version reads as active. */
-const status = plain((reader) => {
-  const number = decodeInteger(reader, 0, 255)
-  return number > 2 ? 0 : number
-})
+export const status: Type<number> = {
+  read(reader) {
+    const number = decodeInteger(reader, 0, 255)
+    return number > 2 ? 0 : number
+  },
+}
 
 const member = struct<MemberMessage>({
-  slot,
+  slot: ['s', slot],
   generation,
   user: ['u', user],
   presence: ['p', mapOrNone],
   status: ['a', or(status, () => 0)],
 })
 
-/** The fields that what was sent has in common, to the server and from it. */
-const sent = { name: ['k', text(EVENT_NAME_BYTES_MAX)], data: ['d', any] } as const
-const received = { from: ['f', slotNumber], generation, ...sent, time } as const
+/** What an event and a direct one have in common. */
+const received = {
+  from: ['f', slot],
+  generation,
+  name: ['k', text(EVENT_NAME_BYTES_MAX)],
+  data: ['d', any],
+  time,
+} as const
 const event = struct<EventMessage>({ number: ['n', int], ...received })
-
-/** The kinds and keys of what goes to the server. */
-export const controlToServer: Lane<ToServer> = {
-  hello: [1, struct({ version, token: ['t', optional(text())], name: ['n', optional(text())] })],
-  join: [
-    2,
-    struct({
-      request,
-      room: ['r', text()],
-      presence: ['p', mapOrNone],
-      seen: ['e', optional(struct<Seen>({ epoch: ['e', int], number: ['n', int] }))],
-    }),
-  ],
-  leave: [3, struct({ room })],
-  presence: [4, struct({ room, patch: ['p', map] })],
-  event: [5, struct({ room, ...sent, to: ['to', listOrNone(slotNumber)] })],
-  status: [6, struct({ status: ['a', status] })],
-  ping: [7, struct({ token: ['t', int] })],
-  bye: [8, struct({ code: ['c', u32], reason })],
-}
 
 /** The kinds and keys of what comes to the client. */
 export const controlToClient: Lane<ToClient> = {
@@ -160,7 +137,7 @@ export const controlToClient: Lane<ToClient> = {
       request,
       room,
       epoch: ['e', int],
-      slot,
+      slot: ['s', slot],
       generation,
       tick,
       rights: ['x', u8],
@@ -177,10 +154,10 @@ export const controlToClient: Lane<ToClient> = {
     struct({
       room,
       tick,
-      leaves: ['l', listOrNone(slotNumber)],
+      leaves: ['l', listOrNone(slot)],
       joins: ['j', listOrNone(member)],
-      presence: ['p', listOrNone(pair(slotNumber, map))],
-      statuses: ['a', listOrNone(pair(slotNumber, status))],
+      presence: ['p', listOrNone(pair(slot, map))],
+      statuses: ['a', listOrNone(pair(slot, status))],
       events: ['e', listOrNone(event)],
     }),
   ],
@@ -197,4 +174,44 @@ export const controlToClient: Lane<ToClient> = {
   ],
   pong: [8, struct({ token: ['t', int], time: ['s', int] })],
   bye: [9, struct({ code: ['c', u32], reason, retryAfterMs })],
+}
+
+/** The first message: who the client would like to be. */
+export function sayHello(token: string | undefined, name: string | undefined): Said {
+  return [1, { v: VERSION, t: token, n: name }]
+}
+
+/** Asks to enter a room. */
+export function sayJoin(request: number, room: string, presence: Fields, seen: Seen | undefined): Said {
+  return [2, { i: request, r: room, p: unlessEmpty(presence), e: seen && { e: seen.epoch, n: seen.number } }]
+}
+
+/** Leaves a room. */
+export function sayLeave(room: number): Said {
+  return [3, { h: room }]
+}
+
+/** Patches the own presence. */
+export function sayPresence(room: number, patch: Fields): Said {
+  return [4, { h: room, p: patch }]
+}
+
+/** Sends an event to all, or to these slots. */
+export function sayEvent(room: number, name: string, data: unknown, to: readonly number[] | undefined): Said {
+  return [5, { h: room, k: name, d: data ?? null, to: to?.length ? to : undefined }]
+}
+
+/** Says whether the user looks: 0 is active, 1 away. */
+export function sayStatus(status: 0 | 1): Said {
+  return [6, { a: status }]
+}
+
+/** Asks for a pong with this token. */
+export function sayPing(token: number): Said {
+  return [7, { t: token }]
+}
+
+/** Ends the session. */
+export function sayBye(code: number): Said {
+  return [8, { c: code }]
 }

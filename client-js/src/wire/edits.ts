@@ -1,15 +1,10 @@
 // The messages of an edits lane: a room's document, its edits in one order, acks and rejects. docs/PROTOCOL.md tells of
 // each field. Times are milliseconds since the Unix epoch, rooms are handles.
 
-import type { Lane } from './lane.ts'
-import { MEMBERS_MAX, RECORD_ID_BYTES_MAX, USER_ID_BYTES_MAX } from './limits.ts'
+import { type Lane, type Said, unlessEmpty } from './lane.ts'
+import { RECORD_ID_BYTES_MAX, USER_ID_BYTES_MAX } from './limits.ts'
 import type { Fields } from './msgpack.ts'
-import { flag, int, integer, list, map, mapOrNone, optional, struct, text, type Type, u32 } from './schema.ts'
-
-/** What a client sends. */
-export type EditsToServer =
-  | { type: 'open'; room: number; slot: number; after?: number | undefined }
-  | { type: 'submit'; number: number; ops: Op[] }
+import { flag, int, integer, list, map, mapOrNone, optional, slot, struct, text, type Type, u32 } from './schema.ts'
 
 /** What a client hears. */
 export type EditsToClient =
@@ -43,7 +38,6 @@ export interface EditMessage {
   ops: Op[]
 }
 
-const slot = integer(MEMBERS_MAX - 1)
 const recordId = text(RECORD_ID_BYTES_MAX)
 
 const op = struct<Op>({
@@ -64,12 +58,6 @@ const edit = struct<EditMessage>({
   ops: ['o', list(op)],
 })
 
-/** The kinds and keys of what goes to the server. */
-export const editsToServer: Lane<EditsToServer> = {
-  open: [1, struct({ room: ['h', u32], slot: ['s', slot], after: ['q', optional(int)] })],
-  submit: [2, struct({ number: ['n', int], ops: ['o', list(op)] })],
-}
-
 /** The kinds and keys of what comes to the client. */
 export const editsToClient: Lane<EditsToClient> = {
   snapshot: [1, struct({ sequence: ['q', int], records: ['r', list(record)], more: ['c', flag] })],
@@ -79,4 +67,14 @@ export const editsToClient: Lane<EditsToClient> = {
     4,
     struct({ number: ['n', int], code: ['c', u32], message: ['m', text()], retryAfterMs: ['ra', optional(int)] }),
   ],
+}
+
+/** Opens a room's document, as the member of this slot. */
+export function sayOpen(room: number, slot: number): Said {
+  return [1, { h: room, s: slot }]
+}
+
+/** Submits an edit, with the member's number for it. */
+export function saySubmit(number: number, ops: readonly Op[]): Said {
+  return [2, { n: number, o: ops.map(({ kind, record, fields }) => ({ k: kind, i: record, f: unlessEmpty(fields) })) }]
 }

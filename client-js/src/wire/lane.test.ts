@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import * as arbitrary from '../testing/arbitrary.ts'
+import { controlToServer, editsToServer, encodeAs } from '../testing/to-server.ts'
 import { fromHex, toHex, vectors } from '../testing/vectors.ts'
 import { DecodeError, Writer } from './bytes.ts'
-import { controlToClient, controlToServer, type ToClient } from './control.ts'
-import { editsToClient, editsToServer } from './edits.ts'
+import { controlToClient, sayEvent, type ToClient } from './control.ts'
+import { editsToClient } from './edits.ts'
 import { frame, FrameBuffer } from './framing.ts'
 import { decodeMessage, encodeMessage, type Lane } from './lane.ts'
-import { decodeControl } from './messages.ts'
 import { encodeValue } from './msgpack.ts'
 
 interface AnyMessage {
@@ -53,7 +53,7 @@ it.each(file.messages)('F5, F6: $name', ({ lane: name, hex, message, written, sk
   if (written !== undefined) {
     const read = decode() as AnyMessage
     expect(read.type).toBe(message)
-    expect(toHex(encodeMessage(lane, read))).toBe(toHex(frame(fromHex(written))))
+    expect(toHex(encodeAs(lane, read))).toBe(toHex(frame(fromHex(written))))
   } else if (skipped) {
     expect(decode()).toBeUndefined()
   } else {
@@ -65,7 +65,7 @@ describe.each(Object.entries(lanes))('%s', (_name, [lane, messages]) => {
   it('F6: every message survives the wire', () => {
     fc.assert(
       fc.property(messages, (message) => {
-        expect(decodeMessage(lane, unframed(encodeMessage(lane, message)))).toEqual(message)
+        expect(decodeMessage(lane, unframed(encodeAs(lane, message)))).toEqual(message)
       }),
     )
   })
@@ -84,7 +84,7 @@ describe.each(Object.entries(lanes))('%s', (_name, [lane, messages]) => {
     const change = fc.tuple(fc.nat(), fc.nat(2), fc.uint8Array({ maxLength: 3 }))
     fc.assert(
       fc.property(messages, fc.array(change, { minLength: 1, maxLength: 3 }), (message, changes) => {
-        const bytes = [...unframed(encodeMessage(lane, message))]
+        const bytes = [...unframed(encodeAs(lane, message))]
         for (const [at, lost, added] of changes) bytes.splice(at % (bytes.length + 1), lost, ...added)
         throwsOnlyDecodeError(lane, Uint8Array.from(bytes))
       }),
@@ -95,7 +95,7 @@ describe.each(Object.entries(lanes))('%s', (_name, [lane, messages]) => {
   it('F4: a message that is cut short is refused', () => {
     fc.assert(
       fc.property(messages, fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (message, part) => {
-        const bytes = unframed(encodeMessage(lane, message))
+        const bytes = unframed(encodeAs(lane, message))
         const cut = bytes.subarray(0, Math.floor(bytes.length * part))
         expect(() => decodeMessage(lane, cut)).toThrow(DecodeError)
       }),
@@ -127,17 +127,17 @@ describe('a message', () => {
     ['a kind above 16 bits', raw(65_536, {})],
     ['an own key twice, within', fromHex('920183a17601a17582a16901a16901a17400')],
   ])('F6: with %s is refused', (_name, bytes) => {
-    expect(() => decodeControl(bytes)).toThrow(DecodeError)
+    expect(() => decodeMessage(controlToClient, bytes)).toThrow(DecodeError)
   })
 
   it('F6: a number may be an integer', () => {
-    expect(decodeControl(raw(2, joined({ hz: 30, a: 2, st: 1 })))).toMatchObject({ motion: { step: 1 } })
+    expect(decodeMessage(controlToClient, raw(2, joined({ hz: 30, a: 2, st: 1 })))).toMatchObject({ motion: { step: 1 } })
   })
 
   it('F5: keys of a later version are skipped at every level, whatever they are called', () => {
     const user = { i: 'a', new: [1] }
     Object.defineProperty(user, '__proto__', { value: { n: 'x' }, enumerable: true })
-    const message = decodeControl(raw(3, { ...roster, constructor: 1, m: [{ s: 0, g: 0, u: user, toString: {} }] }))
+    const message = decodeMessage(controlToClient, raw(3, { ...roster, constructor: 1, m: [{ s: 0, g: 0, u: user, toString: {} }] }))
     expect(message).toStrictEqual({
       type: 'roster',
       room: 7,
@@ -150,19 +150,18 @@ describe('a message', () => {
   it('F4: counts its own levels with those of users\' values', () => {
     const nested = (levels: number): unknown => (levels === 0 ? 0 : [nested(levels - 1)])
     const event = (levels: number): unknown => ({ f: 0, g: 0, h: 7, k: 'e', t: 0, d: nested(levels) })
-    expect(decodeControl(raw(6, event(14)))).toMatchObject({ type: 'direct' } satisfies Partial<ToClient>)
+    expect(decodeMessage(controlToClient, raw(6, event(14)))).toMatchObject({ type: 'direct' } satisfies Partial<ToClient>)
     const deeper = (bytes: Uint8Array): Uint8Array => fromHex(toHex(bytes).replace('919191', '91919191'))
-    expect(() => decodeControl(deeper(raw(6, event(14))))).toThrow(DecodeError)
-    expect(decodeControl(raw(99, nested(15)))).toBeUndefined()
-    expect(() => decodeControl(deeper(raw(99, nested(15))))).toThrow(DecodeError)
-    expect(() => decodeControl(deeper(raw(3, { ...roster, new: nested(14) })))).toThrow(DecodeError)
-    expect(() => decodeControl(deeper(raw(4, { h: 7 }, nested(15))))).toThrow(DecodeError)
+    expect(() => decodeMessage(controlToClient, deeper(raw(6, event(14))))).toThrow(DecodeError)
+    expect(decodeMessage(controlToClient, raw(99, nested(15)))).toBeUndefined()
+    expect(() => decodeMessage(controlToClient, deeper(raw(99, nested(15))))).toThrow(DecodeError)
+    expect(() => decodeMessage(controlToClient, deeper(raw(3, { ...roster, new: nested(14) })))).toThrow(DecodeError)
+    expect(() => decodeMessage(controlToClient, deeper(raw(4, { h: 7 }, nested(15))))).toThrow(DecodeError)
   })
 
   it('F1: that is too long is not encoded', () => {
     const data = 'x'.repeat(65_536)
-    const event = { type: 'event', room: 7, name: 'e', data }
-    expect(() => encodeMessage(lanes['control to_server']?.[0] as Lane<AnyMessage>, event)).toThrow(RangeError)
+    expect(() => encodeMessage(sayEvent(7, 'e', data, undefined))).toThrow(RangeError)
   })
 })
 

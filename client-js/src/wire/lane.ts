@@ -2,7 +2,7 @@
 
 import { DecodeError, Reader, Writer } from './bytes.ts'
 import { frame } from './framing.ts'
-import { ARRAY, decodeInteger, decodeLength, decodeValue, encodeValue } from './msgpack.ts'
+import { ARRAY, decodeInteger, decodeLength, decodeValue, encodeValue, type Fields } from './msgpack.ts'
 import type { Type } from './schema.ts'
 
 /** The messages of one direction of a lane: each one's kind and body. */
@@ -17,15 +17,22 @@ interface Message {
 /** Most bytes of a kind. */
 const KIND_BYTES_MAX = 3
 
+/** What a client says: a kind, and a body with the short keys of docs/PROTOCOL.md, of which undefined ones are left out. */
+export type Said = readonly [kind: number, body: object]
+
 /**
- * The bytes of a message, with its length before them. Throws `TypeError` for user's data that can't be sent, and
- * `RangeError` if there is too much of it.
+ * The bytes of a message, with its length before them, to be written to its lane as they are. Throws `TypeError` for
+ * user's data that can't be sent, and `RangeError` if there is more of it than a message holds.
  */
-export function encodeMessage<M extends Message>(lane: Lane<M>, message: M): Uint8Array<ArrayBuffer> {
-  const [kind, body] = lane[message.type as M['type']]
+export function encodeMessage(message: Said): Uint8Array<ArrayBuffer> {
   const writer = new Writer()
-  encodeValue(writer, [kind, body.pack(message as never)])
+  encodeValue(writer, message)
   return frame(writer.take())
+}
+
+/** A map, or nothing if there is nothing in it: that is how a default is written (rule F6). */
+export function unlessEmpty(map: Fields): Fields | undefined {
+  return Object.values(map).every((field) => field === undefined) ? undefined : map
 }
 
 /** Reads one message, without its length. `undefined` is a kind of a later version, which is skipped (rule F5). */

@@ -154,11 +154,11 @@ export function encodeValue(writer: Writer, value: unknown, depth: number = 0): 
       encodeValue(writer, key)
       encodeValue(writer, field, depth + 1)
     }
-  } else throw new TypeError(`a value of type ${typeName(value)} can't be sent`)
+  } else throw new TypeError(`${(value as object).constructor?.name} can't be sent`)
 }
 
 function encodeLength(writer: Writer, form: Form, length: number, depth: number): void {
-  if (length > 0 && depth >= NESTING_MAX) throw new TypeError("a value that is nested so deeply can't be sent")
+  if (length > 0 && depth >= NESTING_MAX) throw new TypeError("what is nested so deeply can't be sent")
   encodeHead(writer, form, length)
 }
 
@@ -209,8 +209,4 @@ function isPlain(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === null || Object.getPrototypeOf(prototype) === null
-}
-
-function typeName(value: unknown): string {
-  return (typeof value === 'object' && value?.constructor?.name) || typeof value
 }

@@ -1,6 +1,7 @@
-// The types that messages are made of: one description of a message both reads it and writes it, strictly (rule F6).
+// The types that messages are made of, and how each is read, strictly (rule F6).
 
 import { DecodeError, type Reader } from './bytes.ts'
+import { MEMBERS_MAX } from './limits.ts'
 import {
   ARRAY,
   decodeFields,
@@ -15,26 +16,26 @@ import {
   type Value,
 } from './msgpack.ts'
 
-/** How values of a type are read and written. */
+/** How values of a type are read. */
 export interface Type<T> {
   /**
    * Reads one; `depth` is how many arrays and maps it lies in. Throws `DecodeError` for a value of another type or out
    * of its range.
    */
   read(reader: Reader, depth: number): T
-  /** What is encoded for one. */
-  pack(value: T): unknown
-  /** What a missing key stands for; a type without it has to be there. A value that equals it is not written. */
+  /** What a missing key stands for; a type without it has to be there. */
   missing?(): T
+  /** What it is made of: the fields of a map, the type of a list's items, the two types of a pair. */
+  readonly of?: unknown
 }
 
 /** A type of which no value may be there. */
-export type Missable<T> = Required<Type<T>>
+export type Missable<T> = Type<T> & { missing(): T }
 
 /** A field of a map: its key and its type. */
 export type Field<T = number> = readonly [key: string, type: undefined extends T ? Missable<T> : Type<T>]
 
-/** The fields of a map, in the order in which they are written. */
+/** The fields of a map, in the order of the specification's tables. */
 export type Shape<T> = { readonly [K in keyof T]-?: Field<T[K]> }
 
 /** A map with the protocol's own keys. Keys that it does not know are skipped. */
@@ -45,6 +46,7 @@ export function struct<T extends object>(shape: Shape<NoInfer<T>>): Type<T> {
   })
   const types = new Map(fields.map(({ key, type }) => [key, type]))
   return {
+    of: shape,
     read(reader, depth) {
       const found = new Map<string, T[keyof T]>()
       decodeItems(reader, MAP, depth, (_, inner) => {
@@ -62,35 +64,23 @@ export function struct<T extends object>(shape: Shape<NoInfer<T>>): Type<T> {
       }
       return result as T
     },
-    pack(value) {
-      const present = fields.filter(({ name, type }) => !isMissing(value[name], type))
-      return Object.fromEntries(present.map(({ name, key, type }) => [key, type.pack(value[name])]))
-    },
   }
-}
-
-function isMissing<T>(value: T, type: Type<T>): boolean {
-  if (!type.missing) return false
-  const missing = type.missing()
-  // Of arrays and maps only the empty ones are ever what a missing key stands for.
-  if (typeof missing === 'object') return Object.values(value ?? {}).every((field) => field === undefined)
-  return value === undefined || value === missing
 }
 
 /** A list. */
 export function list<T>(type: Type<T>): Type<T[]> {
-  return {
-    read: (reader, depth) => decodeItems(reader, ARRAY, depth, type.read),
-    pack: (items) => items.map(type.pack),
-  }
+  return { of: type, read: (reader, depth) => decodeItems(reader, ARRAY, depth, type.read) }
 }
 
-/** A list of two, which are encoded as they are. */
+/** A list of two. */
 export function pair<A, B>(first: Type<A>, second: Type<B>): Type<[A, B]> {
-  return plain((reader, depth) => {
-    if (decodeLength(reader, ARRAY, depth) !== 2) throw new DecodeError()
-    return [first.read(reader, depth + 1), second.read(reader, depth + 1)]
-  })
+  return {
+    of: [first, second],
+    read(reader, depth) {
+      if (decodeLength(reader, ARRAY, depth) !== 2) throw new DecodeError()
+      return [first.read(reader, depth + 1), second.read(reader, depth + 1)]
+    },
+  }
 }
 
 /** The type of a key that may be missing, and then stands for this. */
@@ -102,30 +92,25 @@ export function or<T>(type: Type<T>, missing: () => T): Missable<T> {
 export function optional<T>(type: Type<T>): Missable<T | undefined> {
   return {
     read: (reader, depth) => (reader.peek() === NIL ? void reader.u8() : type.read(reader, depth)),
-    pack: type.pack as Type<T | undefined>['pack'],
+    of: type.of,
     missing: () => undefined,
   }
 }
 
-/** A type whose values are encoded as they are. */
-export function plain<T>(read: Type<T>['read']): Type<T> {
-  return { read, pack: (value) => value }
-}
-
 /** An integer from `min` to `max`. */
 export function integer(max: number, min: number = 0): Type<number> {
-  return plain((reader) => decodeInteger(reader, min, max))
+  return { read: (reader) => decodeInteger(reader, min, max) }
 }
 
 /** A string of at most so many bytes. */
 export function text(bytesMax: number = Infinity): Type<string> {
-  return plain((reader) => decodeText(reader, bytesMax))
+  return { read: (reader) => decodeText(reader, bytesMax) }
 }
 
 /** A user's value. */
-export const any: Type<Value> = plain(decodeValue)
+export const any: Type<Value> = { read: decodeValue }
 /** A user's map. */
-export const map: Type<Fields> = plain(decodeFields)
+export const map: Type<Fields> = { read: decodeFields }
 /** A user's map that may be missing, and is empty then. */
 export const mapOrNone: Missable<Fields> = or(map, () => ({}))
 /** A list that may be missing, and is empty then. */
@@ -135,24 +120,30 @@ export function listOrNone<T>(type: Type<T>): Missable<T[]> {
 
 /** A flag that may be missing, and is off then. */
 export const flag: Missable<boolean> = or(
-  plain((reader) => {
-    const value = decodeValue(reader)
-    if (typeof value !== 'boolean') throw new DecodeError()
-    return value
-  }),
+  {
+    read(reader) {
+      const value = decodeValue(reader)
+      if (typeof value !== 'boolean') throw new DecodeError()
+      return value
+    },
+  },
   () => false,
 )
 
 /** A number above 0. */
-export const positive: Type<number> = plain((reader) => {
-  const value = decodeValue(reader)
-  if (!(typeof value === 'number' && value > 0 && value < Infinity)) throw new DecodeError()
-  return value
-})
+export const positive: Type<number> = {
+  read(reader) {
+    const value = decodeValue(reader)
+    if (!(typeof value === 'number' && value > 0 && value < Infinity)) throw new DecodeError()
+    return value
+  },
+}
 
 /** An integer of 8 bits. */
 export const u8: Type<number> = integer(2 ** 8 - 1)
 /** An integer of 32 bits. */
 export const u32: Type<number> = integer(2 ** 32 - 1)
+/** A slot of a room. */
+export const slot: Type<number> = integer(MEMBERS_MAX - 1)
 /** An integer that every language's numbers hold. */
 export const int: Type<number> = integer(Number.MAX_SAFE_INTEGER)

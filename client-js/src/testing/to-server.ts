@@ -1,0 +1,78 @@
+// The other direction of the lanes, as a server has it: it reads what a client says, and writes what a client reads.
+
+import { type Seen, status } from '../wire/control.ts'
+import type { Op } from '../wire/edits.ts'
+import { encodeMessage, type Lane } from '../wire/lane.ts'
+import { RECORD_ID_BYTES_MAX } from '../wire/limits.ts'
+import type { Fields, Value } from '../wire/msgpack.ts'
+import { any, int, integer, list, listOrNone, map, mapOrNone } from '../wire/schema.ts'
+import { optional, or, slot, struct, text, type Type, u32 } from '../wire/schema.ts'
+
+/** What a client says on the control lane. */
+export type ToServer =
+  | { type: 'hello'; version: number; token?: string; name?: string }
+  | { type: 'join'; request: number; room: string; presence: Fields; seen?: Seen }
+  | { type: 'leave'; room: number }
+  | { type: 'presence'; room: number; patch: Fields }
+  | { type: 'event'; room: number; name: string; data: Value; to: number[] }
+  | { type: 'status'; status: number }
+  | { type: 'ping'; token: number }
+  | { type: 'bye'; code: number; reason: string }
+
+/** What a client says on an edits lane. */
+export type EditsToServer =
+  | { type: 'open'; room: number; slot: number; after?: number }
+  | { type: 'submit'; number: number; ops: Op[] }
+
+const seen = struct<Seen>({ epoch: ['e', int], number: ['n', int] })
+const op = struct<Op>({
+  kind: ['k', integer(3, 1) as Type<Op['kind']>],
+  record: ['i', text(RECORD_ID_BYTES_MAX)],
+  fields: ['f', mapOrNone],
+})
+
+/** The kinds and keys of the control lane to the server. */
+export const controlToServer: Lane<ToServer> = {
+  hello: [1, struct({ version: ['v', u32], token: ['t', optional(text())], name: ['n', optional(text())] })],
+  join: [2, struct({ request: ['i', u32], room: ['r', text()], presence: ['p', mapOrNone], seen: ['e', optional(seen)] })],
+  leave: [3, struct({ room: ['h', u32] })],
+  presence: [4, struct({ room: ['h', u32], patch: ['p', map] })],
+  event: [5, struct({ room: ['h', u32], name: ['k', text()], data: ['d', any], to: ['to', listOrNone(slot)] })],
+  status: [6, struct({ status: ['a', status] })],
+  ping: [7, struct({ token: ['t', int] })],
+  bye: [8, struct({ code: ['c', u32], reason: ['m', or(text(), () => '')] })],
+}
+
+/** The kinds and keys of an edits lane to the server. */
+export const editsToServer: Lane<EditsToServer> = {
+  open: [1, struct({ room: ['h', u32], slot: ['s', slot], after: ['q', optional(int)] })],
+  submit: [2, struct({ number: ['n', int], ops: ['o', list(op)] })],
+}
+
+/** The bytes of a message of any lane, with its length before them. */
+export function encodeAs<M extends { readonly type: string }>(lane: Lane<M>, message: M): Uint8Array<ArrayBuffer> {
+  const [kind, body] = lane[message.type as M['type']]
+  return encodeMessage([kind, pack(body as Type<unknown>, message) as object])
+}
+
+/** What is encoded for a value of a type. */
+function pack({ of }: Type<unknown>, value: unknown): unknown {
+  if (!of || value === undefined) return value
+  if (Array.isArray(of)) return of.map((type, index) => pack(type, (value as unknown[])[index]))
+  if (isType(of)) return (value as unknown[]).map((item) => pack(of, item))
+  const fields = Object.entries(of as Record<string, readonly [string, Type<unknown>]>)
+  const written = fields.filter(([name, [, type]]) => !isMissing((value as Record<string, unknown>)[name], type))
+  return Object.fromEntries(written.map(([name, [key, type]]) => [key, pack(type, (value as never)[name])]))
+}
+
+function isType(of: unknown): of is Type<unknown> {
+  return typeof (of as Type<unknown>).read === 'function'
+}
+
+function isMissing(value: unknown, type: Type<unknown>): boolean {
+  if (!type.missing) return false
+  const missing = type.missing()
+  // Of arrays and maps only the empty ones are ever what a missing key stands for.
+  if (typeof missing === 'object') return Object.keys(value ?? {}).length === 0
+  return value === missing
+}
