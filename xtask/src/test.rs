@@ -106,10 +106,10 @@ fn doctest(_: &mut Vec<String>) -> Result<()> {
 
 /// The JavaScript client and the demo page, with the checks of the package that others would install.
 fn client(totals: &mut Vec<String>) -> Result<()> {
-    node::install(node::CLIENT)?;
+    node::build_page()?;
     node::run(node::CLIENT, "check")?;
     vitest("client", node::CLIENT, totals, &[])?;
-    for script in ["build", "lint", "packed", "size", "page"] {
+    for script in ["lint", "packed", "size", "reference"] {
         node::run(node::CLIENT, script)?;
     }
     // What a build with the page in it answers; all other builds are without.
@@ -127,7 +127,7 @@ fn browser(totals: &mut Vec<String>) -> Result<()> {
     // They start what lies beside this program: it was built by the same cargo.
     let programs = std::env::current_exe()?;
     let programs = programs.parent().context("this program lies in no folder")?;
-    vitest("browser", BROWSER, totals, &[("HITHER_PROGRAMS", programs)])
+    vitest("browser", BROWSER, totals, &[("HITHER_BIN_DIR", programs)])
 }
 
 /// Runs the tests of a folder, and notes their totals under its name.
@@ -138,7 +138,8 @@ fn vitest(
     variables: &[(&str, &Path)],
 ) -> Result<()> {
     let mut command = node::command(folder, "test");
-    command.envs(variables.iter().copied());
+    // Colours would hide the totals. Where the environment asks for them, NO_COLOR alone does not do.
+    command.env_remove("FORCE_COLOR").env("NO_COLOR", "1").envs(variables.iter().copied());
     let (stdout, passed) = shell::tee(&mut command, Stream::Stdout)?;
     totals.extend(totals::of_vitest(&stdout).map(|line| format!("{name}: {line}")));
     ensure!(passed, "tests failed");
