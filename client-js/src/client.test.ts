@@ -142,7 +142,11 @@ describe('a client', () => {
     client.subscribe('error', (error) => errors.push(error))
     server.newest.say({ type: 'bye', code, reason: 'no' })
     await pass(60_000)
-    expect([client.getStatus(), room.getStatus(), server.connections.length]).toEqual(['disconnected', 'disconnected', 1])
+    expect([client.getStatus(), room.getStatus(), server.connections.length]).toEqual([
+      'disconnected',
+      'disconnected',
+      1,
+    ])
     expect(errors).toMatchObject([{ type: 'connection', code: 'closed', message: 'no', context: { closeCode: code } }])
   })
 

@@ -24,7 +24,10 @@ export interface ClientOptions {
   readonly auth?: () => { readonly token: string } | Promise<{ readonly token: string }>
   /** SHA-256 of the server's certificate in hex, to trust that one alone. Default: what the server's http says. */
   readonly certSha256?: string
-  /** Makes connections in another way than by WebTransport, as tests do; `url` and `certSha256` count for nothing then. */
+  /**
+   * Makes connections in another way than by WebTransport, as tests do; `url` and `certSha256` count for nothing then.
+   * Default: WebTransport.
+   */
   readonly connect?: Connect
 }
 

@@ -41,7 +41,7 @@ function hex(bytes: Uint8Array | undefined): string {
   return Buffer.from(bytes ?? []).toString('hex')
 }
 
-describe('one\'s own cursor', () => {
+describe("one's own cursor", () => {
   it('M8, M10: goes out at once, then once in a tick, always the newest', async () => {
     room.cursors.set({ x: 1, y: -1 })
     expect(connection.datagrams.map(hex)).toEqual(['0207010201'])
@@ -78,7 +78,7 @@ describe('one\'s own cursor', () => {
     expect(hex(server.newest.datagrams[0])).toBe('0209010c08')
   })
 
-  it("its age is the time until it comes back", async () => {
+  it('its age is the time until it comes back', async () => {
     room.cursors.set({ x: 5, y: 5 })
     await pass(40)
     show(11, [{ slot: 0, generation: 3, values: [5, 5] }])

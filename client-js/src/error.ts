@@ -34,7 +34,13 @@ export class RoomError extends Error {
   /** How long to wait before, in milliseconds, if the server says so. */
   readonly retryAfterMs: number | undefined
 
-  constructor(type: RoomErrorType, code: string, message: string, context: RoomErrorContext, more: { retryable?: boolean; retryAfterMs?: number | undefined } = {}) {
+  constructor(
+    type: RoomErrorType,
+    code: string,
+    message: string,
+    context: RoomErrorContext,
+    more: { retryable?: boolean; retryAfterMs?: number | undefined } = {},
+  ) {
     super(message)
     this.type = type
     this.code = code
@@ -45,11 +51,7 @@ export class RoomError extends Error {
 }
 
 /** A refusal by the server (rule E1). */
-export function refused(
-  type: RoomErrorType,
-  refusal: Refusal,
-  room: string,
-): RoomError {
+export function refused(type: RoomErrorType, refusal: Refusal, room: string): RoomError {
   const code = refusalName(refusal.code)
   const { retryAfterMs } = refusal
   const retryable = retryAfterMs !== undefined || code === 'unavailable' || code === 'room_closed'

@@ -43,10 +43,20 @@ describe('records', () => {
   it('D3: come in pages, and are shown when all are there', () => {
     const changes: (readonly string[])[] = []
     room.records.subscribe((ids) => changes.push(ids))
-    connection.sayEdits({ type: 'snapshot', sequence: 4, records: [{ id: 'a', version: 2, fields: { x: 1 } }], more: true })
+    connection.sayEdits({
+      type: 'snapshot',
+      sequence: 4,
+      records: [{ id: 'a', version: 2, fields: { x: 1 } }],
+      more: true,
+    })
     connection.sayEdits({ type: 'edits', edits: [edit(5, { kind: 2, record: 'b', fields: { x: 9 } })] })
     expect([room.records.isLoaded, contents()]).toEqual([false, {}])
-    connection.sayEdits({ type: 'snapshot', sequence: 4, records: [{ id: 'b', version: 5, fields: { x: 9 } }], more: false })
+    connection.sayEdits({
+      type: 'snapshot',
+      sequence: 4,
+      records: [{ id: 'b', version: 5, fields: { x: 9 } }],
+      more: false,
+    })
     expect([room.records.isLoaded, contents(), changes]).toEqual([true, { a: { x: 1 }, b: { x: 9 } }, [['a', 'b']]])
   })
 
@@ -54,7 +64,11 @@ describe('records', () => {
     room.records.subscribe(() => {})
     connection.sayEdits({ type: 'snapshot', sequence: 0, records: [], more: false })
     const put = edit(1, { kind: 1, record: 'a', fields: { x: 1, y: 1 } })
-    const patch = edit(2, { kind: 2, record: 'a', fields: { x: null, z: 2 } }, { kind: 2, record: 'none', fields: { x: 1 } })
+    const patch = edit(
+      2,
+      { kind: 2, record: 'a', fields: { x: null, z: 2 } },
+      { kind: 2, record: 'none', fields: { x: 1 } },
+    )
     connection.sayEdits({ type: 'edits', edits: [put, put, patch, put] })
     expect(contents()).toEqual({ a: { y: 1, z: 2 } })
     connection.sayEdits({ type: 'edits', edits: [edit(3, { kind: 3, record: 'a', fields: {} })] })
@@ -91,7 +105,12 @@ describe('records', () => {
     await vi.advanceTimersByTimeAsync(250)
     server.newest.welcome(8)
     expect(contents()).toEqual({ a: {} })
-    server.newest.sayEdits({ type: 'snapshot', sequence: 2, records: [{ id: 'b', version: 2, fields: {} }], more: false })
+    server.newest.sayEdits({
+      type: 'snapshot',
+      sequence: 2,
+      records: [{ id: 'b', version: 2, fields: {} }],
+      more: false,
+    })
     expect([contents(), changes]).toEqual([{ b: {} }, [['a'], ['a', 'b']]])
   })
 })

@@ -6,7 +6,13 @@ import { type FakeConnection, FakeServer } from './testing/server.ts'
 import type { OthersChange } from './types.ts'
 import type { EventMessage, MemberMessage } from './wire/control.ts'
 
-const GRACE: MemberMessage = { slot: 1, generation: 5, user: { id: 'g', name: 'Grace' }, presence: { hue: 9 }, status: 0 }
+const GRACE: MemberMessage = {
+  slot: 1,
+  generation: 5,
+  user: { id: 'g', name: 'Grace' },
+  presence: { hue: 9 },
+  status: 0,
+}
 const GRACE_ID = 5 * 4096 + 1
 
 let server: FakeServer
@@ -62,7 +68,11 @@ describe('others', () => {
     const changes: [number, OthersChange][] = []
     room.subscribe('others', (others, change) => changes.push([others.length, change]))
     const before = room.getOthers()
-    diff({ joins: [{ ...GRACE, slot: 2, user: { id: 'l' } }], presence: [[1, { hue: null, x: 2 }]], statuses: [[1, 2]] })
+    diff({
+      joins: [{ ...GRACE, slot: 2, user: { id: 'l' } }],
+      presence: [[1, { hue: null, x: 2 }]],
+      statuses: [[1, 2]],
+    })
     diff({ leaves: [1] })
     expect(changes).toMatchObject([
       [2, { type: 'enter', user: { id: 'l', info: {} } }],

@@ -76,10 +76,7 @@ export interface Room<T extends RoomTypes = RegisteredTypes> {
   /** What the room's connection has done and how well. */
   getStats(): RoomStats
   /** Calls `listener` with each thing of a type, until the function that this returns is called. */
-  subscribe<K extends keyof RoomListeners<T>>(
-    type: K,
-    listener: (...values: RoomListeners<T>[K]) => void,
-  ): Unsubscribe
+  subscribe<K extends keyof RoomListeners<T>>(type: K, listener: (...values: RoomListeners<T>[K]) => void): Unsubscribe
 }
 
 const STATUSES: readonly MemberStatus[] = ['active', 'away', 'lost']
@@ -262,7 +259,8 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   #updateSelf(): void {
     const membership = this.#membership
     const member = membership?.members.get(membership.slot)
-    if (membership && member) this.#self = { ...user<T>(member), presence: this.getPresence(), canWrite: membership.canWrite }
+    if (membership && member)
+      this.#self = { ...user<T>(member), presence: this.getPresence(), canWrite: membership.canWrite }
   }
 
   /** All changes of a tick are told with the same array, as it is after the last of them. */

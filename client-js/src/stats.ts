@@ -61,7 +61,8 @@ export class Ages {
   get summary(): CursorAge | null {
     if (!this.#count) return null
     const sorted = this.#ages.slice(0, this.#count).sort()
-    const at = (share: number): number => sorted[Math.min(Math.floor(sorted.length * share), sorted.length - 1)] as number
+    const at = (share: number): number =>
+      sorted[Math.min(Math.floor(sorted.length * share), sorted.length - 1)] as number
     return { count: this.#count, last: this.#ages[(this.#count - 1) % AGES] as number, p50: at(0.5), p99: at(0.99) }
   }
 }

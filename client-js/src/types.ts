@@ -68,8 +68,7 @@ export interface Self<T extends RoomTypes = RegisteredTypes> extends User<T> {
 
 /** What happened to the others; `reset`: all of them are new, as after entering the room. */
 export type OthersChange<T extends RoomTypes = RegisteredTypes> =
-  | { readonly type: 'reset' }
-  | { readonly type: 'enter' | 'leave' | 'update'; readonly user: User<T> }
+  { readonly type: 'reset' } | { readonly type: 'enter' | 'leave' | 'update'; readonly user: User<T> }
 
 /** A patch: fields that it does not name stay, and null removes one. */
 export type Patch<T> = { readonly [K in keyof T]?: T[K] | null }

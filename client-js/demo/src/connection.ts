@@ -31,7 +31,9 @@ export function showConnection(client: Client, room: Room): void {
     if (status === 'connected') reason = ''
     show()
   })
-  byId('notice').querySelector('button')?.addEventListener('click', () => location.reload())
+  byId('notice')
+    .querySelector('button')
+    ?.addEventListener('click', () => location.reload())
   show()
 }
 

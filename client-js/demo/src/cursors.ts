@@ -24,9 +24,12 @@ export function showCursors(room: Room, layer: CursorLayer): void {
   dressSelf()
   room.subscribe('my-presence', dressSelf)
   // Fifty who come at once are fifty changes, and one look at them.
-  room.subscribe('others', oncePerFrame(() => {
-    dressOthers()
-    room.cursors.forEach(({ connectionId, x, y }) => layer.move(connectionId, x, y))
-  }))
+  room.subscribe(
+    'others',
+    oncePerFrame(() => {
+      dressOthers()
+      room.cursors.forEach(({ connectionId, x, y }) => layer.move(connectionId, x, y))
+    }),
+  )
   room.cursors.subscribe(({ connectionId, x, y }) => layer.move(connectionId, x, y))
 }

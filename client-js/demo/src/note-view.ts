@@ -94,14 +94,18 @@ export class NoteView {
     const stopping = new AbortController()
     const { signal } = stopping
     this.element.setPointerCapture(down.pointerId)
-    this.element.addEventListener('pointermove', (move) => {
-      const reach = Math.hypot(move.clientX - down.clientX, move.clientY - down.clientY)
-      if (!this.isHeld && reach < CLICK_REACH) return
-      this.isHeld = true
-      this.element.classList.add('held')
-      const now = this.#board.placeOf(move.clientX, move.clientY)
-      this.#moveTo(from.x + now.x - start.x, from.y + now.y - start.y)
-    }, { signal })
+    this.element.addEventListener(
+      'pointermove',
+      (move) => {
+        const reach = Math.hypot(move.clientX - down.clientX, move.clientY - down.clientY)
+        if (!this.isHeld && reach < CLICK_REACH) return
+        this.isHeld = true
+        this.element.classList.add('held')
+        const now = this.#board.placeOf(move.clientX, move.clientY)
+        this.#moveTo(from.x + now.x - start.x, from.y + now.y - start.y)
+      },
+      { signal },
+    )
     const stop = (event: PointerEvent): void => {
       stopping.abort()
       if (!this.isHeld && event.type === 'pointerup') (this.#grip.contains(target) ? this.#grip : this.#text).focus()

@@ -40,10 +40,17 @@ export function startNotes(room: Room, board: Board, hand: Hand): void {
     view.focusText()
   }
   const add = (id: string): Note => {
-    const writer = createWriter<Partial<NoteFields>>((patch) => room.records.patch(id, patch), () => show(id))
+    const writer = createWriter<Partial<NoteFields>>(
+      (patch) => room.records.patch(id, patch),
+      () => show(id),
+    )
     const view = new NoteView(board, {
       onChange: (patch) => writer.write(patch),
-      onRemove: () => void room.records.remove(id).then(() => say('Note removed.'), () => {}),
+      onRemove: () =>
+        void room.records.remove(id).then(
+          () => say('Note removed.'),
+          () => {},
+        ),
     })
     const note = { view, writer }
     notes.set(id, note)

@@ -29,7 +29,10 @@ export function startRooms(name: string): void {
   })
 
   const copy = async (): Promise<void> => {
-    const isCopied = await navigator.clipboard?.writeText(link.value).then(() => true, () => false)
+    const isCopied = await navigator.clipboard?.writeText(link.value).then(
+      () => true,
+      () => false,
+    )
     if (isCopied) return toast('Link copied: who opens it is in this room.')
     if (!dialog.open) dialog.showModal()
     link.focus()

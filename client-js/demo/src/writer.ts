@@ -25,7 +25,10 @@ export function createWriter<P extends object>(
       const patch = waiting
       waiting = undefined
       const pause = new Promise((resolve) => setTimeout(resolve, PAUSE))
-      const isTaken = await Promise.resolve(send(patch)).then(() => true, () => false)
+      const isTaken = await Promise.resolve(send(patch)).then(
+        () => true,
+        () => false,
+      )
       await pause
       if (!isTaken && !waiting) {
         isBusy = false

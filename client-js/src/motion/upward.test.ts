@@ -14,6 +14,14 @@ it('M7: any set of 128 parts is written as a varint', () => {
       for (; bits > 127n; bits >>= 7n) expected.push(Number(bits & 127n) | 128)
       expect([...writer.take()]).toEqual([...expected, Number(bits)])
     }),
-    { examples: [[0, 0, 0, 0], [0, 0, 0, 0xffffffff], [127, 0, 0, 0], [128, 0, 0, 0], [0, 0, 0, 0x80000000]] },
+    {
+      examples: [
+        [0, 0, 0, 0],
+        [0, 0, 0, 0xffffffff],
+        [127, 0, 0, 0],
+        [128, 0, 0, 0],
+        [0, 0, 0, 0x80000000],
+      ],
+    },
   )
 })

@@ -40,7 +40,10 @@ it('M7: nothing of a faulty frame is acked, nor of the frame before it', () => {
   const entries = [{ slot: 0, generation: 0, values: [5, 6] }]
   handle(view, frame(1, [{ index: 0, baseline: 0, entries }]))
   expect([view.hasParts, [...view.parts]]).toEqual([true, [1, 0, 0, 0]])
-  const twoParts = frame(2, [{ index: 0, baseline: 1, entries: [] }, { index: 1, baseline: 0, entries: [] }])
+  const twoParts = frame(2, [
+    { index: 0, baseline: 1, entries: [] },
+    { index: 1, baseline: 0, entries: [] },
+  ])
   expect(() => handle(view, twoParts.subarray(0, -1))).toThrow(DecodeError)
   expect(view.hasParts).toBe(false)
   handle(view, twoParts)

@@ -64,7 +64,7 @@ export class Document {
 
   handleChunk(chunk: Uint8Array): void {
     this.#buffer.push(chunk)
-    for (let bytes; (bytes = this.#buffer.pop()); ) {
+    for (let bytes; (bytes = this.#buffer.pop());) {
       const message = decodeMessage(editsToClient, bytes)
       if (message) this.#handleMessage(message)
     }

@@ -33,7 +33,12 @@ describe('repeats', () => {
   })
 
   it('M10: the first repeat comes after a period of 16 to 50 ms', () => {
-    for (const [period, first] of [[10, 1016], [20, 1020], [50, 1050], [100, 1050]] as const) {
+    for (const [period, first] of [
+      [10, 1016],
+      [20, 1020],
+      [50, 1050],
+      [100, 1050],
+    ] as const) {
       const mover = new Mover(period, 2)
       mover.set(1000, at(1))
       expect(sends(mover, 1050).slice(0, 2)).toEqual([1000, first])
@@ -67,7 +72,11 @@ describe('repeats', () => {
 
   it('M10: an echo of an earlier visit ends nothing', () => {
     const mover = new Mover(TICK, 2)
-    for (const [ms, x] of [[1000, 1], [1100, 2], [1200, 1]] as const) {
+    for (const [ms, x] of [
+      [1000, 1],
+      [1100, 2],
+      [1200, 1],
+    ] as const) {
       mover.set(ms, at(x))
       sends(mover, ms)
     }
@@ -76,7 +85,10 @@ describe('repeats', () => {
   })
 
   it('M10: 32 samples later a visit is forgotten', () => {
-    for (const [others, due] of [[31, 9050], [32, Infinity]] as const) {
+    for (const [others, due] of [
+      [31, 9050],
+      [32, Infinity],
+    ] as const) {
       const mover = new Mover(TICK, 2)
       for (let x = 0; x <= others; x++) {
         mover.set(1000 + x * 100, at(x))
@@ -206,7 +218,11 @@ describe('the time of an echo', () => {
 
   it('M10: is not known for a place that was sent twice', () => {
     const mover = new Mover(TICK, 2)
-    for (const [ms, x] of [[1000, 1], [1100, 2], [1200, 1]] as const) {
+    for (const [ms, x] of [
+      [1000, 1],
+      [1100, 2],
+      [1200, 1],
+    ] as const) {
       mover.set(ms, at(x))
       sends(mover, ms)
     }

@@ -113,7 +113,8 @@ export class Session {
   /** When `handleTimeout` has something to do next. */
   get due(): number {
     let due = this.#liveness.due
-    for (let index = 0; index < this.#list.length; index++) due = Math.min(due, (this.#list[index] as Membership).mover.due)
+    for (let index = 0; index < this.#list.length; index++)
+      due = Math.min(due, (this.#list[index] as Membership).mover.due)
     return due
   }
 
@@ -139,7 +140,7 @@ export class Session {
     this.counters.streamBytesIn += chunk.length
     this.#liveness.handleHeard(now)
     this.#control.push(chunk)
-    for (let bytes; (bytes = this.#control.pop()); ) {
+    for (let bytes; (bytes = this.#control.pop());) {
       const message = decodeMessage(controlToClient, bytes)
       if (message) this.#handleMessage(now, message)
     }

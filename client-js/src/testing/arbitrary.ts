@@ -7,7 +7,11 @@ import type { Fields, Value } from '../wire/msgpack.ts'
 import type { EditsToServer, ToServer } from './to-server.ts'
 
 // On the wire -0 is 0.
-const number = fc.oneof(fc.maxSafeInteger(), fc.integer(), fc.double().filter((value) => !Object.is(value, -0)))
+const number = fc.oneof(
+  fc.maxSafeInteger(),
+  fc.integer(),
+  fc.double().filter((value) => !Object.is(value, -0)),
+)
 const string = fc.string({ unit: 'binary', maxLength: 40 })
 const key = fc.oneof(string, fc.constantFrom('__proto__', 'constructor', 'toString'))
 
@@ -111,9 +115,7 @@ export const toClient: Arbitrary<ToClient> = fc.oneof(
   ),
 )
 
-const ops: Arbitrary<Op[]> = list(
-  fc.record({ kind: fc.constantFrom<Op['kind'][]>(1, 2, 3), record: name, fields }),
-)
+const ops: Arbitrary<Op[]> = list(fc.record({ kind: fc.constantFrom<Op['kind'][]>(1, 2, 3), record: name, fields }))
 const record: Arbitrary<RecordMessage> = fc.record({ id: name, version: int, fields })
 const edit: Arbitrary<EditMessage> = fc.record({
   sequence: int,

@@ -87,7 +87,10 @@ class Client {
       due: this.#session.due,
       unusable: this.#session.counters.motionUnusable,
       rooms: [...this.#rooms.values()].sort((a, b) => a.handle - b.handle).map(room),
-      own: [...this.#rooms.values()].map(({ handle, slot, members }) => [handle, plain(members.get(slot)?.presence ?? {})]),
+      own: [...this.#rooms.values()].map(({ handle, slot, members }) => [
+        handle,
+        plain(members.get(slot)?.presence ?? {}),
+      ]),
     }
     this.#sent = []
     this.#news = []

@@ -21,4 +21,3 @@ function toBits(value: number): string {
 export function toHex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
 }
-

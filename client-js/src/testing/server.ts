@@ -59,7 +59,11 @@ export class FakeConnection {
   }
 
   /** Answers the next join. The client is in slot 0. */
-  admit(room = 7, others: readonly MemberMessage[] = [], joined: Partial<Extract<ToClient, { type: 'joined' }>> = {}): void {
+  admit(
+    room = 7,
+    others: readonly MemberMessage[] = [],
+    joined: Partial<Extract<ToClient, { type: 'joined' }>> = {},
+  ): void {
     const { request, presence = {} } = this.take('join')
     const self: MemberMessage = { slot: 0, generation: 3, user: { id: 'me', name: 'Me' }, presence, status: 0 }
     this.say({
@@ -93,7 +97,7 @@ export class FakeConnection {
         return {
           write: (bytes) => {
             buffer.push(bytes)
-            for (let message; (message = buffer.pop()); ) this.#handleMessage(stream, message)
+            for (let message; (message = buffer.pop());) this.#handleMessage(stream, message)
           },
           finish: () => {},
         }

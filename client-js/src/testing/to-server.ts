@@ -21,8 +21,7 @@ export type ToServer =
 
 /** What a client says on an edits lane. */
 export type EditsToServer =
-  | { type: 'open'; room: number; slot: number; after?: number }
-  | { type: 'submit'; number: number; ops: Op[] }
+  { type: 'open'; room: number; slot: number; after?: number } | { type: 'submit'; number: number; ops: Op[] }
 
 const seen = struct<Seen>({ epoch: ['e', int], number: ['n', int] })
 const op = struct<Op>({
@@ -34,7 +33,10 @@ const op = struct<Op>({
 /** The kinds and keys of the control lane to the server. */
 export const controlToServer: Lane<ToServer> = {
   hello: [1, struct({ version: ['v', u32], token: ['t', optional(text())], name: ['n', optional(text())] })],
-  join: [2, struct({ request: ['i', u32], room: ['r', text()], presence: ['p', mapOrNone], seen: ['e', optional(seen)] })],
+  join: [
+    2,
+    struct({ request: ['i', u32], room: ['r', text()], presence: ['p', mapOrNone], seen: ['e', optional(seen)] }),
+  ],
   leave: [3, struct({ room: ['h', u32] })],
   presence: [4, struct({ room: ['h', u32], patch: ['p', map] })],
   event: [5, struct({ room: ['h', u32], name: ['k', text()], data: ['d', any], to: ['to', listOrNone(slot)] })],

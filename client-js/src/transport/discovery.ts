@@ -11,8 +11,8 @@ export interface Endpoint {
 const PATH = '/hither/1'
 
 /**
- * Finds the server's endpoint. An `https:` address is the endpoint's own; an `http:` one, and without any the page's own
- * origin, is asked at `/.well-known/hither`.
+ * Finds the server's endpoint. An `https:` address is the endpoint's own; an `http:` one, and without any the page's
+ * own origin, is asked at `/.well-known/hither`.
  */
 export async function discover(
   url: URL | undefined,

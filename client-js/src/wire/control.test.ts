@@ -147,9 +147,12 @@ describe('to the client', () => {
     expect(toHex(encodeAs(controlToClient, message as ToClient))).toBe(toHex(frame(fromHex(hex))))
   })
 
-  it('what a missing key stands for is nobody else\'s', () => {
+  it("what a missing key stands for is nobody else's", () => {
     const bytes = encodeAs(controlToClient, diff).subarray(1)
-    const [one, other] = [decodeMessage(controlToClient, bytes), decodeMessage(controlToClient, bytes)] as [typeof diff, typeof diff]
+    const [one, other] = [decodeMessage(controlToClient, bytes), decodeMessage(controlToClient, bytes)] as [
+      typeof diff,
+      typeof diff,
+    ]
     expect(one.events).toEqual([])
     expect(one.events).not.toBe(other.events)
   })

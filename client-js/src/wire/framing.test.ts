@@ -11,7 +11,7 @@ const file = vectors<{
 
 /** The messages that come from the buffer now. */
 function* popAll(buffer: FrameBuffer): Generator<Uint8Array> {
-  for (let message; (message = buffer.pop()); ) yield message
+  for (let message; (message = buffer.pop());) yield message
 }
 
 describe('a stream', () => {

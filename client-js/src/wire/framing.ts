@@ -15,7 +15,7 @@ export function frame(message: Uint8Array): Uint8Array<ArrayBuffer> {
   return writer.take()
 }
 
-/** Cuts a stream's bytes into messages. Holds at most one unfinished message beside what was pushed since the last pop. */
+/** Cuts a stream's bytes into messages. Holds one unfinished message beside what was pushed since the last pop. */
 export class FrameBuffer {
   #bytes = new Uint8Array(256)
   #start = 0
@@ -34,7 +34,7 @@ export class FrameBuffer {
    */
   pop(): Uint8Array | undefined {
     let length = 0
-    for (let start = this.#start; start < this.#end; ) {
+    for (let start = this.#start; start < this.#end;) {
       const byte = this.#bytes[start] as number
       const size = start++ - this.#start
       length += (byte & 0x7f) * 128 ** size

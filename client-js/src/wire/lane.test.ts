@@ -131,13 +131,18 @@ describe('a message', () => {
   })
 
   it('F6: a number may be an integer', () => {
-    expect(decodeMessage(controlToClient, raw(2, joined({ hz: 30, a: 2, st: 1 })))).toMatchObject({ motion: { step: 1 } })
+    expect(decodeMessage(controlToClient, raw(2, joined({ hz: 30, a: 2, st: 1 })))).toMatchObject({
+      motion: { step: 1 },
+    })
   })
 
   it('F5: keys of a later version are skipped at every level, whatever they are called', () => {
     const user = { i: 'a', new: [1] }
     Object.defineProperty(user, '__proto__', { value: { n: 'x' }, enumerable: true })
-    const message = decodeMessage(controlToClient, raw(3, { ...roster, constructor: 1, m: [{ s: 0, g: 0, u: user, toString: {} }] }))
+    const message = decodeMessage(
+      controlToClient,
+      raw(3, { ...roster, constructor: 1, m: [{ s: 0, g: 0, u: user, toString: {} }] }),
+    )
     expect(message).toStrictEqual({
       type: 'roster',
       room: 7,
@@ -147,10 +152,12 @@ describe('a message', () => {
     })
   })
 
-  it('F4: counts its own levels with those of users\' values', () => {
+  it("F4: counts its own levels with those of users' values", () => {
     const nested = (levels: number): unknown => (levels === 0 ? 0 : [nested(levels - 1)])
     const event = (levels: number): unknown => ({ f: 0, g: 0, h: 7, k: 'e', t: 0, d: nested(levels) })
-    expect(decodeMessage(controlToClient, raw(6, event(14)))).toMatchObject({ type: 'direct' } satisfies Partial<ToClient>)
+    expect(decodeMessage(controlToClient, raw(6, event(14)))).toMatchObject({
+      type: 'direct',
+    } satisfies Partial<ToClient>)
     const deeper = (bytes: Uint8Array): Uint8Array => fromHex(toHex(bytes).replace('919191', '91919191'))
     expect(() => decodeMessage(controlToClient, deeper(raw(6, event(14))))).toThrow(DecodeError)
     expect(decodeMessage(controlToClient, raw(99, nested(15)))).toBeUndefined()

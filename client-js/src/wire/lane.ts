@@ -17,7 +17,7 @@ interface Message {
 /** Most bytes of a kind. */
 const KIND_BYTES_MAX = 3
 
-/** What a client says: a kind, and a body with the short keys of docs/PROTOCOL.md, of which undefined ones are left out. */
+/** What a client says: a kind, and a body with the short keys of docs/PROTOCOL.md. What is undefined is left out. */
 export type Said = readonly [kind: number, body: object]
 
 /**
