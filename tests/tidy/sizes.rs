@@ -11,6 +11,9 @@ const LINES_MAX: usize = 500;
 const LINES_EVER: usize = 900;
 const COLUMNS_MAX: usize = 120;
 
+/// How the names of source files end.
+const WRITTEN: &[&str] = &[".rs", ".ts", ".tsx", ".js", ".mjs", ".css", ".html"];
+
 /// Files that may be longer than `LINES_MAX`, each with its reason. The list may only shrink.
 const LONG_FILES: &[(&str, &str)] = &[];
 
@@ -53,33 +56,43 @@ fn check_columns(file: &File) -> Vec<String> {
         .collect()
 }
 
-fn starts_with_its_purpose(text: &str) -> bool {
-    let first = text.lines().next().unwrap_or_default();
-    first.strip_prefix("//!").is_some_and(|purpose| purpose.trim().len() >= 10)
+fn starts_with_its_purpose(file: &File) -> bool {
+    let first = file.text.lines().next().unwrap_or_default();
+    let opening = match file.path.rsplit('.').next() {
+        Some("rs") => "//!",
+        Some("css") => "/*",
+        _ => "//",
+    };
+    first.strip_prefix(opening).is_some_and(|purpose| purpose.trim().len() >= 10)
 }
 
 #[test]
 fn files_are_short() -> Result<()> {
-    let findings = check_lengths(&tree::files(&[".rs", ".ts", ".tsx"])?, LONG_FILES);
+    let findings = check_lengths(&tree::files(WRITTEN)?, LONG_FILES);
     report(&format!("files of at most {LINES_MAX} lines"), &findings);
     Ok(())
 }
 
 #[test]
 fn lines_are_short() -> Result<()> {
-    let findings: Vec<String> =
-        tree::files(&[".rs", ".ts", ".tsx"])?.iter().flat_map(check_columns).collect();
+    let findings: Vec<String> = tree::files(WRITTEN)?.iter().flat_map(check_columns).collect();
     report(&format!("lines of at most {COLUMNS_MAX} columns"), &findings);
     Ok(())
 }
 
 #[test]
 fn every_module_says_first_what_it_is() -> Result<()> {
-    let mut files = tree::files(&[".rs"])?;
-    files.retain(|file| !starts_with_its_purpose(&file.text));
+    let mut files = tree::files(WRITTEN)?;
+    let paths = tree::paths()?;
+    // HTML begins with its doctype, and the tests of a.ts in a.test.ts are for what a.ts is.
+    let says_it_elsewhere = |path: &str| {
+        let tested = path.strip_suffix(".test.ts").map(|tested| format!("{tested}.ts"));
+        path.ends_with(".html") || tested.is_some_and(|tested| paths.contains(&tested))
+    };
+    files.retain(|file| !starts_with_its_purpose(file) && !says_it_elsewhere(&file.path));
     let findings: Vec<String> = files.into_iter().map(|file| file.path).collect();
     report(
-        "the first line begins with `//!` and says what the module is and why it stands apart",
+        "the first line is a comment, in Rust `//!`, that says what the file is and why it stands apart",
         &findings,
     );
     Ok(())
@@ -98,7 +111,14 @@ fn the_rules_on_sizes_can_fail() {
     let wide = |columns: usize| File { path: "a.rs".into(), text: "é".repeat(columns) };
     assert_eq!(check_columns(&wide(120)).len(), 0);
     assert_eq!(check_columns(&wide(121)), ["a.rs:1: 121 columns"]);
-    assert!(starts_with_its_purpose("//! The registry of rooms.\n"));
-    assert!(!starts_with_its_purpose("//!\nuse std;\n"));
-    assert!(!starts_with_its_purpose("use std;\n//! Late, but long enough.\n"));
+    let says = |path: &str, text: &str| {
+        starts_with_its_purpose(&File { path: path.into(), text: text.into() })
+    };
+    assert!(says("a.rs", "//! The registry of rooms.\n"));
+    assert!(says("a.test.ts", "// The registry of rooms.\n"));
+    assert!(says("a.css", "/* The registry of rooms. */\n"));
+    assert!(!says("a.rs", "// The registry of rooms.\n"));
+    assert!(!says("a.rs", "//!\nuse std;\n"));
+    assert!(!says("a.rs", "use std;\n//! Late, but long enough.\n"));
+    assert!(!says("a.ts", "import 'registry-of-rooms'\n"));
 }

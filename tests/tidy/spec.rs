@@ -1,6 +1,6 @@
 //! The spec and its proofs: docs/PROTOCOL.md gives each rule an id in bold at the start of a line (`**M7**`), and a
-//! test cites the rules it proves: by a name that begins with the id (`fn m7_rest_is_repeated()`), or by a line comment
-//! `proves M7, M8` above its attribute, which is the only way in TypeScript.
+//! test cites the rules it proves: by a name that begins with the id (`fn m7_rest_is_repeated()` in Rust,
+//! `it('M7: rest is repeated'` in TypeScript), or by a line comment `proves M7, M8` above it.
 
 use std::collections::BTreeSet;
 
@@ -58,18 +58,12 @@ fn cited(file: &File, defined: &BTreeSet<String>) -> (BTreeSet<String>, Vec<Stri
             if !next.is_some_and(|next| begins_test(next)) {
                 findings.push(format!("{}: no test follows the line that cites {list}", place()));
             }
-            list.trim_end_matches('.')
-                .split([',', ' '])
-                .filter(|id| !id.is_empty())
-                .map(str::to_owned)
-                .collect()
+            words(list.trim_end_matches('.')).map(str::to_owned).collect()
         } else if let Some(name) = test_name(&lines, at) {
-            let first = name.split('_').next().unwrap_or_default().to_ascii_uppercase();
-            if is_id(&first) && families.contains(&letters(&first)) {
-                vec![first]
-            } else {
-                Vec::new()
-            }
+            let head = name.split(['_', ':']).next().unwrap_or_default().to_ascii_uppercase();
+            let words: Vec<String> = words(&head).map(str::to_owned).collect();
+            let is_rule = |word: &String| is_id(word) && families.contains(&letters(word));
+            if words.iter().all(is_rule) { words } else { Vec::new() }
         } else {
             continue;
         };
@@ -83,6 +77,11 @@ fn cited(file: &File, defined: &BTreeSet<String>) -> (BTreeSet<String>, Vec<Stri
     (ids, findings)
 }
 
+/// The words of a list like `M7, M8`.
+fn words(list: &str) -> impl Iterator<Item = &str> {
+    list.split([',', ' ']).filter(|word| !word.is_empty())
+}
+
 /// Whether a line opens a test: its attribute in Rust, its call in TypeScript.
 fn begins_test(line: &str) -> bool {
     let attribute = line.strip_prefix("#[").and_then(|rest| rest.split([']', '(']).next());
@@ -90,9 +89,12 @@ fn begins_test(line: &str) -> bool {
         || ["it(", "it.each", "test(", "test.each"].iter().any(|call| line.starts_with(call))
 }
 
-/// The name of the Rust test whose `fn` stands on this line, below its attributes.
+/// The name of the test that begins on this line: of Rust a `fn` below its attributes, of TypeScript a call.
 fn test_name<'a>(lines: &[&'a str], at: usize) -> Option<&'a str> {
     let line = lines[at];
+    if let Some(call) = line.strip_prefix("it('").or_else(|| line.strip_prefix("test('")) {
+        return Some(call);
+    }
     let name = line.strip_prefix("async fn ").or_else(|| line.strip_prefix("fn "))?;
     let above = lines[..at]
         .iter()
@@ -152,6 +154,10 @@ fn citations_are_found_in_tests_only() {
     );
     assert_eq!(ids(&format!("{PROVES}M7, M8\n// why\n#[test]\nfn rest() {{}}")), ["M7", "M8"]);
     assert_eq!(ids(&format!("    {PROVES}M8.\n    it('rests', () => {{")), ["M8"]);
+    assert_eq!(ids("it('M7: rests', () => {"), ["M7"]);
+    assert_eq!(ids("  it('M7, M8: rests', () => {"), ["M7", "M8"]);
+    assert_eq!(ids("it('rests: M7', () => {"), Vec::<String>::new());
+    assert_eq!(cite("it('M9: is unknown', () => {").1.len(), 1);
     assert_eq!(ids("fn h1_helper() {}"), Vec::<String>::new());
     assert_eq!(ids("#[test]\nfn u16_wraps() {}"), Vec::<String>::new());
     assert_eq!(cite("#[test]\nfn u16_wraps() {}").1.len(), 0);

@@ -10,6 +10,8 @@ use crate::shell;
 
 /// The client's folder, from the root.
 pub(crate) const CLIENT: &str = "client-js";
+/// The folder of what makes the client's reference, from the root.
+pub(crate) const REFERENCE: &str = "client-js/scripts/reference";
 /// Where the page comes to lie.
 pub(crate) const PAGE: &str = "client-js/demo/dist";
 /// The oldest major version of Node that is good for it.

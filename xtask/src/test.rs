@@ -109,6 +109,7 @@ fn client(totals: &mut Vec<String>) -> Result<()> {
     node::build_page()?;
     node::run(node::CLIENT, "check")?;
     vitest("client", node::CLIENT, totals, &[])?;
+    node::install(node::REFERENCE)?;
     for script in ["lint", "packed", "size", "reference"] {
         node::run(node::CLIENT, script)?;
     }
