@@ -1,11 +1,11 @@
 // The client: rooms by name over one connection, which it makes when there is a room to be in, makes again when it is
 // lost, and closes when the last room is left.
 
-import { Connection } from './connection.ts'
+import { clock, Connection } from './connection.ts'
 import { Emitter } from './emitter.ts'
 import { RoomError } from './error.ts'
 import { ClientRoom, type Room } from './room.ts'
-import type { End, Hello } from './session/session.ts'
+import type { End } from './session/session.ts'
 import type { Connect } from './transport/transport.ts'
 import { webTransport } from './transport/webtransport.ts'
 import type { RegisteredTypes, RoomTypes, Status, Unsubscribe } from './types.ts'
@@ -41,7 +41,7 @@ export interface EnterOptions<T extends RoomTypes = RegisteredTypes> {
 export interface Client {
   /**
    * Enters a room, `namespace:name`, over the client's one connection. A room that was entered already is the same
-   * object; it is left when `leave` was called as often as `enterRoom`.
+   * object; it is left when `leave` was called as often as `enterRoom`. Throws `TypeError` for what is no room's name.
    */
   enterRoom<T extends RoomTypes = RegisteredTypes>(
     id: string,
@@ -76,6 +76,9 @@ const CONNECT_DEADLINE = 5_000
 const PAUSE_FIRST = 250
 const PAUSE_LAST = 20_000
 
+/** The names of rooms, but for the bytes of their characters, which the server counts (rule R1). */
+const ROOM_NAME = /^[a-z0-9_-]{1,32}:\P{Cc}{1,128}$/u
+
 interface Entered {
   readonly room: ClientRoom<RoomTypes>
   times: number
@@ -94,6 +97,7 @@ class RoomClient implements Client {
   constructor(options: ClientOptions) {
     this.#options = options
     const url = options.url === undefined ? undefined : new URL(options.url)
+    if (url && !url.protocol.startsWith('http')) throw new TypeError(`no http: ${url}`)
     this.#connect = options.connect ?? webTransport(url, options.certSha256)
   }
 
@@ -101,6 +105,7 @@ class RoomClient implements Client {
     id: string,
     options: EnterOptions<T> = {},
   ): { readonly room: Room<T>; readonly leave: () => void } {
+    if (!ROOM_NAME.test(id)) throw new TypeError(`${id} is no namespace:name`)
     const entered = this.#rooms.get(id) ?? this.#add(id, options.initialPresence)
     entered.times++
     let left = false
@@ -163,34 +168,42 @@ class RoomClient implements Client {
     // Who hides the page is away (rule P4).
     page?.addEventListener('visibilitychange', () => this.#connection?.setAway(page.hidden), { signal })
     for (let failures = 0; ; failures++) {
-      const end = await this.#connectOnce(signal, () => (failures = -1))
+      const began = clock()
+      const end = await this.#connectOnce(signal)
       if (signal.aborted) return
+      // A server that takes everyone and drops them at once has as long pauses as one that takes nobody.
+      if (clock() - began > PAUSE_LAST) failures = 0
       await pause(Math.max(end.retryAfterMs ?? 0, backoff(failures)), signal)
       if (signal.aborted) return
     }
   }
 
   /** Resolves when the connection has ended or could not be made. */
-  #connectOnce(signal: AbortSignal, onWelcome: () => void): Promise<End> {
+  #connectOnce(signal: AbortSignal): Promise<End> {
     return new Promise((resolve) => {
-      const attempt = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_DEADLINE)])
-      const handleWelcome = (): void => {
-        onWelcome()
-        this.#setStatus('connected')
-      }
+      const attempt = new AbortController()
       const handleEnd = (end: End): void => {
+        clearTimeout(timer)
+        attempt.abort()
         if (!signal.aborted) this.#handleEnd(end)
         resolve(end)
       }
-      this.#hello()
-        .then(async (hello) => {
-          const transport = await this.#connect(attempt)
-          if (signal.aborted) return transport.close(4000, '')
-          const connection = (this.#connection = new Connection(transport, hello, handleWelcome, handleEnd))
-          if (globalThis.document?.hidden) connection.setAway(true)
-          for (const { room } of this.#rooms.values()) room.handleConnection(connection)
-        })
-        .catch((error: unknown) => handleEnd({ reason: reason(error, attempt) }))
+      const timer = setTimeout(() => handleEnd({ reason: 'no connection in time' }), CONNECT_DEADLINE)
+      signal.onabort = () => handleEnd({ reason: '' })
+      const connect = async (): Promise<void> => {
+        const { name, auth } = this.#options
+        const hello = { name, token: (await auth?.())?.token }
+        attempt.signal.throwIfAborted()
+        const transport = await this.#connect(attempt.signal)
+        if (attempt.signal.aborted) return transport.close(4000, '')
+        clearTimeout(timer)
+        const handleWelcome = (): unknown => signal.aborted || this.#setStatus('connected')
+        const connection = new Connection(transport, hello, handleWelcome, handleEnd)
+        this.#connection = connection
+        if (globalThis.document?.hidden) connection.setAway(true)
+        for (const { room } of this.#rooms.values()) room.handleConnection(connection)
+      }
+      connect().catch((error: unknown) => attempt.signal.aborted || handleEnd({ reason: `${error}` }))
     })
   }
 
@@ -201,14 +214,12 @@ class RoomClient implements Client {
     const status = isOver ? 'disconnected' : 'reconnecting'
     if (isOver) this.#run?.abort()
     if (isOver) this.#run = undefined
+    const rooms = [...this.#rooms.values()]
     this.#setStatus(status)
-    this.#emitter.emit('error', failure(end, !isOver))
-    for (const { room } of this.#rooms.values()) room.handleStatus(status)
-  }
-
-  async #hello(): Promise<Hello> {
-    const { name, auth } = this.#options
-    return { name, token: (await auth?.())?.token }
+    const { closeCode, reason, retryAfterMs } = end
+    const code = closeCode === undefined ? 'connection_lost' : 'closed'
+    this.#emitter.emit('error', new RoomError('connection', code, reason, { closeCode }, !isOver, retryAfterMs))
+    for (const { room } of rooms) room.handleStatus(status)
   }
 
   #setStatus(status: Status): void {
@@ -218,16 +229,6 @@ class RoomClient implements Client {
   }
 }
 
-function failure(end: End, retryable: boolean): RoomError {
-  const { closeCode, reason, retryAfterMs } = end
-  const code = closeCode === undefined ? 'connection_lost' : 'closed'
-  return new RoomError('connection', code, reason, { closeCode }, { retryable, retryAfterMs })
-}
-
-function reason(error: unknown, attempt: AbortSignal): string {
-  return attempt.aborted ? `no connection within ${CONNECT_DEADLINE} ms` : `${error}`
-}
-
 /** A random pause below a bound that doubles with each failure. */
 function backoff(failures: number): number {
   return Math.random() * Math.min(PAUSE_FIRST * 2 ** failures, PAUSE_LAST)
@@ -235,10 +236,11 @@ function backoff(failures: number): number {
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms)
-    signal.addEventListener('abort', () => {
+    // A longer time is none to a timer.
+    const timer = setTimeout(resolve, Math.min(ms, 2 ** 31 - 1))
+    signal.onabort = () => {
       clearTimeout(timer)
       resolve()
-    })
+    }
   })
 }

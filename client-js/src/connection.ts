@@ -1,6 +1,7 @@
 // One connection in action: moves bytes between a transport and a session, and keeps the one timer. What is said and
 // when is the session's to decide; what happens after the end is the client's.
 
+import { report } from './emitter.ts'
 import { type End, type Hello, Session } from './session/session.ts'
 import type { Transport, TransportHandler, TransportStream } from './transport/transport.ts'
 import { DecodeError } from './wire/bytes.ts'
@@ -23,7 +24,7 @@ export class Connection implements TransportHandler {
   #ended = false
 
   /** Says hello. `onEnd` is called once, when the connection ends without `close`. */
-  constructor(transport: Transport, hello: Hello, onWelcome: () => void, onEnd: (end: End) => void) {
+  constructor(transport: Transport, hello: Hello, onWelcome: () => unknown, onEnd: (end: End) => void) {
     this.transport = transport
     this.#onEnd = onEnd
     transport.listen(this)
@@ -43,7 +44,7 @@ export class Connection implements TransportHandler {
   }
 
   /** Looks at the session's next time anew: call it after whatever may have moved it. */
-  readonly wake = (): void => {
+  wake(): void {
     if (this.#ended) return
     const due = this.session.due
     const now = clock()
@@ -55,7 +56,10 @@ export class Connection implements TransportHandler {
     if (due >= this.#timerDue) return
     clearTimeout(this.#timer)
     this.#timerDue = due
-    this.#timer = setTimeout(this.#handleTimer, due - now)
+    this.#timer = setTimeout(() => {
+      this.#timerDue = Infinity
+      this.wake()
+    }, due - now)
   }
 
   handleDatagram(bytes: Uint8Array): void {
@@ -77,26 +81,23 @@ export class Connection implements TransportHandler {
   /** Says bye, and closes once the server has heard it, or after a second. `onEnd` is not called. */
   close(): Promise<void> {
     if (this.#ended) return Promise.resolve()
-    this.session.bye()
     return new Promise((resolve) => {
       this.#onEnd = () => resolve()
       clearTimeout(this.#timer)
       this.#timerDue = -Infinity
       this.#timer = setTimeout(() => this.#end({ reason: '' }), BYE_DEADLINE)
+      this.session.bye()
     })
   }
 
-  readonly #handleTimer = (): void => {
-    this.#timerDue = Infinity
-    this.wake()
-  }
-
   #edits(room: number): TransportStream {
-    let stream = this.#streams.get(room)
-    if (!stream) {
-      stream = this.transport.openStream((chunk) => this.#take(() => this.session.handleEdits(clock(), room, chunk)))
-      this.#streams.set(room, stream)
-    }
+    const open = this.#streams.get(room)
+    if (open) return open
+    const stream = this.transport.openStream((chunk) => {
+      // What comes late on the lane of an earlier membership is not this one's.
+      if (this.#streams.get(room) === stream) this.#take(() => this.session.handleEdits(clock(), room, chunk))
+    })
+    this.#streams.set(room, stream)
     return stream
   }
 
@@ -105,8 +106,8 @@ export class Connection implements TransportHandler {
     try {
       action()
     } catch (error) {
-      if (!(error instanceof DecodeError)) throw error
-      this.#end({ closeCode: MALFORMED, reason: error.message })
+      this.#end({ closeCode: MALFORMED, reason: `${error}` })
+      if (!(error instanceof DecodeError)) report(error)
     }
     this.wake()
   }

@@ -1,9 +1,9 @@
 // The cursors of a room: the one part of it that is called for each move, so nothing here allocates when it is.
 
 import { clock } from './connection.ts'
-import { Source } from './emitter.ts'
+import { Emitter } from './emitter.ts'
 import type { Membership, MotionListener } from './session/membership.ts'
-import { Ages } from './stats.ts'
+import type { Ages } from './stats.ts'
 import type { Unsubscribe } from './types.ts'
 
 /** Where something is, in the application's unit; axes that the room does not have count for nothing. */
@@ -53,9 +53,9 @@ interface MovingCursor extends Cursor {
 /** The cursors of a room, over whatever membership it has. */
 export class RoomCursors implements Cursors, MotionListener {
   /** How old the own cursor was each time that it came back. */
-  readonly ages: Ages = new Ages()
+  readonly ages: Ages = { cursorAgeMs: null, cursorAges: 0 }
   readonly #cursors = new Map<number, MovingCursor>()
-  readonly #moved = new Source<[Cursor]>()
+  readonly #emitter = new Emitter<{ moved: [Cursor] }>()
   readonly #wake: () => void
   #membership: Membership | undefined
   #isSet = false
@@ -83,11 +83,11 @@ export class RoomCursors implements Cursors, MotionListener {
   }
 
   forEach(visit: (cursor: Cursor) => void): void {
-    this.#cursors.forEach(visit)
+    this.#cursors.forEach((cursor) => visit(cursor))
   }
 
   subscribe(listener: (cursor: Cursor) => void): Unsubscribe {
-    return this.#moved.subscribe(listener)
+    return this.#emitter.subscribe('moved', listener)
   }
 
   /** Goes on in a new membership, where all others are new, or in none for now. */
@@ -103,15 +103,16 @@ export class RoomCursors implements Cursors, MotionListener {
     let cursor = this.#cursors.get(id)
     if (!cursor) this.#cursors.set(id, (cursor = { connectionId: id, x: 0, y: 0, z: 0, w: 0, time: 0 }))
     cursor.x = (position[0] as number) * step
-    cursor.y = (position[1] as number) * step
-    cursor.z = (position[2] as number) * step
-    cursor.w = (position[3] as number) * step
+    cursor.y = (position[1] as number) * step || 0
+    cursor.z = (position[2] as number) * step || 0
+    cursor.w = (position[3] as number) * step || 0
     cursor.time = clock()
-    this.#moved.emit(cursor)
+    this.#emitter.emit('moved', cursor)
   }
 
   handleEcho(age: number): void {
-    this.ages.add(age)
+    this.ages.cursorAgeMs = age
+    this.ages.cursorAges++
   }
 
   /** A member is gone. */

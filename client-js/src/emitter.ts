@@ -1,52 +1,59 @@
-// Listeners, each with a function that takes it away again: how everything here is subscribed to.
+// Listeners by the type of what they want, each with a function that takes it away again: how all is subscribed to here.
 
 import type { Unsubscribe } from './types.ts'
-
-type Listener<Values extends Pair> = (...values: Values) => void
 
 /** What is told at once: at most two values. */
 type Pair = [] | [first: unknown] | [first: unknown, second: unknown]
 
-/** Listeners of one kind. Telling them allocates nothing, and one that throws stops no other. */
-export class Source<Values extends Pair> {
-  // Never changed in place, so that listeners may come and go while others are called.
-  #listeners: readonly Listener<Values>[] = []
-
-  /** Adds a listener; the same function may be there more than once. */
-  subscribe(listener: Listener<Values>): Unsubscribe {
-    const entry = listener.bind(undefined) as Listener<Values>
-    this.#listeners = [...this.#listeners, entry]
-    return () => {
-      this.#listeners = this.#listeners.filter((other) => other !== entry)
-    }
-  }
-
-  /** Calls all of them, in the order in which they came. */
-  readonly emit: Listener<Values> = ((first: unknown, second: unknown): void => {
-    const listeners = this.#listeners as readonly Listener<[unknown, unknown]>[]
-    // By index and without rest parameters: an iterator or an array for each move would be garbage.
-    for (let index = 0; index < listeners.length; index++) {
-      try {
-        listeners[index]?.(first, second)
-      } catch (error) {
-        // The application's mistake goes where its others go, and not into the middle of the protocol.
-        queueMicrotask(() => {
-          throw error
-        })
-      }
-    }
-  }) as Listener<Values>
+interface Entry {
+  readonly type: PropertyKey
+  call: ((first: unknown, second: unknown) => void) | undefined
 }
 
-/** A source for each type of thing that is subscribed to by name. */
+/** Listeners. Telling them allocates nothing, and one that throws stops no other. */
 export class Emitter<Types extends { [K in keyof Types]: Pair }> {
-  readonly #sources: { [K in keyof Types]?: Source<Types[K]> } = {}
+  // Never changed in place, so that listeners may come and go while others are called.
+  #entries: readonly Entry[] = []
 
-  subscribe<K extends keyof Types>(type: K, listener: Listener<Types[K]>): Unsubscribe {
-    return (this.#sources[type] ??= new Source()).subscribe(listener)
+  /** Adds a listener; the same function may be there more than once. */
+  subscribe<K extends keyof Types>(type: K, listener: (...values: Types[K]) => void): Unsubscribe {
+    const entry: Entry = { type, call: listener as Entry['call'] }
+    this.#entries = [...this.#entries, entry]
+    return () => {
+      // It may be among those that are being called.
+      entry.call = undefined
+      this.#entries = this.#entries.filter((other) => other !== entry)
+    }
   }
 
-  emit<K extends keyof Types>(type: K, ...values: Types[K]): void {
-    this.#sources[type]?.emit(...values)
+  /** Calls the listeners of a type, in the order in which they came. */
+  readonly emit: <K extends keyof Types>(type: K, ...values: Types[K]) => void = (
+    type: PropertyKey,
+    first?: unknown,
+    second?: unknown,
+  ): void => {
+    const entries = this.#entries
+    // By index and without rest parameters: an iterator or an array for each move would be garbage.
+    for (let index = 0; index < entries.length; index++) {
+      const entry = entries[index] as Entry
+      try {
+        if (entry.type === type) entry.call?.(first, second)
+      } catch (error) {
+        // The application's mistake goes where its others go, and not into the middle of the protocol.
+        report(error)
+      }
+    }
   }
+
+  /** Takes all listeners away. */
+  clear(): void {
+    this.#entries = []
+  }
+}
+
+/** Has an error told as one that nobody caught, and goes on. */
+export function report(error: unknown): void {
+  queueMicrotask(() => {
+    throw error
+  })
 }

@@ -10,7 +10,7 @@ export type RoomErrorType = 'connection' | 'entry' | 'room' | 'edit'
 export interface RoomErrorContext {
   /** The room's name, if it is about one. */
   readonly room?: string | undefined
-  /** The code by which the server closed the connection, if it did. */
+  /** The close code, if there is one: the server's, or 4001 when it broke the protocol. */
   readonly closeCode?: number | undefined
 }
 
@@ -21,8 +21,8 @@ export class RoomError extends Error {
   /** What failed. */
   readonly type: RoomErrorType
   /**
-   * Why, for programs: the name of a refusal, like `forbidden` or `rate_limited`, or `not_connected`, `connect_failed`,
-   * `connection_lost`, `closed`, `protocol`, `too_large`, `auth_failed`.
+   * Why, for programs: the name of a refusal, like `forbidden`, `rate_limited` or `too_large`; `not_connected` when
+   * nothing was sent; `closed` when the server said a close code, and `connection_lost` for every other end.
    */
   readonly code: string
   /** Where it belongs. */
@@ -39,14 +39,15 @@ export class RoomError extends Error {
     code: string,
     message: string,
     context: RoomErrorContext,
-    more: { retryable?: boolean; retryAfterMs?: number | undefined } = {},
+    retryable: boolean,
+    retryAfterMs?: number,
   ) {
     super(message)
     this.type = type
     this.code = code
     this.context = context
-    this.retryable = more.retryable ?? false
-    this.retryAfterMs = more.retryAfterMs
+    this.retryable = retryable
+    this.retryAfterMs = retryAfterMs
   }
 }
 
@@ -54,11 +55,11 @@ export class RoomError extends Error {
 export function refused(type: RoomErrorType, refusal: Refusal, room: string): RoomError {
   const code = refusalName(refusal.code)
   const { retryAfterMs } = refusal
-  const retryable = retryAfterMs !== undefined || code === 'unavailable' || code === 'room_closed'
-  return new RoomError(type, code, refusal.message || code, { room }, { retryable, retryAfterMs })
+  const retryable = retryAfterMs !== undefined || /unavailable|closed/.test(code)
+  return new RoomError(type, code, refusal.message || code, { room }, retryable, retryAfterMs)
 }
 
 /** Nothing was sent, as there is no membership to send it in. */
 export function notConnected(type: RoomErrorType, room: string): RoomError {
-  return new RoomError(type, 'not_connected', 'not in the room', { room }, { retryable: true })
+  return new RoomError(type, 'not_connected', 'not in the room', { room }, true)
 }

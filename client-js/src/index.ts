@@ -5,7 +5,7 @@ export type { Cursor, Cursors, Point } from './cursors.ts'
 export { RoomError, type RoomErrorContext, type RoomErrorType } from './error.ts'
 export type { Edited, Records } from './records.ts'
 export type { Room, RoomListeners } from './room.ts'
-export type { CursorAge, RoomStats } from './stats.ts'
+export type { RoomStats } from './stats.ts'
 export type { Connect, Transport, TransportHandler, TransportStream } from './transport/transport.ts'
 export type {
   Fields,

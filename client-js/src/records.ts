@@ -1,7 +1,7 @@
 // The records of a room: its document as the application reads and edits it.
 
 import { notConnected, refused, RoomError } from './error.ts'
-import { Source } from './emitter.ts'
+import { Emitter } from './emitter.ts'
 import type { Document, DocumentListener } from './session/document.ts'
 import type { Membership, Refusal } from './session/membership.ts'
 import type { Patch, RegisteredTypes, RoomTypes, Unsubscribe } from './types.ts'
@@ -45,7 +45,7 @@ interface Pending {
 export class RoomRecords<T extends RoomTypes> implements Records<T>, DocumentListener {
   readonly #room: string
   readonly #onError: (error: RoomError) => void
-  readonly #changed = new Source<[readonly string[]]>()
+  readonly #emitter = new Emitter<{ changed: [ids: readonly string[]] }>()
   readonly #pending = new Map<number, Pending>()
   #membership: Membership | undefined
   /** What is shown: that of an earlier membership until this one's has come. */
@@ -84,14 +84,14 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, DocumentLis
   subscribe(listener: (ids: readonly string[]) => void): Unsubscribe {
     this.#wanted = true
     this.#membership?.document.open()
-    return this.#changed.subscribe(listener)
+    return this.#emitter.subscribe('changed', listener)
   }
 
   /** Goes on in a new membership, or in none: what was not acked by the old one may be lost. */
   handleMembership(membership: Membership | undefined): void {
     this.#membership = membership
     for (const { reject } of this.#pending.values()) {
-      reject(new RoomError('edit', 'connection_lost', 'it may have had its effect', { room: this.#room }))
+      reject(new RoomError('edit', 'connection_lost', 'it may have had its effect', { room: this.#room }, true))
     }
     this.#pending.clear()
     if (this.#wanted) membership?.document.open()
@@ -100,11 +100,11 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, DocumentLis
   handleLoaded(): void {
     const gone = this.#document?.records.keys() ?? []
     this.#document = this.#membership?.document
-    this.#changed.emit([...new Set([...gone, ...(this.#document?.records.keys() ?? [])])])
+    this.#emitter.emit('changed', [...new Set([...gone, ...(this.#document?.records.keys() ?? [])])])
   }
 
   handleChanged(ids: readonly string[]): void {
-    this.#changed.emit(ids)
+    this.#emitter.emit('changed', ids)
   }
 
   handleAck(number: number, sequence: number): void {
@@ -116,17 +116,17 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, DocumentLis
     const error = refused('edit', refusal, this.#room)
     this.#pending.get(number)?.reject(error)
     this.#pending.delete(number)
-    this.#onError(error)
   }
 
   #submit(op: Op): Promise<Edited> {
     this.#wanted = true
+    const number = this.#membership?.document.submit([op])
     const promise = new Promise<Edited>((resolve, reject) => {
-      if (!this.#membership) throw notConnected('edit', this.#room)
-      this.#pending.set(this.#membership.document.submit([op]), { resolve, reject })
+      if (number) this.#pending.set(number, { resolve, reject })
+      else reject(notConnected('edit', this.#room))
     })
     // Who does not look at the promise hears of it by the room's `error`.
-    promise.catch(() => {})
+    promise.catch(this.#onError)
     return promise
   }
 }

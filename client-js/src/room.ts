@@ -4,7 +4,7 @@ import { connectionId, type Cursors, RoomCursors, slotOf } from './cursors.ts'
 import { Emitter } from './emitter.ts'
 import { notConnected, refused, type RoomError } from './error.ts'
 import { type Records, RoomRecords } from './records.ts'
-import type { Connection } from './connection.ts'
+import { clock, type Connection } from './connection.ts'
 import { patched } from './session/document.ts'
 import type { MemberChange, Membership, MembershipListener, Refusal } from './session/membership.ts'
 import type { Seen } from './wire/control.ts'
@@ -21,9 +21,10 @@ import type {
   Unsubscribe,
   User,
 } from './types.ts'
-import { Writer } from './wire/bytes.ts'
+import { Reader, Writer } from './wire/bytes.ts'
+import { PRESENCE_BYTES_MAX } from './wire/limits.ts'
 import type { MemberMessage } from './wire/control.ts'
-import { encodeValue, type Fields, type Value } from './wire/msgpack.ts'
+import { decodeFields, encodeValue, type Fields, type Value } from './wire/msgpack.ts'
 
 /** What a room tells, by type, and with which values. */
 export interface RoomListeners<T extends RoomTypes = RegisteredTypes> {
@@ -61,12 +62,12 @@ export interface Room<T extends RoomTypes = RegisteredTypes> {
   getPresence(): Readonly<T['Presence']>
   /**
    * Patches one's own presence: here at once, at the others in the room's next tick. Null removes a field. Throws
-   * `TypeError` for what MessagePack has no form for.
+   * `TypeError` for what MessagePack has no form for, and `RangeError` if the presence would have more than 4 KiB.
    */
   updatePresence(patch: Patch<T['Presence']>): void
   /**
-   * Sends an event to everyone else, or to the members whose `connectionId` is in `to`. Without a connection it is not
-   * sent, and `error` says `not_connected`.
+   * Sends an event to everyone else, or to the members whose `connectionId` is in `to`. If one of these is not in the
+   * room, or there are none, nobody gets it, and `error` says `not_found`; without a connection, `not_connected`.
    */
   broadcast<K extends keyof T['Events'] & string>(
     name: K,
@@ -78,6 +79,9 @@ export interface Room<T extends RoomTypes = RegisteredTypes> {
   /** Calls `listener` with each thing of a type, until the function that this returns is called. */
   subscribe<K extends keyof RoomListeners<T>>(type: K, listener: (...values: RoomListeners<T>[K]) => void): Unsubscribe
 }
+
+/** How deep a presence lies, for what it may have inside: what is below it nests at most 8 deep, and a message 16. */
+const PRESENCE_DEPTH = 7
 
 const STATUSES: readonly MemberStatus[] = ['active', 'away', 'lost']
 
@@ -98,7 +102,8 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   #others: readonly User<T>[] = []
   #self: Self<T> | null = null
   #lost = false
-  #isLeft = false
+  /** Whether the application has left, for good. */
+  isLeft = false
 
   constructor(id: string, presence: object | undefined) {
     this.id = id
@@ -125,16 +130,20 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
 
   updatePresence(patch: Patch<T['Presence']>): void {
     const fields = sendable(patch)
-    this.#presence = patched(this.#presence, fields)
-    if (this.#membership) this.#membership.updatePresence(fields)
+    this.#presence = sendable(patched(this.#presence, fields))
+    if (this.#membership) this.#membership.updatePresence(clock(), fields)
     else this.#unsent = { ...this.#unsent, ...fields }
+    this.#connection?.wake()
     this.#updateSelf()
     this.#emitter.emit('my-presence', this.getPresence())
   }
 
   broadcast(name: string, data: unknown, options?: { readonly to?: readonly number[] }): void {
     if (!this.#membership) return this.handleError(notConnected('room', this.id))
-    this.#membership.broadcast(name, data, options?.to?.map(slotOf))
+    const to = options?.to
+    // A slot may have changed hands, and on the wire no slots stand for everyone.
+    if (to && !(to.length && to.every((id) => this.#users.has(id)))) return this.handleRefused({ code: 3, message: '' })
+    this.#membership.broadcast(name, data, to?.map(slotOf))
   }
 
   getStats(): RoomStats {
@@ -162,21 +171,19 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
       this.#lost = true
       this.#emitter.emit('lost-connection', 'lost')
     }
-    if (status === 'disconnected' && this.#lost) {
-      this.#lost = false
-      this.#emitter.emit('lost-connection', 'failed')
-    }
     this.#setStatus(status)
   }
 
   /** The application leaves, for good: who enters the room again gets another object. */
   leave(): void {
-    this.#isLeft = true
+    this.isLeft = true
     this.#membership?.leave()
     this.#forget()
     this.#self = null
     this.#others = []
+    this.#users.clear()
     this.#setStatus('initial')
+    this.#emitter.clear()
   }
 
   handleError(error: RoomError): void {
@@ -184,14 +191,12 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   }
 
   handleEntered(membership: Membership, eventsLost: boolean): void {
-    // The application has left before the answer came.
-    if (this.#isLeft) return membership.leave()
     this.#membership = membership
     this.#users.clear()
     for (const member of membership.members.values()) {
       if (member.slot !== membership.slot) this.#users.set(connectionId(member), user(member))
     }
-    if (Object.keys(this.#unsent).length) membership.updatePresence(this.#unsent)
+    if (Object.keys(this.#unsent).length) membership.updatePresence(clock(), this.#unsent)
     this.cursors.handleMembership(membership)
     this.records.handleMembership(membership)
     this.#updateSelf()
@@ -207,8 +212,11 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   }
 
   handleOver(type: 'entry' | 'room', refusal?: Refusal): void {
+    const connection = this.#connection
     this.#forget()
-    if (!refusal) return
+    if (!refusal || this.isLeft) return
+    // An earlier stay, which was left before it was answered, is over by now.
+    if (refusal.code === 8 && connection) return this.handleConnection(connection)
     this.#setStatus('disconnected')
     this.handleError(refused(type, refusal, this.id))
   }
@@ -216,7 +224,10 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   handleMembers(changes: readonly MemberChange[]): void {
     const told: OthersChange<T>[] = []
     for (const { type, member } of changes) {
-      if (member.slot === this.#membership?.slot) continue
+      if (member.slot === this.#membership?.slot) {
+        this.#updateSelf()
+        continue
+      }
       const id = connectionId(member)
       const changed = user<T>(member)
       if (type === 'leave') {
@@ -227,7 +238,6 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
       }
       told.push({ type, user: changed })
     }
-    this.#updateSelf()
     this.#tellOthers(told)
   }
 
@@ -254,6 +264,10 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     if (status === this.#status) return
     this.#status = status
     this.#emitter.emit('status', status)
+    if (status === 'disconnected' && this.#lost) {
+      this.#lost = false
+      this.#emitter.emit('lost-connection', 'failed')
+    }
   }
 
   #updateSelf(): void {
@@ -270,10 +284,15 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   }
 }
 
-/** Throws `TypeError` where the mistake is made, not where the value would be sent. */
+/**
+ * A copy as the server will have it. Throws where the mistake is made, not where the value would be sent: `TypeError` for
+ * what can't be, `RangeError` for more than a presence may have (rule P3).
+ */
 function sendable(fields: object): Fields {
-  encodeValue(new Writer(), fields)
-  return fields as Fields
+  const writer = new Writer()
+  encodeValue(writer, fields, PRESENCE_DEPTH)
+  if (writer.length > PRESENCE_BYTES_MAX) throw new RangeError('too large')
+  return decodeFields(new Reader(writer.take()))
 }
 
 function user<T extends RoomTypes>(member: MemberMessage): User<T> {
@@ -283,6 +302,6 @@ function user<T extends RoomTypes>(member: MemberMessage): User<T> {
     id,
     info: { name },
     presence: member.presence as T['Presence'],
-    status: STATUSES[member.status] ?? 'active',
+    status: STATUSES[member.status] as MemberStatus,
   }
 }

@@ -21,6 +21,12 @@ export class Sparkline {
     if (this.#values.length > SHOWN) this.#values.shift()
   }
 
+  /** The value that a share of those shown, from 0 to 1, are not above; NaN if there are none. */
+  at(share: number): number {
+    const sorted = this.#values.toSorted((a, b) => a - b)
+    return sorted[Math.ceil((sorted.length - 1) * share)] ?? NaN
+  }
+
   /** Draws what there is. */
   draw(): void {
     const { clientWidth: width, clientHeight: height } = this.#canvas

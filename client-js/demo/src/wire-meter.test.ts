@@ -17,6 +17,7 @@ const NONE: RoomStats = {
   cursorsIn: 0,
   motionUnusable: 0,
   cursorAgeMs: null,
+  cursorAges: 0,
 }
 
 /** A room that does nothing but tell of moves. */

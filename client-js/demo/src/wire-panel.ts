@@ -20,16 +20,15 @@ export function showWire(room: Room): void {
   const meter = new Meter(room)
   const ages = new Sparkline(byId<HTMLCanvasElement>('wire-ages'))
   let samples = 0
-  let lastAge = NaN
+  let agesSeen = 0
   setInterval(() => {
     const stats = room.getStats()
-    const age = stats.cursorAgeMs?.last
-    // The same figure to the last bit is one that was seen before.
-    if (age !== undefined && age !== lastAge) ages.push((lastAge = age))
+    if (stats.cursorAgeMs !== null && stats.cursorAges !== agesSeen) ages.push(stats.cursorAgeMs)
+    agesSeen = stats.cursorAges
     const rates = meter.sample(performance.now(), stats)
     if (samples++ % SHOW_EACH || document.hidden) return
     showBytes(rates)
-    showAge(stats, room.getOthers().length > 0)
+    showAge(stats, ages, room.getOthers().length > 0)
     showFacts(stats, rates, room.getOthers().length + 1)
     ages.draw()
   }, SAMPLE_EVERY)
@@ -56,10 +55,11 @@ function saving(part: number): string {
   return `${Math.round((1 - part) * 100)} % less than as MessagePack maps.`
 }
 
-function showAge({ cursorAgeMs: age }: RoomStats, hasCompany: boolean): void {
-  put('wire-age', age ? milliseconds(age.last) : NOTHING)
-  put('wire-age-note', age ? `median ${milliseconds(age.p50)}, 99 of 100 below ${milliseconds(age.p99)}` : NO_AGE)
-  byId('wire-ages').classList.toggle('empty', !age || !hasCompany)
+function showAge({ cursorAgeMs: age }: RoomStats, ages: Sparkline, hasCompany: boolean): void {
+  const isKnown = age !== null
+  put('wire-age', isKnown ? milliseconds(age) : NOTHING)
+  put('wire-age-note', isKnown ? `median ${milliseconds(ages.at(0.5))}, at most ${milliseconds(ages.at(1))}` : NO_AGE)
+  byId('wire-ages').classList.toggle('empty', !isKnown || !hasCompany)
 }
 
 function showFacts(stats: RoomStats, { datagramsIn, datagramsOut }: Rates, members: number): void {

@@ -37,10 +37,13 @@ export class Liveness {
     this.roundTrip = now - this.#pinged
   }
 
-  /** What to do now. A timer that comes late, as in a hidden page, leads to a ping first, never to the end. */
+  /**
+   * What to do now. A timer that comes late, as in a hidden page or after sleep, leads to another ping, never to the end:
+   * the answer may have come and wait behind this timer.
+   */
   handleTimeout(now: number): 'ping' | 'lost' | undefined {
     if (now < this.due) return undefined
-    if (this.#waiting) return 'lost'
+    if (this.#waiting && now < this.due + SILENCE) return 'lost'
     this.#waiting = true
     this.#pinged = now
     return 'ping'

@@ -5,7 +5,7 @@ import { AXIS_LIMIT, type FrameHeader } from '../motion/frame.ts'
 import { View } from '../motion/view.ts'
 import type { Reader } from '../wire/bytes.ts'
 import type { EventMessage, MemberMessage, Seen, ToClient } from '../wire/control.ts'
-import { sayEvent, sayLeave, sayPresence } from '../wire/control.ts'
+import { sayEvent, sayPresence } from '../wire/control.ts'
 import type { Fields, Value } from '../wire/msgpack.ts'
 import { Document, type DocumentListener, patched } from './document.ts'
 import { Mover } from './mover.ts'
@@ -19,6 +19,8 @@ export interface MembershipListener {
   readonly cursors: MotionListener
   /** Hears of the room's document. */
   readonly records: DocumentListener
+  /** Whether it is not wanted any more. */
+  readonly isLeft: boolean
   /** The roster is whole. `eventsLost`: some since `seen` can't be had any more (rule V4). */
   handleEntered(membership: Membership, eventsLost: boolean): void
   /** Something said in the room was refused. */
@@ -71,7 +73,6 @@ export class Membership {
   readonly members: Map<number, MemberMessage> = new Map()
   readonly listener: MembershipListener
   readonly document: Document
-  leaving = false
   /** Others' positions that frames have brought. */
   cursorsIn = 0
   readonly #session: Session
@@ -83,6 +84,9 @@ export class Membership {
   /** Events that are not told yet: before the roster is whole, nobody could say whose they are. */
   readonly #early: EventMessage[]
   #now = 0
+  /** What of the own presence was not sent yet, and when the next patch may be. */
+  #patch: Fields | undefined
+  #patchDue = 0
 
   constructor(session: Session, joined: Message<'joined'>, listener: MembershipListener) {
     const { hz, axes, step } = joined.motion
@@ -110,14 +114,25 @@ export class Membership {
 
   /** Leaves. No motion is sent or acked from now on: it would be taken for that of the next membership. */
   leave(): void {
-    this.leaving = true
-    this.mover.stop()
-    this.#session.send(sayLeave(this.handle))
+    this.#session.leave(this.handle)
   }
 
-  /** Sends a patch of the own presence (rule P1). */
-  updatePresence(patch: Fields): void {
-    this.#session.send(sayPresence(this.handle, patch))
+  /** When `handleTimeout` has something to do; Infinity: not before more is set. */
+  get due(): number {
+    return this.#patch ? Math.min(this.mover.due, this.#patchDue) : this.mover.due
+  }
+
+  /** Patches the own presence (rule P1). Like motion it goes out once in a tick, merged: more would be over its rate. */
+  updatePresence(now: number, patch: Fields): void {
+    this.#patch = { ...this.#patch, ...patch }
+    this.handleTimeout(now)
+  }
+
+  handleTimeout(now: number): void {
+    if (!this.#patch || now < this.#patchDue) return
+    this.#session.send(sayPresence(this.handle, this.#patch))
+    this.#patch = undefined
+    this.#patchDue = now + 1_000 / this.tickHz
   }
 
   /** Sends an event to everyone, or to the slots in `to` (rules V1, V3). */
@@ -208,8 +223,9 @@ export class Membership {
 
   /** A frame may come before the control lane brings its member (rule M6). */
   #showMotion(member: MemberMessage): void {
-    if (member.slot !== this.slot && this.view.read(member.slot, member.generation, this.#position)) {
-      this.#tellMotion(member, this.#position)
+    const position = new Int32Array(this.view.axes)
+    if (member.slot !== this.slot && this.view.read(member.slot, member.generation, position)) {
+      this.#tellMotion(member, position)
     }
   }
 

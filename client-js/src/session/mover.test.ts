@@ -183,11 +183,6 @@ describe('pacing', () => {
     sends(mover, 5000)
     mover.set(5000, at(1))
     expect(mover.due).toBe(Infinity)
-    mover.set(5000, at(2))
-    mover.stop()
-    expect(mover.due).toBe(Infinity)
-    mover.set(5100, at(2))
-    expect(mover.due).toBe(5100)
   })
 
   it('M10: a position is copied, with all its axes', () => {

@@ -63,11 +63,6 @@ export class Mover {
     this.#state = MOVED
   }
 
-  /** Sends nothing any more of what was set before. */
-  stop(): void {
-    this.#state = STILL
-  }
-
   /**
    * A frame shows this member at `position`. Returns how many milliseconds ago that was set; NaN if it is none of those
    * sent lately, was shown before, or was sent twice, so that the frame may show the earlier visit.

@@ -9,6 +9,7 @@ import {
   sayBye,
   sayHello,
   sayJoin,
+  sayLeave,
   sayPing,
   sayStatus,
   type Seen,
@@ -16,7 +17,6 @@ import {
 } from '../wire/control.ts'
 import { FrameBuffer } from '../wire/framing.ts'
 import { decodeMessage, encodeMessage, type Said } from '../wire/lane.ts'
-import { DATAGRAM_RECORDS_MAX, MOTION_DATAGRAM_BYTES_MAX, ROOMS_MAX } from '../wire/limits.ts'
 import type { Fields } from '../wire/msgpack.ts'
 import { Liveness } from './liveness.ts'
 import { Membership, type MembershipListener } from './membership.ts'
@@ -32,7 +32,7 @@ export interface SessionOutput {
   /** Finish the room's edits lane, if it was opened. */
   closeEdits(room: number): void
   /** The server took the hello. */
-  handleWelcome(): void
+  handleWelcome(): unknown
   /** The server is about to close, or nothing has come from it for 2.5 s. */
   handleEnd(end: End): void
 }
@@ -78,8 +78,11 @@ export function noCounters(): Counters {
   }
 }
 
-/** The longest record: a sample of four axes, or an ack of 128 parts. */
-const RECORD_BYTES_MAX = 1 + 5 + 5 + 20
+/**
+ * What acks may take of a datagram, in bytes. Acks of 16 rooms fit, and with a sample of each room they stay below the
+ * 64 records and 1,000 bytes that a datagram may have (rule M8): an ack has 5 bytes at least.
+ */
+const ACKS_BYTES_MAX = 240
 
 /** A client's session over one connection. Hello is sent at once. */
 export class Session {
@@ -94,7 +97,6 @@ export class Session {
   readonly #datagram = new Reader()
   readonly #frame: FrameHeader = { room: 0, epochCheck: 0, tick: 0, parts: 0 }
   readonly #up = new Writer()
-  #upRecords = 0
   #requests = 0
   #samples = 0
   #pings = 0
@@ -113,8 +115,7 @@ export class Session {
   /** When `handleTimeout` has something to do next. */
   get due(): number {
     let due = this.#liveness.due
-    for (let index = 0; index < this.#list.length; index++)
-      due = Math.min(due, (this.#list[index] as Membership).mover.due)
+    for (let index = 0; index < this.#list.length; index++) due = Math.min(due, (this.#list[index] as Membership).due)
     return due
   }
 
@@ -176,6 +177,12 @@ export class Session {
     this.#flush(now)
   }
 
+  /** Leaves a room. Nothing that is under way from it counts any more. */
+  leave(room: number): void {
+    this.send(sayLeave(room))
+    this.#drop(room)
+  }
+
   /** For memberships: sends a message on the control lane. */
   send(message: Said): void {
     const bytes = encodeMessage(message)
@@ -193,11 +200,14 @@ export class Session {
   #handleMessage(now: number, message: ToClient): void {
     switch (message.type) {
       case 'welcome':
-        return this.#output.handleWelcome()
+        return void this.#output.handleWelcome()
       case 'joined': {
         const listener = this.#entries.get(message.request)
-        if (listener) this.#setRoom(message.room, new Membership(this, message, listener))
         this.#entries.delete(message.request)
+        if (!listener) return
+        this.#rooms.set(message.room, new Membership(this, message, listener))
+        this.#list = [...this.#rooms.values()]
+        if (listener.isLeft) this.leave(message.room)
         return
       }
       case 'roster':
@@ -206,12 +216,8 @@ export class Session {
         return this.#rooms.get(message.room)?.handleDiff(message)
       case 'direct':
         return this.#rooms.get(message.room)?.listener.handleEvent(message)
-      case 'left': {
-        const room = this.#rooms.get(message.room)
-        this.#setRoom(message.room, undefined)
-        this.#output.closeEdits(message.room)
-        return room?.handleLeft(message.reason)
-      }
+      case 'left':
+        return this.#drop(message.room)?.handleLeft(message.reason)
       case 'error': {
         const { request = -1, room = -1 } = message
         const listener = this.#entries.get(request)
@@ -226,10 +232,12 @@ export class Session {
     }
   }
 
-  #setRoom(handle: number, room: Membership | undefined): void {
-    if (room) this.#rooms.set(handle, room)
-    else this.#rooms.delete(handle)
+  #drop(handle: number): Membership | undefined {
+    const room = this.#rooms.get(handle)
+    this.#rooms.delete(handle)
     this.#list = [...this.#rooms.values()]
+    this.#output.closeEdits(handle)
+    return room
   }
 
   /** Takes one record. Throws `DecodeError` if the rest of the datagram is of no use. */
@@ -238,24 +246,20 @@ export class Session {
     const frame = this.#frame
     readFrameHeader(reader, frame)
     const room = this.#rooms.get(frame.room)
-    if (!room || room.leaving) throw new DecodeError()
+    if (!room) throw new DecodeError()
     const { view } = room
     room.handleFrame(now, frame, reader)
     this.counters.motionUnusable += view.unusable
-    if (view.hasParts && this.#hasSpace(ROOMS_MAX)) {
-      putAck(this.#up, frame.room, frame.tick, view.parts)
-      this.#upRecords++
-    }
+    if (view.hasParts && this.#up.length < ACKS_BYTES_MAX) putAck(this.#up, frame.room, frame.tick, view.parts)
   }
 
   /** Sends the acks that were put, and the samples that are due, in one datagram. */
   #flush(now: number): void {
     const up = this.#up
     for (let index = 0; index < this.#list.length; index++) {
-      const { mover, handle } = this.#list[index] as Membership
-      if (mover.due > now || !this.#hasSpace(0)) continue
-      this.#samples = mover.pollSample(now, handle, this.#samples, up)
-      this.#upRecords++
+      const room = this.#list[index] as Membership
+      room.handleTimeout(now)
+      this.#samples = room.mover.pollSample(now, room.handle, this.#samples, up)
     }
     if (up.length) {
       const bytes = up.take()
@@ -264,12 +268,5 @@ export class Session {
       this.#output.sendDatagram(bytes)
     }
     up.clear()
-    this.#upRecords = 0
-  }
-
-  /** Whether one more record fits the datagram, with so many kept for the rooms' samples (rule M8). */
-  #hasSpace(kept: number): boolean {
-    const bytes = this.#up.length + RECORD_BYTES_MAX
-    return bytes <= MOTION_DATAGRAM_BYTES_MAX && this.#upRecords + kept < DATAGRAM_RECORDS_MAX
   }
 }

@@ -9,8 +9,9 @@ import { controlToClient, type MemberMessage, type Seen } from '../wire/control.
 import { editsToClient, type Op } from '../wire/edits.ts'
 import { decodeMessage } from '../wire/lane.ts'
 import type { Fields, Value } from '../wire/msgpack.ts'
-import { plain, toHex } from './plain.ts'
+import { plain } from './plain.ts'
 import { keys, shortened } from './shortened.ts'
+import { fromHex, toHex } from './vectors.ts'
 
 /** What Rust wants done; bytes are hex, users' values as `plain` makes them, times milliseconds. */
 type Step =
@@ -44,6 +45,13 @@ const lanes = {
 /** What Rust says of a membership that ends without a reason before its roster is whole. */
 const ROOM_CLOSED = 10
 
+/** A member that was shown to have moved. */
+interface Moved {
+  room: number
+  slot: number
+  position: number[]
+}
+
 /** A client with a connection. */
 class Client {
   readonly #session: Session
@@ -52,7 +60,7 @@ class Client {
   #requests = 0
   #sent: unknown[] = []
   #news: unknown[] = []
-  #moved: Record<string, number[]> = {}
+  #moved = new Map<string, Moved>()
 
   constructor(now: number, hello: { token?: string; name?: string }) {
     this.#session = new Session(now, hello, {
@@ -83,7 +91,11 @@ class Client {
       broken,
       sent: this.#sent,
       news: this.#news,
-      moved: this.#moved,
+      moved: Object.fromEntries(
+        [...this.#moved]
+          .filter(([, { room, slot }]) => this.#rooms.get(room)?.members.has(slot))
+          .map(([key, { position }]) => [key, position]),
+      ),
       due: this.#session.due,
       unusable: this.#session.counters.motionUnusable,
       rooms: [...this.#rooms.values()].sort((a, b) => a.handle - b.handle).map(room),
@@ -94,7 +106,7 @@ class Client {
     }
     this.#sent = []
     this.#news = []
-    this.#moved = {}
+    this.#moved = new Map()
     return answer
   }
 
@@ -113,9 +125,11 @@ class Client {
       case 'enter':
         return session.enter(step.name, fields(step.presence), step.seen, this.#listener(++this.#requests))
       case 'leave':
-        return this.#room(step.room).leave()
+        this.#room(step.room).leave()
+        this.#rooms.delete(step.room)
+        return
       case 'presence':
-        return this.#room(step.room).updatePresence(fields(step.patch))
+        return this.#room(step.room).updatePresence(now, fields(step.patch))
       case 'event':
         return this.#room(step.room).broadcast(step.name, value(step.data), step.to)
       case 'status':
@@ -142,6 +156,7 @@ class Client {
     let entered: Membership | undefined
     const tell = (...news: unknown[]): void => void this.#news.push([...news, entered?.handle ?? null])
     return {
+      isLeft: false,
       handleEntered: (membership, eventsLost) => {
         entered = membership
         this.#rooms.set(membership.handle, membership)
@@ -153,7 +168,6 @@ class Client {
         else tell('left', refusal?.code ?? null)
         if (!entered) return
         this.#rooms.delete(entered.handle)
-        for (const key of Object.keys(this.#moved)) if (key.startsWith(`${entered.handle} `)) delete this.#moved[key]
       },
       handleMembers: (changes) => {
         for (const { type, member } of changes) if (member.slot !== entered?.slot) tell(type, member.slot)
@@ -162,7 +176,9 @@ class Client {
       handleEventsLost: () => tell('events lost'),
       cursors: {
         handleMotion: ({ slot }, position) => {
-          if (entered) this.#moved[`${entered.handle} ${slot}`] = [...position.subarray(0, entered.view.axes)]
+          if (!entered) return
+          const { handle, view } = entered
+          this.#moved.set(`${handle} ${slot}`, { room: handle, slot, position: [...position.subarray(0, view.axes)] })
         },
         handleEcho: () => {},
       },
@@ -223,10 +239,6 @@ function value(json: unknown): Value {
 
 function fields(json: unknown): Fields {
   return Object.fromEntries(Object.entries(json as object).map(([key, field]) => [key, value(field)]))
-}
-
-function fromHex(hex: string): Uint8Array {
-  return new Uint8Array(Buffer.from(hex, 'hex'))
 }
 
 let client: Client | undefined

@@ -1,6 +1,7 @@
 // Users' values and bytes as JSON in which equal things are equal, for the tests that compare languages.
 
 import type { Value } from '../wire/msgpack.ts'
+import { toHex } from './vectors.ts'
 
 /** A user's value as JSON: binary data is `$bin`, a number that is no integer is `$f64`, its bits. */
 export function plain(value: Value): unknown {
@@ -15,9 +16,4 @@ function toBits(value: number): string {
   const bytes = Buffer.alloc(8)
   bytes.writeDoubleBE(value)
   return Number.isNaN(value) ? '7ff8000000000000' : toHex(bytes)
-}
-
-/** Bytes in lower case. */
-export function toHex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
 }

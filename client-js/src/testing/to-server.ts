@@ -3,7 +3,6 @@
 import { type Seen, status } from '../wire/control.ts'
 import type { Op } from '../wire/edits.ts'
 import { encodeMessage, type Lane } from '../wire/lane.ts'
-import { RECORD_ID_BYTES_MAX } from '../wire/limits.ts'
 import type { Fields, Value } from '../wire/msgpack.ts'
 import { any, int, integer, list, listOrNone, map, mapOrNone } from '../wire/schema.ts'
 import { optional, or, slot, struct, text, type Type, u32 } from '../wire/schema.ts'
@@ -26,23 +25,23 @@ export type EditsToServer =
 const seen = struct<Seen>({ epoch: ['e', int], number: ['n', int] })
 const op = struct<Op>({
   kind: ['k', integer(3, 1) as Type<Op['kind']>],
-  record: ['i', text(RECORD_ID_BYTES_MAX)],
+  record: ['i', text],
   fields: ['f', mapOrNone],
 })
 
 /** The kinds and keys of the control lane to the server. */
 export const controlToServer: Lane<ToServer> = {
-  hello: [1, struct({ version: ['v', u32], token: ['t', optional(text())], name: ['n', optional(text())] })],
+  hello: [1, struct({ version: ['v', u32], token: ['t', optional(text)], name: ['n', optional(text)] })],
   join: [
     2,
-    struct({ request: ['i', u32], room: ['r', text()], presence: ['p', mapOrNone], seen: ['e', optional(seen)] }),
+    struct({ request: ['i', u32], room: ['r', text], presence: ['p', mapOrNone], seen: ['e', optional(seen)] }),
   ],
   leave: [3, struct({ room: ['h', u32] })],
   presence: [4, struct({ room: ['h', u32], patch: ['p', map] })],
-  event: [5, struct({ room: ['h', u32], name: ['k', text()], data: ['d', any], to: ['to', listOrNone(slot)] })],
+  event: [5, struct({ room: ['h', u32], name: ['k', text], data: ['d', any], to: ['to', listOrNone(slot)] })],
   status: [6, struct({ status: ['a', status] })],
   ping: [7, struct({ token: ['t', int] })],
-  bye: [8, struct({ code: ['c', u32], reason: ['m', or(text(), () => '')] })],
+  bye: [8, struct({ code: ['c', u32], reason: ['m', or(text, () => '')] })],
 }
 
 /** The kinds and keys of an edits lane to the server. */

@@ -20,12 +20,11 @@ export async function discover(
   signal: AbortSignal,
 ): Promise<Endpoint> {
   if (url?.protocol === 'https:') return { url: new URL(PATH, url).href, certSha256 }
-  const origin = url ?? new URL(location.origin)
-  const response = await fetch(new URL('/.well-known/hither', origin), { signal, cache: 'no-store' })
+  const response = await fetch(new URL('/.well-known/hither', url ?? location.href), { signal, cache: 'no-store' })
   if (!response.ok) throw new Error(`${response.url}: ${response.status}`)
   const answer = (await response.json()) as { quic: string; cert_sha256?: string }
   const endpoint = new URL(`https://${answer.quic}${PATH}`)
   // A server that listens on all addresses is where its answer came from.
-  if (endpoint.hostname === '0.0.0.0' || endpoint.hostname === '[::]') endpoint.hostname = origin.hostname
+  if (/^(0.0.0.0|\[::\])$/.test(endpoint.hostname)) endpoint.hostname = new URL(response.url).hostname
   return { url: endpoint.href, certSha256: certSha256 ?? answer.cert_sha256 }
 }

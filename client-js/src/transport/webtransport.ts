@@ -4,7 +4,7 @@ import { discover, type Endpoint } from './discovery.ts'
 import type { Connect, Transport, TransportHandler, TransportStream } from './transport.ts'
 
 /** What may wait to be sent on a connection's streams, in bytes; beyond, the server does not read, and it is over. */
-const QUEUE_BYTES_MAX = 1_048_576
+const QUEUE_BYTES_MAX = 4_194_304
 /** Datagrams of the browser's that may wait for the page; it drops what is beyond. */
 const DATAGRAMS_WAITING_MAX = 64
 

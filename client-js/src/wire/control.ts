@@ -2,7 +2,7 @@
 // field. Times are milliseconds since the Unix epoch, rooms are handles.
 
 import { type Lane, type Said, unlessEmpty } from './lane.ts'
-import { AXES_MAX, EVENT_NAME_BYTES_MAX, USER_ID_BYTES_MAX, USER_NAME_BYTES_MAX } from './limits.ts'
+import { AXES_MAX } from './limits.ts'
 import { decodeInteger, type Fields, type Value } from './msgpack.ts'
 import { any, type Field, flag, int, integer, list, listOrNone, map, mapOrNone } from './schema.ts'
 import { optional, or, pair, positive, slot, struct, text, type Type, u32, u8 } from './schema.ts'
@@ -88,12 +88,12 @@ const generation: Field = ['g', u32]
 const tick: Field = ['k', u32]
 const version: Field = ['v', u32]
 const time: Field = ['t', int]
-const reason = ['m', or(text(), () => '')] as const
+const reason = ['m', or(text, () => '')] as const
 const retryAfterMs = ['ra', optional(int)] as const
 
 const user = struct<UserMessage>({
-  id: ['i', text(USER_ID_BYTES_MAX)],
-  name: ['n', optional(text(USER_NAME_BYTES_MAX))],
+  id: ['i', text],
+  name: ['n', optional(text)],
 })
 
 const motion = struct<MotionFormat>({
@@ -122,7 +122,7 @@ const member = struct<MemberMessage>({
 const received = {
   from: ['f', slot],
   generation,
-  name: ['k', text(EVENT_NAME_BYTES_MAX)],
+  name: ['k', text],
   data: ['d', any],
   time,
 } as const
@@ -168,7 +168,7 @@ export const controlToClient: Lane<ToClient> = {
       request: ['i', optional(u32)],
       room: ['h', optional(u32)],
       code: ['c', u32],
-      message: ['m', text()],
+      message: ['m', text],
       retryAfterMs,
     }),
   ],

@@ -2,7 +2,6 @@
 // each field. Times are milliseconds since the Unix epoch, rooms are handles.
 
 import { type Lane, type Said, unlessEmpty } from './lane.ts'
-import { RECORD_ID_BYTES_MAX, USER_ID_BYTES_MAX } from './limits.ts'
 import type { Fields } from './msgpack.ts'
 import { flag, int, integer, list, map, mapOrNone, optional, slot, struct, text, type Type, u32 } from './schema.ts'
 
@@ -38,7 +37,7 @@ export interface EditMessage {
   ops: Op[]
 }
 
-const recordId = text(RECORD_ID_BYTES_MAX)
+const recordId = text
 
 const op = struct<Op>({
   kind: ['k', integer(3, 1) as Type<Op['kind']>],
@@ -51,7 +50,7 @@ const record = struct<RecordMessage>({ id: ['i', recordId], version: ['v', int],
 const edit = struct<EditMessage>({
   sequence: ['q', int],
   time: ['t', int],
-  user: ['u', text(USER_ID_BYTES_MAX)],
+  user: ['u', text],
   slot: ['s', slot],
   generation: ['g', u32],
   number: ['n', int],
@@ -65,7 +64,7 @@ export const editsToClient: Lane<EditsToClient> = {
   ack: [3, struct({ number: ['n', int], sequence: ['q', int], time: ['t', int] })],
   reject: [
     4,
-    struct({ number: ['n', int], code: ['c', u32], message: ['m', text()], retryAfterMs: ['ra', optional(int)] }),
+    struct({ number: ['n', int], code: ['c', u32], message: ['m', text], retryAfterMs: ['ra', optional(int)] }),
   ],
 }
 

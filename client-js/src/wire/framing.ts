@@ -8,7 +8,7 @@ const PREFIX_BYTES_MAX = 3
 
 /** `message` with its length before it. Throws `RangeError` if it is longer than 64 KiB. */
 export function frame(message: Uint8Array): Uint8Array<ArrayBuffer> {
-  if (message.length > MESSAGE_BYTES_MAX) throw new RangeError('a message has at most 64 KiB')
+  if (message.length > MESSAGE_BYTES_MAX) throw new RangeError('too large')
   const writer = new Writer()
   writer.varint(message.length)
   writer.bytes(message)

@@ -32,7 +32,7 @@ export function encodeMessage(message: Said): Uint8Array<ArrayBuffer> {
 
 /** A map, or nothing if there is nothing in it: that is how a default is written (rule F6). */
 export function unlessEmpty(map: Fields): Fields | undefined {
-  return Object.values(map).every((field) => field === undefined) ? undefined : map
+  return Object.keys(map).length ? map : undefined
 }
 
 /** Reads one message, without its length. `undefined` is a kind of a later version, which is skipped (rule F5). */

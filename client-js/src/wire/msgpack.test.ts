@@ -5,7 +5,7 @@ import { fromHex, toHex, vectors } from '../testing/vectors.ts'
 import { DecodeError, Reader, Writer } from './bytes.ts'
 import { controlToClient } from './control.ts'
 import { decodeMessage } from './lane.ts'
-import { decodeFields, decodeValue, encodeValue, valueDepth } from './msgpack.ts'
+import { decodeFields, decodeValue, encodeValue } from './msgpack.ts'
 
 const file = vectors<{
   values: { name: string; hex: string; value?: unknown; depth?: number; written?: string; error?: string }[]
@@ -25,12 +25,11 @@ function nested(levels: number, core: unknown): unknown {
 }
 
 describe('values', () => {
-  it.each(file.values.filter(({ error }) => !error))('F3: $name', ({ hex, value, depth, written }) => {
+  it.each(file.values.filter(({ error }) => !error))('F3: $name', ({ hex, value, written }) => {
     const reader = new Reader(fromHex(hex))
     expect(decodeValue(reader)).toEqual(value)
     expect(reader.left).toBe(0)
     expect(hexOf(value)).toBe(written)
-    expect(valueDepth(value)).toBe(depth)
   })
 
   it.each(file.values.filter(({ error }) => error))('F4: $name', ({ hex, error }) => {
@@ -161,16 +160,7 @@ describe('what applications send', () => {
     const cycle: unknown[] = []
     cycle.push(cycle, cycle)
     expect(() => encoded(cycle)).toThrow(TypeError)
-    expect(valueDepth(cycle)).toBe(Infinity)
     expect(() => encoded(nested(17, 0))).toThrow(TypeError)
     expect(encoded(nested(16, 0)).length).toBe(17)
-  })
-
-  it('has a depth', () => {
-    expect([0, new Uint8Array(3), [], {}, [1, { a: [] }], undefined].map((value) => valueDepth(value))).toEqual([
-      0, 0, 1, 1, 3, 0,
-    ])
-    expect(valueDepth(nested(17, 0))).toBe(17)
-    expect(valueDepth(nested(18, 0))).toBe(Infinity)
   })
 })

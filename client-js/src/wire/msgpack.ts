@@ -100,11 +100,9 @@ export function decodeLength(reader: Reader, form: Form, depth: number): number 
   return length
 }
 
-/** Reads a string of at most `bytesMax` bytes. */
-export function decodeText(reader: Reader, bytesMax: number = Infinity): string {
-  const length = decodeHead(reader, TEXT)
-  if (length > bytesMax) throw new DecodeError()
-  return reader.text(length)
+/** Reads a string. */
+export function decodeText(reader: Reader): string {
+  return reader.text(decodeHead(reader, TEXT))
 }
 
 /** Reads an integer from `min` to `max`. A float is none, even if it is whole. */
@@ -158,7 +156,7 @@ export function encodeValue(writer: Writer, value: unknown, depth: number = 0): 
 }
 
 function encodeLength(writer: Writer, form: Form, length: number, depth: number): void {
-  if (length > 0 && depth >= NESTING_MAX) throw new TypeError("what is nested so deeply can't be sent")
+  if (length > 0 && depth >= NESTING_MAX) throw new TypeError('nested too deeply')
   encodeHead(writer, form, length)
 }
 
@@ -185,23 +183,6 @@ function encodeHead(writer: Writer, { fix, fixCount, code, sizes }: Form, value:
   const index = sizes.findIndex((size) => reach < 256 ** size)
   writer.u8(code + index)
   writer.int(value, sizes[index] as number)
-}
-
-/**
- * How deep arrays and maps are nested: 0 for a number, one more than the deepest value inside for an array or a map.
- * Infinity for what is nested deeper than any message, as a value that contains itself is.
- */
-export function valueDepth(value: unknown, depth: number = 0): number {
-  const isArray = Array.isArray(value)
-  if (!isArray && !isPlain(value)) return 0
-  // An empty array or map is no level in a message, but has depth 1.
-  if (depth > NESTING_MAX) return Infinity
-  let deepest = 0
-  for (const item of isArray ? value : Object.values(value)) {
-    deepest = Math.max(deepest, valueDepth(item, depth + 1))
-    if (deepest === Infinity) break
-  }
-  return 1 + deepest
 }
 
 /** Whether it is an object that says no more than its fields, also one of another page's window. */

@@ -40,27 +40,24 @@ export type Shape<T> = { readonly [K in keyof T]-?: Field<T[K]> }
 
 /** A map with the protocol's own keys. Keys that it does not know are skipped. */
 export function struct<T extends object>(shape: Shape<NoInfer<T>>): Type<T> {
-  const fields = (Object.keys(shape) as (keyof T)[]).map((name) => {
-    const [key, type] = shape[name] as readonly [string, Type<T[keyof T]>]
-    return { name, key, type }
-  })
-  const types = new Map(fields.map(({ key, type }) => [key, type]))
+  const fields = Object.entries(shape) as [keyof T, Field<T[keyof T]>][]
   return {
     of: shape,
     read(reader, depth) {
-      const found = new Map<string, T[keyof T]>()
+      const result: Partial<T> = {}
+      const missing = new Map(fields.map(([name, [key, type]]) => [key, { name, type }]))
       decodeItems(reader, MAP, depth, (_, inner) => {
         const key = decodeText(reader)
-        const type = types.get(key)
-        if (!type) return decodeValue(reader, inner)
-        if (found.has(key)) throw new DecodeError()
-        return found.set(key, type.read(reader, inner))
+        const field = missing.get(key)
+        if (field) result[field.name] = field.type.read(reader, inner)
+        // A key of a later version is skipped, and one of ours that comes twice is refused.
+        else if (fields.some(([, [known]]) => known === key)) throw new DecodeError()
+        else decodeValue(reader, inner)
+        missing.delete(key)
       })
-      const result: Partial<T> = {}
-      for (const { name, key, type } of fields) {
-        if (!found.has(key) && !type.missing) throw new DecodeError()
-        const value = found.has(key) ? found.get(key) : type.missing?.()
-        if (value !== undefined) result[name] = value
+      for (const { name, type } of missing.values()) {
+        if (!type.missing) throw new DecodeError()
+        result[name] = type.missing()
       }
       return result as T
     },
@@ -102,11 +99,8 @@ export function integer(max: number, min: number = 0): Type<number> {
   return { read: (reader) => decodeInteger(reader, min, max) }
 }
 
-/** A string of at most so many bytes. */
-export function text(bytesMax: number = Infinity): Type<string> {
-  return { read: (reader) => decodeText(reader, bytesMax) }
-}
-
+/** A string. How long it may be is the receiver's affair: a client keeps what its server sends. */
+export const text: Type<string> = { read: decodeText }
 /** A user's value. */
 export const any: Type<Value> = { read: decodeValue }
 /** A user's map. */
