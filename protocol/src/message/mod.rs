@@ -113,9 +113,14 @@ fn encode_kind(kind: u64, body: &impl Serialize) -> bytes::Bytes {
 
 /// Splits `[kind, {…}]` into its kind and the bytes from the body on; the caller has checked the whole.
 fn split_kind(bytes: &[u8]) -> Result<(u64, &[u8]), MessageError> {
-    let (&head, rest) = bytes.split_first().ok_or(MessageError::Truncated)?;
-    // A fixarray of two elements or more: a later version may add elements behind the body.
-    if !(0x92..=0x9f).contains(&head) {
+    let (len, rest) = match bytes {
+        [head @ 0x90..=0x9f, rest @ ..] => (u32::from(head & 0x0f), rest),
+        [0xdc, high, low, rest @ ..] => (u32::from(u16::from_be_bytes([*high, *low])), rest),
+        [0xdd, a, b, c, d, rest @ ..] => (u32::from_be_bytes([*a, *b, *c, *d]), rest),
+        _ => return Err(MessageError::Shape),
+    };
+    // Two elements or more: a later version may add elements behind the body.
+    if len < 2 {
         return Err(MessageError::Shape);
     }
     match rest {

@@ -209,6 +209,7 @@ impl Room {
                 events.push_back(Event::MemberLeft { room: self.handle, member });
             }
         }
+        let mut changed = BTreeSet::new();
         for member in diff.joins {
             let slot = member.slot;
             // The own join comes back, too, perhaps from before a patch that is applied here already.
@@ -218,11 +219,13 @@ impl Room {
                 own.status = member.status;
                 continue;
             }
-            if self.put(member) && self.entered && slot != self.slot {
+            if !self.put(member) {
+                // A page had it already, perhaps without its last patch.
+                changed.insert(slot);
+            } else if self.entered && slot != self.slot {
                 events.push_back(Event::MemberJoined { room: self.handle, slot });
             }
         }
-        let mut changed = BTreeSet::new();
         for (slot, patch) in diff.presence {
             if let Some(member) = self.members.get_mut(&slot)
                 && slot != self.slot

@@ -78,6 +78,21 @@ fn r5_the_own_join_in_a_diff_undoes_no_patch() {
 }
 
 #[test]
+fn r5_a_member_that_joins_but_is_known_has_changed() {
+    let mut session = joined(2);
+    let other = Slot(4);
+    tell(&mut session, roster(vec![member(OWN, Map::new()), member(other, Map::new())], false));
+    while session.poll_event().is_some() {}
+    // The page was sent before a patch that came in the tick of the join.
+    let presence = Map::from([("color".into(), Value::from("red"))]);
+    let joins = vec![member(other, presence.clone())];
+    tell(&mut session, diff(Diff { joins, ..Diff::default() }));
+    assert_eq!(session.poll_event(), Some(Event::MemberChanged { room: ROOM, slot: other }));
+    assert_eq!(session.poll_event(), None);
+    assert_eq!(session.room(ROOM).unwrap().member(other).unwrap().presence, presence);
+}
+
+#[test]
 fn m9_numbers_of_samples_go_on_in_the_next_membership() {
     let mut session = joined(2);
     session.set_motion(NOW, ROOM, Position::xy(1, 1));

@@ -75,6 +75,11 @@ fn messages() -> Vec<(&'static str, &'static str, Vec<u8>)> {
             "control to_server",
             b"\x92\x7f\xd4\x01\x00".to_vec(),
         ),
+        (
+            "an array in a longer form",
+            "control to_client",
+            b"\xdc\x00\x02\x04\x81\xa1h\x07".to_vec(),
+        ),
         ("a kind in a longer form", "control to_server", b"\x92\xcc\x01\x81\xa1v\x01".to_vec()),
         (
             "a kind of 32 bits",
