@@ -10,8 +10,8 @@ use hither_protocol::motion::Position;
 use hither_protocol::{RoomHandle, RoomName, Slot};
 use rand::RngExt;
 
-use crate::net::millis;
 use crate::world::World;
+use hither_tests::net::millis;
 
 impl World {
     /// A user does something other than move.

@@ -8,8 +8,8 @@ use hither_protocol::session::Room;
 use hither_protocol::{RoomHandle, Slot};
 
 use crate::client::{Client, Stay};
-use crate::server::{ConnectionId, Served};
 use crate::world::World;
+use hither_tests::server::{ConnectionId, Served};
 
 /// A room that is written down grows with what it keeps: some events and edits, a document of eight records, and
 /// for each slot its presence and its last steps.

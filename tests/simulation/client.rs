@@ -10,8 +10,8 @@ use hither_protocol::motion::Position;
 use hither_protocol::session::{Event, Session, Transmit};
 use hither_protocol::{RoomHandle, RoomName, Slot, Timestamp};
 
-use crate::net::StreamId;
-use crate::server::{CONTROL, ConnectionId};
+use hither_tests::net::StreamId;
+use hither_tests::server::{CONTROL, ConnectionId};
 
 /// What a client wants to be sent.
 #[derive(Debug)]

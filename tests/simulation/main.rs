@@ -6,12 +6,10 @@
 mod acts;
 mod checks;
 mod client;
-mod net;
 mod report;
 mod rests;
 mod sabotage;
 mod scenarios;
-mod server;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};

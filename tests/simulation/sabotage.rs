@@ -10,8 +10,8 @@ use hither_protocol::{RoomHandle, Tick};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
-use crate::net::StreamId;
-use crate::server::{CONTROL, ConnectionId};
+use hither_tests::net::StreamId;
+use hither_tests::server::{CONTROL, ConnectionId};
 
 /// What is broken in a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

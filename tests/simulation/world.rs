@@ -15,12 +15,12 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::client::Client;
-use crate::net::{Agenda, Direction, StreamId, millis};
 use crate::report::Figures;
 use crate::rests::Rests;
 use crate::sabotage::Saboteur;
 use crate::scenarios::Scenario;
-use crate::server::{ConnectionId, Server};
+use hither_tests::net::{Agenda, Direction, StreamId, millis};
+use hither_tests::server::{ConnectionId, Server};
 
 /// How long a silent connection counts as there.
 const IDLE: Duration = Duration::from_millis(400);
@@ -108,7 +108,7 @@ impl World {
             findings: Vec::new(),
             next_word: 1,
             wires: BTreeMap::new(),
-            agenda: Agenda::new(),
+            agenda: Agenda::default(),
             quiet_from: now + scenario.active_for,
             saboteur,
             trace: DefaultHasher::new(),

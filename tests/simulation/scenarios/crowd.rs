@@ -6,7 +6,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 
 use super::{Scenario, policy};
-use crate::net::Conditions;
+use hither_tests::net::Conditions;
 
 pub(super) fn draw(rng: &mut StdRng) -> Scenario {
     let conditions = Conditions {

@@ -12,7 +12,7 @@ use hither_protocol::motion::Axes;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::net::Conditions;
+use hither_tests::net::Conditions;
 
 /// How long after its last packet a lost member stays, in these worlds.
 const GRACE: Duration = Duration::from_millis(700);

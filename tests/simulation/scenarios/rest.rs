@@ -7,7 +7,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 
 use super::{Scenario, policy};
-use crate::net::Conditions;
+use hither_tests::net::Conditions;
 
 pub(super) fn draw(rng: &mut StdRng) -> Scenario {
     let loss = [0.0, 0.05, 0.3, 0.3][rng.random_range(0..4)];

@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::{Happening, Packet, World};
 use crate::client::Sending;
-use crate::net::millis;
-use crate::server::{ConnectionId, Task};
+use hither_tests::net::millis;
+use hither_tests::server::{ConnectionId, Task};
 
 impl World {
     /// Carries what a client wants sent.

@@ -11,20 +11,22 @@ use hither_protocol::{Generation, Slot};
 use super::ConnectionId;
 
 /// A room, and what is true of it.
-pub(crate) struct Served {
-    pub(crate) room: Room,
+#[derive(Debug)]
+pub struct Served {
+    /// The room itself.
+    pub room: Room,
     /// The connected members.
-    pub(crate) viewers: BTreeMap<Slot, ConnectionId>,
+    pub viewers: BTreeMap<Slot, ConnectionId>,
     /// Those whose edits lane is open.
     pub(super) lanes: BTreeSet<Slot>,
     /// All edits that were stored, applied in their order.
-    pub(crate) document: Document,
+    pub document: Document,
     /// Who made each edit, and its number there.
-    pub(crate) edits: Vec<(Slot, Generation, u64)>,
+    pub edits: Vec<(Slot, Generation, u64)>,
     /// The senders of the events to all, in the order in which they were taken.
-    pub(crate) events: Vec<(Slot, Generation, SendEvent)>,
+    pub events: Vec<(Slot, Generation, SendEvent)>,
     /// The events to each member by name, in the order in which they were taken.
-    pub(crate) directs: BTreeMap<Slot, Vec<SendEvent>>,
+    pub directs: BTreeMap<Slot, Vec<SendEvent>>,
 }
 
 impl Served {

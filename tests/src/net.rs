@@ -11,36 +11,37 @@ use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
 
 /// A stream of a connection; 0 is the control lane.
-pub(crate) type StreamId = u32;
+pub type StreamId = u32;
 
 /// What one direction of a connection is like.
 #[derive(Clone, Debug)]
-pub(crate) struct Conditions {
+pub struct Conditions {
     /// The shortest and the longest time that a packet takes.
-    pub(crate) delay_ms: (f64, f64),
+    pub delay_ms: (f64, f64),
     /// The chance that a packet is lost. A stream sends it again, which takes longer.
-    pub(crate) loss: f64,
+    pub loss: f64,
     /// The chance that a datagram arrives twice.
-    pub(crate) duplicate: f64,
+    pub duplicate: f64,
     /// The chance that a datagram takes three times as long as it would, and is overtaken.
-    pub(crate) detour: f64,
+    pub detour: f64,
 }
 
 /// One direction of one connection.
 #[derive(Debug)]
-pub(crate) struct Direction {
+pub struct Direction {
     conditions: Conditions,
     /// When the last bytes of each stream arrive: the next ones don't before.
     streams: BTreeMap<StreamId, Timestamp>,
 }
 
 impl Direction {
-    pub(crate) fn new(conditions: Conditions) -> Self {
+    /// One over which nothing has gone yet.
+    pub fn new(conditions: Conditions) -> Self {
         Self { conditions, streams: BTreeMap::new() }
     }
 
     /// When a datagram that is sent now arrives: never, once or twice.
-    pub(crate) fn datagram(&self, rng: &mut StdRng, now: Timestamp) -> Vec<Timestamp> {
+    pub fn datagram(&self, rng: &mut StdRng, now: Timestamp) -> Vec<Timestamp> {
         if rng.random_bool(self.conditions.loss) {
             return Vec::new();
         }
@@ -54,7 +55,7 @@ impl Direction {
     }
 
     /// Cuts what is written to a stream into chunks, and says when each arrives.
-    pub(crate) fn write(
+    pub fn write(
         &mut self,
         rng: &mut StdRng,
         now: Timestamp,
@@ -84,39 +85,50 @@ impl Direction {
 
 /// What is to happen, in the order of time; at one time in the order in which it was put.
 #[derive(Debug)]
-pub(crate) struct Agenda<T> {
+pub struct Agenda<T> {
     heap: BinaryHeap<Reverse<(Timestamp, u64)>>,
     entries: BTreeMap<u64, T>,
     next: u64,
 }
 
-impl<T> Agenda<T> {
-    pub(crate) fn new() -> Self {
+impl<T> Default for Agenda<T> {
+    fn default() -> Self {
         Self { heap: BinaryHeap::new(), entries: BTreeMap::new(), next: 0 }
     }
+}
 
-    pub(crate) fn put(&mut self, at: Timestamp, entry: T) {
+impl<T> Agenda<T> {
+    /// Adds what is to happen.
+    pub fn put(&mut self, at: Timestamp, entry: T) {
         self.heap.push(Reverse((at, self.next)));
         self.entries.insert(self.next, entry);
         self.next += 1;
     }
 
-    pub(crate) fn next_at(&self) -> Option<Timestamp> {
+    /// When the next thing is to happen.
+    pub fn next_at(&self) -> Option<Timestamp> {
         self.heap.peek().map(|Reverse((at, _))| *at)
     }
 
-    pub(crate) fn pop(&mut self, now: Timestamp) -> Option<T> {
+    /// Takes out the next thing that is to have happened by `now`.
+    pub fn pop(&mut self, now: Timestamp) -> Option<T> {
         self.next_at().filter(|at| *at <= now)?;
         let Reverse((_, number)) = self.heap.pop()?;
         self.entries.remove(&number)
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// Whether nothing is to happen any more.
+    pub fn is_empty(&self) -> bool {
+        self.heap.is_empty()
+    }
+
+    /// How much is still to happen.
+    pub fn len(&self) -> usize {
         self.heap.len()
     }
 }
 
 /// A duration drawn evenly from a range of milliseconds.
-pub(crate) fn millis(rng: &mut impl Rng, range: std::ops::Range<u64>) -> Duration {
+pub fn millis(rng: &mut impl Rng, range: std::ops::Range<u64>) -> Duration {
     Duration::from_micros(rng.random_range(range.start * 1000..range.end * 1000))
 }

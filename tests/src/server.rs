@@ -1,6 +1,8 @@
 //! The server of a simulated world: core's rooms and sessions under a driver that does what the real one does, at once
 //! and without sockets. It keeps the truth beside them: what was stored, which events were taken, who is where.
 
+#![expect(clippy::expect_used, reason = "a world that breaks its own rules is a failed test")]
+
 mod served;
 
 use std::collections::BTreeMap;
@@ -15,17 +17,17 @@ use hither_protocol::message::{FrameBuffer, Rights};
 use hither_protocol::{Generation, RoomHandle, RoomName, Slot, Timestamp};
 
 use crate::net::StreamId;
-pub(crate) use served::Served;
+pub use served::Served;
 
 /// A connection's number in its world, never used again.
-pub(crate) type ConnectionId = usize;
+pub type ConnectionId = usize;
 
 /// The control lane's stream.
-pub(crate) const CONTROL: StreamId = 0;
+pub const CONTROL: StreamId = 0;
 
 /// What the driver wants of the world around it.
 #[derive(Debug)]
-pub(crate) enum Task {
+pub enum Task {
     /// Write this to a stream of a connection.
     Write(ConnectionId, StreamId, Bytes),
     /// Send this datagram, which has no reserved byte any more.
@@ -39,24 +41,28 @@ pub(crate) enum Task {
 }
 
 /// The server with all of its rooms.
-pub(crate) struct Server {
-    pub(crate) rooms: BTreeMap<RoomHandle, Served>,
-    pub(crate) connections: BTreeMap<ConnectionId, Connection>,
+#[derive(Debug)]
+pub struct Server {
+    /// All rooms that there are; none is made or closed.
+    pub rooms: BTreeMap<RoomHandle, Served>,
+    /// The connections that are there.
+    pub connections: BTreeMap<ConnectionId, Connection>,
     tasks: Vec<Task>,
 }
 
 /// One connection as the driver has it.
-pub(crate) struct Connection {
+#[derive(Debug)]
+pub struct Connection {
     session: Session,
     user: String,
     streams: BTreeMap<StreamId, Lane>,
     /// When something came last.
     heard: Timestamp,
     /// What was true at each join: the generation, and the last event before it.
-    pub(crate) joins: BTreeMap<RoomHandle, (Generation, u64)>,
+    pub joins: BTreeMap<RoomHandle, (Generation, u64)>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Lane {
     buffer: FrameBuffer,
     room: Option<RoomHandle>,
@@ -64,12 +70,14 @@ struct Lane {
 }
 
 impl Server {
-    pub(crate) fn new(rooms: Vec<Room>) -> Self {
+    /// A server with these rooms and nobody in them.
+    pub fn new(rooms: Vec<Room>) -> Self {
         let rooms = rooms.into_iter().map(|room| (room.id().handle, Served::new(room))).collect();
         Self { rooms, connections: BTreeMap::new(), tasks: Vec::new() }
     }
 
-    pub(crate) fn handle_connected(&mut self, now: Timestamp, id: ConnectionId, user: String) {
+    /// A user has connected.
+    pub fn handle_connected(&mut self, now: Timestamp, id: ConnectionId, user: String) {
         let session = Session::new(SessionPolicy::default(), now);
         let streams = BTreeMap::new();
         let connection = Connection { session, user, streams, heard: now, joins: BTreeMap::new() };
@@ -77,7 +85,7 @@ impl Server {
     }
 
     /// The connection was closed, or is silent for too long.
-    pub(crate) fn handle_gone(&mut self, id: ConnectionId) {
+    pub fn handle_gone(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.remove(&id) else { return };
         for (handle, slot) in connection.session.memberships() {
             let served = self.rooms.get_mut(&handle).expect("a member's room");
@@ -88,7 +96,8 @@ impl Server {
         }
     }
 
-    pub(crate) fn handle_chunk(
+    /// Takes the next bytes of a stream; the first ones open it.
+    pub fn handle_chunk(
         &mut self,
         now: Timestamp,
         id: ConnectionId,
@@ -123,12 +132,7 @@ impl Server {
     }
 
     /// Takes a datagram; false if it had nothing of use.
-    pub(crate) fn handle_datagram(
-        &mut self,
-        now: Timestamp,
-        id: ConnectionId,
-        datagram: &[u8],
-    ) -> bool {
+    pub fn handle_datagram(&mut self, now: Timestamp, id: ConnectionId, datagram: &[u8]) -> bool {
         let Some(connection) = self.connections.get_mut(&id) else { return true };
         connection.heard = now;
         let rooms = &mut self.rooms;
@@ -138,13 +142,14 @@ impl Server {
         read.is_ok()
     }
 
-    pub(crate) fn handle_stored(&mut self, room: RoomHandle, sequence: u64) {
+    /// The room's edits up to this one are durable.
+    pub fn handle_stored(&mut self, room: RoomHandle, sequence: u64) {
         self.served(room).room.handle_stored(sequence);
         self.drain_room(room);
     }
 
     /// Sends the next page of each roster and each document that the connection lacks.
-    pub(crate) fn handle_pump(&mut self, id: ConnectionId) {
+    pub fn handle_pump(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get(&id) else { return };
         let mut more = false;
         for (handle, slot) in connection.session.memberships().collect::<Vec<_>>() {
@@ -161,7 +166,8 @@ impl Server {
         }
     }
 
-    pub(crate) fn handle_timeout(&mut self, now: Timestamp) {
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
         let is_due = |due: Option<Timestamp>| due.is_some_and(|due| due <= now);
         let rooms = self.rooms.iter().filter(|(_, served)| is_due(served.room.poll_timeout()));
         for handle in rooms.map(|(handle, _)| *handle).collect::<Vec<_>>() {
@@ -178,14 +184,15 @@ impl Server {
         }
     }
 
-    pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
+    /// When [`Self::handle_timeout`] has something to do next.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
         let rooms = self.rooms.values().filter_map(|served| served.room.poll_timeout());
         let sessions = self.connections.values().filter_map(|one| one.session.poll_timeout());
         rooms.chain(sessions).min()
     }
 
     /// What the world is to do; to be called after every `handle_*`.
-    pub(crate) fn take_tasks(&mut self) -> Vec<Task> {
+    pub fn take_tasks(&mut self) -> Vec<Task> {
         std::mem::take(&mut self.tasks)
     }
 
@@ -365,7 +372,7 @@ fn apply_motion(rooms: &mut BTreeMap<RoomHandle, Served>, now: Timestamp, motion
 }
 
 /// A message of a stream without the length before it.
-pub(crate) fn after_prefix(framed: &[u8]) -> &[u8] {
+pub fn after_prefix(framed: &[u8]) -> &[u8] {
     let prefix = framed.iter().take_while(|byte| **byte & 0x80 != 0).count() + 1;
     framed.get(prefix..).unwrap_or_default()
 }

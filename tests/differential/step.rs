@@ -1,0 +1,90 @@
+//! What happens to a client, and what its user does, as the question that TypeScript is asked.
+
+use bytes::Bytes;
+use hither_protocol::message::control::{Hello, Seen, Status};
+use hither_protocol::message::edits::Op;
+use hither_protocol::message::{Map, Value};
+use hither_protocol::session::Session;
+use hither_protocol::{RoomHandle, RoomName, Slot};
+use serde_json::{Value as Json, json};
+
+use crate::plain::{plain, plain_map, to_hex};
+
+/// One step of a client.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Connect(Hello),
+    Control(Bytes),
+    Edits(RoomHandle, Bytes),
+    Datagram(Bytes),
+    Timeout,
+    Enter(RoomName, Map, Option<Seen>),
+    Leave(RoomHandle),
+    Presence(RoomHandle, Map),
+    Event(RoomHandle, String, Value, Vec<Slot>),
+    Status(Status),
+    /// A step on each axis, which may be out of range.
+    Motion(RoomHandle, [i32; 4]),
+    Open(RoomHandle),
+    Submit(RoomHandle, Vec<Op>),
+    Bye,
+}
+
+impl Step {
+    /// The question; `session` knows what a step of motion is in the application's unit.
+    pub(crate) fn question(&self, now_ms: f64, session: &Session) -> Json {
+        let mut question = self.without_time(session);
+        question["now"] = json!(now_ms);
+        question
+    }
+
+    fn without_time(&self, session: &Session) -> Json {
+        match self {
+            Self::Connect(hello) => {
+                let mut fields = serde_json::Map::new();
+                fields.extend(hello.token.iter().map(|token| ("token".into(), json!(token))));
+                fields.extend(hello.name.iter().map(|name| ("name".into(), json!(name))));
+                json!({ "do": "connect", "hello": fields })
+            }
+            Self::Control(bytes) => json!({ "do": "control", "bytes": to_hex(bytes) }),
+            Self::Edits(room, bytes) => {
+                json!({ "do": "edits", "room": room.0, "bytes": to_hex(bytes) })
+            }
+            Self::Datagram(bytes) => json!({ "do": "datagram", "bytes": to_hex(bytes) }),
+            Self::Timeout => json!({ "do": "timeout" }),
+            Self::Enter(name, presence, seen) => {
+                let presence = plain_map(presence);
+                let mut question =
+                    json!({ "do": "enter", "name": name.as_str(), "presence": presence });
+                if let Some(Seen { epoch, number }) = seen {
+                    question["seen"] = json!({ "epoch": epoch.0, "number": number });
+                }
+                question
+            }
+            Self::Leave(room) => json!({ "do": "leave", "room": room.0 }),
+            Self::Presence(room, patch) => {
+                json!({ "do": "presence", "room": room.0, "patch": plain_map(patch) })
+            }
+            Self::Event(room, name, data, to) => {
+                let to: Vec<u16> = to.iter().map(|slot| slot.0).collect();
+                let data = plain(data);
+                json!({ "do": "event", "room": room.0, "name": name, "data": data, "to": to })
+            }
+            Self::Status(status) => json!({ "do": "status", "status": u8::from(*status) }),
+            Self::Motion(room, axes) => {
+                let step = session.room(*room).map_or(1.0, |room| room.motion_format().step);
+                let position = axes.map(|axis| f64::from(axis) * step);
+                json!({ "do": "motion", "room": room.0, "position": position })
+            }
+            Self::Open(room) => json!({ "do": "open", "room": room.0 }),
+            Self::Submit(room, ops) => {
+                json!({ "do": "submit", "room": room.0, "ops": ops.iter().map(plain_op).collect::<Vec<_>>() })
+            }
+            Self::Bye => json!({ "do": "bye" }),
+        }
+    }
+}
+
+fn plain_op(op: &Op) -> Json {
+    json!({ "kind": u8::from(op.kind), "record": op.record, "fields": plain_map(&op.fields) })
+}
