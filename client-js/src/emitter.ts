@@ -1,4 +1,4 @@
-// Listeners by the type of what they want, each with a function that takes it away again: how all is subscribed to here.
+// Listeners by the type of what they want, each with a function that takes it away: how all is subscribed to here.
 
 import type { Unsubscribe } from './types.ts'
 

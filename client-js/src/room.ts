@@ -285,8 +285,8 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
 }
 
 /**
- * A copy as the server will have it. Throws where the mistake is made, not where the value would be sent: `TypeError` for
- * what can't be, `RangeError` for more than a presence may have (rule P3).
+ * A copy as the server will have it. Throws where the mistake is made, not where the value would be sent: `TypeError`
+ * for what can't be, `RangeError` for more than a presence may have (rule P3).
  */
 function sendable(fields: object): Fields {
   const writer = new Writer()

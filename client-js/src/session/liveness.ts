@@ -38,8 +38,8 @@ export class Liveness {
   }
 
   /**
-   * What to do now. A timer that comes late, as in a hidden page or after sleep, leads to another ping, never to the end:
-   * the answer may have come and wait behind this timer.
+   * What to do now. A timer that comes late, as in a hidden page or after sleep, leads to another ping, never to the
+   * end: the answer may have come and wait behind this timer.
    */
   handleTimeout(now: number): 'ping' | 'lost' | undefined {
     if (now < this.due) return undefined

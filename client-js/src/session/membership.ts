@@ -122,7 +122,7 @@ export class Membership {
     return this.#patch ? Math.min(this.mover.due, this.#patchDue) : this.mover.due
   }
 
-  /** Patches the own presence (rule P1). Like motion it goes out once in a tick, merged: more would be over its rate. */
+  /** Patches the own presence (rule P1). It goes out once in a tick, merged: more would be over its rate. */
   updatePresence(now: number, patch: Fields): void {
     this.#patch = { ...this.#patch, ...patch }
     this.handleTimeout(now)
