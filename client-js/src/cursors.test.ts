@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createClient } from './client.ts'
+import { type Client, createClient } from './client.ts'
 import type { Room } from './room.ts'
 import { type PartToPut, putFrame } from './testing/frames.ts'
 import { type FakeConnection, FakeServer } from './testing/server.ts'
@@ -11,12 +11,15 @@ const GRACE_ID = 259 * 4096 + 1
 
 let connection: FakeConnection
 let server: FakeServer
+let client: Client
 let room: Room
+let leave: () => void
 
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] })
   server = new FakeServer()
-  room = createClient({ connect: server.connect }).enterRoom('default:lobby').room
+  client = createClient({ connect: server.connect })
+  ;({ room, leave } = client.enterRoom('default:lobby'))
   await pass()
   connection = server.newest
   connection.welcome(7, [GRACE])
@@ -148,5 +151,80 @@ describe("others' cursors", () => {
     show(11, [{ slot: 1, generation: 3, values: [1, 2] }])
     vi.unstubAllGlobals()
     expect([seen, thrown, connection.datagrams.length]).toEqual([[1], [new Error('mine')], 1])
+  })
+
+  it('are visited one by one, and nothing else is handed over', () => {
+    show(11, [{ slot: 1, generation: 3, values: [1, 2] }])
+    const visits: unknown[][] = []
+    room.cursors.forEach((...values: unknown[]) => visits.push(values))
+    expect(visits).toEqual([[room.cursors.get(GRACE_ID)]])
+  })
+
+  it('are all new after a reconnect', async () => {
+    show(11, [{ slot: 1, generation: 3, values: [1, 2] }])
+    connection.die()
+    expect(room.cursors.get(GRACE_ID)).toMatchObject({ x: 1, y: 2 })
+    await pass(250)
+    server.newest.welcome(7, [GRACE])
+    expect(room.cursors.get(GRACE_ID)).toBeUndefined()
+  })
+
+  it('of a room that was left are told no more, within a frame, too', () => {
+    client.enterRoom('default:keep')
+    connection.admit(9, [GRACE])
+    const late = { ...GRACE, slot: 2, generation: 8 }
+    const nothing = { leaves: [], presence: [], statuses: [], events: [] }
+    connection.say({ type: 'diff', room: 7, tick: 11, ...nothing, joins: [late] })
+    const seen: number[] = []
+    room.cursors.subscribe(({ x }) => {
+      seen.push(x)
+      leave()
+    })
+    show(11, [
+      { slot: 1, generation: 3, values: [1, 2] },
+      { slot: 2, generation: 8, values: [3, 4] },
+    ])
+    show(12, [{ slot: 1, generation: 3, values: [5, 6] }])
+    expect(seen).toEqual([1])
+  })
+})
+
+describe('the axes of a room', () => {
+  /** Enters another room, with this motion; the cursor there goes out, and Grace's comes in. */
+  function axes(count: number, step: number, values: number[]): { sent: string; cursor: object | undefined } {
+    const { room } = client.enterRoom('default:other')
+    connection.admit(8, [GRACE], { motion: { hz: 20, axes: count, step } })
+    room.cursors.set({ x: 3, y: -2, z: 1.5, w: 1 })
+    const sent = hex(connection.datagrams.at(-1))
+    const writer = new Writer()
+    putFrame(writer, 8, 1025, 11, [{ index: 0, baseline: 0, entries: [{ slot: 1, generation: 3, values }] }])
+    connection.sendDatagram(writer.take())
+    return { sent, cursor: room.cursors.get(GRACE_ID) }
+  }
+
+  it.each([
+    [1, { x: 2.5, y: 0, z: 0, w: 0 }],
+    [2, { x: 2.5, y: 3.5, z: 0, w: 0 }],
+    [3, { x: 2.5, y: 3.5, z: -4.5, w: 0 }],
+    [4, { x: 2.5, y: 3.5, z: -4.5, w: 0.5 }],
+  ])('M2, M8: are %i, and the others count for nothing and are 0', (count, shown) => {
+    const { sent, cursor } = axes(count, 0.5, [5, 7, -9, 1].slice(0, count))
+    // x 6, y -4, z 3 and w 2 in steps of 0.5.
+    expect(sent).toBe(`020801${['0c', '07', '06', '04'].slice(0, count).join('')}`)
+    expect(cursor).toMatchObject(shown)
+  })
+
+  it('M2: of a coarse step round what goes out to it', () => {
+    const { sent, cursor } = axes(2, 4, [5, 7])
+    expect([sent, cursor]).toMatchObject(['0208010200', { x: 20, y: 28 }])
+  })
+
+  it('M6: that it does not have are 0 for a member whose frame came before it, though the own cursor has them', () => {
+    show(11, [{ slot: 2, generation: 8, values: [1, 2] }])
+    room.cursors.set({ x: 5, y: 5, z: 77, w: 78 })
+    const nothing = { leaves: [], presence: [], statuses: [], events: [] }
+    const late = { ...GRACE, slot: 2, generation: 8 }
+    connection.say({ type: 'diff', room: 7, tick: 11, ...nothing, joins: [late] })
+    expect(room.cursors.get(8 * 4096 + 2)).toMatchObject({ x: 1, y: 2, z: 0, w: 0 })
   })
 })

@@ -45,9 +45,9 @@ export class Emitter<Types extends { [K in keyof Types]: Pair }> {
     }
   }
 
-  /** Takes all listeners away. */
+  /** Has no listener called any more. */
   clear(): void {
-    this.#entries = []
+    for (const entry of this.#entries) entry.call = undefined
   }
 }
 

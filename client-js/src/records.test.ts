@@ -1,18 +1,22 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createClient } from './client.ts'
+import { type Client, createClient } from './client.ts'
 import type { RoomError } from './error.ts'
 import type { Room } from './room.ts'
 import { type FakeConnection, FakeServer } from './testing/server.ts'
-import type { EditMessage, Op } from './wire/edits.ts'
+import { encodeAs } from './testing/to-server.ts'
+import { type EditMessage, type EditsToClient, editsToClient, type Op } from './wire/edits.ts'
 
 let connection: FakeConnection
 let server: FakeServer
+let client: Client
 let room: Room
+let leave: () => void
 
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] })
   server = new FakeServer()
-  room = createClient({ connect: server.connect }).enterRoom('default:lobby').room
+  client = createClient({ connect: server.connect })
+  ;({ room, leave } = client.enterRoom('default:lobby'))
   await vi.advanceTimersByTimeAsync(0)
   connection = server.newest
   connection.welcome(7)
@@ -58,6 +62,22 @@ describe('records', () => {
       more: false,
     })
     expect([room.records.isLoaded, contents(), changes]).toEqual([true, { a: { x: 1 }, b: { x: 9 } }, [['a', 'b']]])
+  })
+
+  it('D3: of a later page that are newer than an edit are not changed by it', () => {
+    const changes: (readonly string[])[] = []
+    room.records.subscribe((ids) => changes.push(ids))
+    connection.sayEdits({ type: 'snapshot', sequence: 4, records: [], more: true })
+    connection.sayEdits({
+      type: 'snapshot',
+      sequence: 4,
+      records: [{ id: 'b', version: 6, fields: { x: 6 } }],
+      more: false,
+    })
+    connection.sayEdits({ type: 'edits', edits: [edit(5, { kind: 1, record: 'b', fields: { x: 5 } })] })
+    expect([contents(), changes]).toEqual([{ b: { x: 6 } }, [['b']]])
+    connection.sayEdits({ type: 'edits', edits: [edit(6, { kind: 2, record: 'b', fields: { x: 6, y: 6 } })] })
+    expect(contents()).toEqual({ b: { x: 6, y: 6 } })
   })
 
   it('D2, D4: change by edits in their order, each once', () => {
@@ -112,5 +132,121 @@ describe('records', () => {
       more: false,
     })
     expect([contents(), changes]).toEqual([{ b: {} }, [['a'], ['a', 'b']]])
+  })
+})
+
+describe('an edit', () => {
+  /** What `error` of the room tells. */
+  function listen(): string[] {
+    const told: string[] = []
+    room.subscribe('error', ({ type, code }) => told.push(`${type} ${code}`))
+    return told
+  }
+
+  it('that was not acked when the connection is lost rejects, and error says so', async () => {
+    const told = listen()
+    const edit = room.records.put('a', {})
+    connection.die()
+    await expect(edit).rejects.toMatchObject({ type: 'edit', code: 'connection_lost', retryable: true })
+    expect(told).toEqual(['edit connection_lost'])
+  })
+
+  it('without a connection rejects, and error says so', async () => {
+    const told = listen()
+    connection.die()
+    await expect(room.records.put('a', {})).rejects.toMatchObject({ type: 'edit', code: 'not_connected' })
+    expect(told).toEqual(['edit not_connected'])
+  })
+
+  it('E1: whose promise nobody looks at is heard of by error alone', async () => {
+    const told = listen()
+    void room.records.put('a', {})
+    connection.sayEdits({ type: 'reject', number: 1, code: 2, message: '' })
+    await vi.advanceTimersByTimeAsync(0)
+    expect(told).toEqual(['edit forbidden'])
+  })
+
+  it('that has no form in MessagePack throws where it is said, and has no number', async () => {
+    const told = listen()
+    expect(() => room.records.put('a', { at: new Date() as never })).toThrow(TypeError)
+    void room.records.put('b', { x: 1 })
+    await vi.advanceTimersByTimeAsync(0)
+    expect(connection.edits[0]).toMatchObject([{ type: 'open' }, { type: 'submit', number: 1, ops: [{ record: 'b' }] }])
+    expect(told).toEqual([])
+  })
+
+  it('that is acked is not lost with the connection', async () => {
+    const told = listen()
+    const edit = room.records.put('a', {})
+    connection.sayEdits({ type: 'ack', number: 1, sequence: 3, time: 1 })
+    connection.die()
+    expect(await edit).toEqual({ sequence: 3 })
+    expect(told).toEqual([])
+  })
+})
+
+describe('the records of a room that was left', () => {
+  const snapshot = (...ids: string[]): EditsToClient => {
+    const records = ids.map((id) => ({ id, version: 1, fields: {} }))
+    return { type: 'snapshot', sequence: 1, records, more: false }
+  }
+
+  beforeEach(() => {
+    client.enterRoom('default:keep')
+    connection.admit(9)
+  })
+
+  /** Leaves, and enters again; the server gives the same room the same handle. */
+  function again(): Room {
+    leave()
+    const entered = client.enterRoom('default:lobby').room
+    connection.say({ type: 'left', room: 7 })
+    connection.admit(7)
+    return entered
+  }
+
+  it('D1: have their lane finished, and another stay has another', () => {
+    room.records.subscribe(() => {})
+    again().records.subscribe(() => {})
+    expect(connection.finished).toEqual([0])
+    expect(connection.edits).toMatchObject([[{ type: 'open', room: 7 }], [{ type: 'open', room: 7 }]])
+  })
+
+  it('D1: do not get into those of the next stay, though the rest of their lane comes late', () => {
+    room.records.subscribe(() => {})
+    const old = encodeAs(editsToClient, snapshot('old'))
+    connection.receive(1, old.slice(0, 5))
+    const { records } = again()
+    records.subscribe(() => {})
+    connection.receive(1, old.slice(5))
+    connection.receive(1, new Uint8Array(80).fill(0xc1))
+    expect([client.getStatus(), records.isLoaded]).toEqual(['connected', false])
+    connection.sayEdits(snapshot('new'), 1)
+    expect([records.get('old'), records.get('new')]).toEqual([undefined, {}])
+  })
+
+  it('D5: resolve no edit of the next stay by an old ack', async () => {
+    room.records.put('a', {}).catch(() => {})
+    const { records } = again()
+    let edited: unknown
+    void records.put('b', {}).then((value) => (edited = value))
+    connection.sayEdits({ type: 'ack', number: 1, sequence: 1, time: 1 })
+    await vi.advanceTimersByTimeAsync(0)
+    expect(edited).toBeUndefined()
+    connection.sayEdits({ type: 'ack', number: 1, sequence: 2, time: 1 }, 1)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(edited).toEqual({ sequence: 2 })
+  })
+
+  it('are told no more, in the middle of what has come, too', () => {
+    const told: (readonly string[])[] = []
+    room.records.subscribe((ids) => {
+      told.push(ids)
+      leave()
+    })
+    const edits: EditsToClient = { type: 'edits', edits: [edit(2, { kind: 1, record: 'b', fields: {} })] }
+    const both = [snapshot('a'), edits].flatMap((message) => [...encodeAs(editsToClient, message)])
+    connection.receive(1, Uint8Array.from(both))
+    expect(told).toEqual([['a']])
   })
 })

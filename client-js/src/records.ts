@@ -100,11 +100,12 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, DocumentLis
   handleLoaded(): void {
     const gone = this.#document?.records.keys() ?? []
     this.#document = this.#membership?.document
-    this.#emitter.emit('changed', [...new Set([...gone, ...(this.#document?.records.keys() ?? [])])])
+    this.handleChanged([...new Set([...gone, ...(this.#document?.records.keys() ?? [])])])
   }
 
   handleChanged(ids: readonly string[]): void {
-    this.#emitter.emit('changed', ids)
+    // The room may have been left while a chunk is read.
+    if (this.#membership) this.#emitter.emit('changed', ids)
   }
 
   handleAck(number: number, sequence: number): void {

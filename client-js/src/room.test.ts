@@ -18,13 +18,14 @@ const GRACE_ID = 5 * 4096 + 1
 let server: FakeServer
 let client: Client
 let room: Room
+let leave: () => void
 let connection: FakeConnection
 
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] })
   server = new FakeServer()
   client = createClient({ connect: server.connect })
-  room = client.enterRoom('default:lobby', { initialPresence: { hue: 1 } }).room
+  ;({ room, leave } = client.enterRoom('default:lobby', { initialPresence: { hue: 1 } }))
   await pass()
   connection = server.newest
   connection.welcome(7, [GRACE])
@@ -39,9 +40,21 @@ async function pass(ms = 0): Promise<void> {
 }
 
 /** Says a diff of room 7. */
-function diff(changes: object, at: FakeConnection = connection): void {
+function diff(changes: object, at: FakeConnection = connection, handle = 7): void {
   const nothing = { leaves: [], joins: [], presence: [], statuses: [], events: [] }
-  at.say({ type: 'diff', room: 7, tick: 11, ...nothing, ...changes })
+  at.say({ type: 'diff', room: handle, tick: 11, ...nothing, ...changes })
+}
+
+/** What of this type came, all taken. */
+function taken(type: 'presence' | 'event' | 'join', at: FakeConnection = connection): object[] {
+  const found = at.control.filter((message) => message.type === type)
+  return found.map(() => at.take(type))
+}
+
+function errorsOf(room: Room): RoomError[] {
+  const errors: RoomError[] = []
+  room.subscribe('error', (error) => errors.push(error))
+  return errors
 }
 
 function event(number: number, from: Pick<MemberMessage, 'slot' | 'generation'> = GRACE): EventMessage {
@@ -87,6 +100,29 @@ describe('others', () => {
     expect(room.getOthers()).toMatchObject([{ id: 'g', presence: { hue: 10 } }])
   })
 
+  it('R5: that join but are known have changed; with another generation, entered', () => {
+    const changes: [string, number | undefined][] = []
+    room.subscribe('others', (_, change) => {
+      changes.push([change.type, change.type === 'reset' ? undefined : change.user.connectionId])
+    })
+    diff({ joins: [GRACE] })
+    diff({ leaves: [1], joins: [{ ...GRACE, generation: 6 }] })
+    expect(changes).toEqual([
+      ['update', GRACE_ID],
+      ['leave', GRACE_ID],
+      ['enter', 6 * 4096 + 1],
+    ])
+  })
+
+  it('R5: and oneself is the same object until oneself changes', () => {
+    const self = room.getSelf()
+    diff({ presence: [[1, { hue: 3 }]], joins: [{ ...GRACE, slot: 2, user: { id: 'l' } }] })
+    expect(room.getSelf()).toBe(self)
+    diff({ statuses: [[0, 1]] })
+    expect(room.getSelf()).toMatchObject({ status: 'away', presence: { hue: 1 } })
+    expect(room.getOthers()).toHaveLength(2)
+  })
+
   it('are all new after a reconnect, and shown as before until then', async () => {
     const changes: string[] = []
     room.subscribe('others', (_, change) => changes.push(change.type))
@@ -96,6 +132,22 @@ describe('others', () => {
     again.admit(8, [])
     expect(room.getOthers()).toHaveLength(0)
     expect(changes).toEqual(['lost', 'reset', 'restored'])
+  })
+
+  it('are lost for good when the room is not entered again, and failed says so', async () => {
+    const changes: string[] = []
+    room.subscribe('lost-connection', (change) => changes.push(change))
+    const again = await reconnect()
+    const { request } = again.take('join')
+    again.say({ type: 'error', request, code: 2, message: '' })
+    expect([room.getStatus(), changes]).toEqual(['disconnected', ['lost', 'failed']])
+  })
+
+  it('are lost for good when the server wants no reconnect, and failed says so', () => {
+    const changes: string[] = []
+    room.subscribe('lost-connection', (change) => changes.push(change))
+    connection.say({ type: 'bye', code: 4000, reason: '' })
+    expect(changes).toEqual(['lost', 'failed'])
   })
 })
 
@@ -124,12 +176,73 @@ describe('presence', () => {
     connection.die()
     room.updatePresence({ hue: 3 })
     await pass(250)
-    expect(server.newest.take('join').presence).toEqual({ hue: 3 })
+    expect(server.newest.control.find(({ type }) => type === 'join')).toMatchObject({ presence: { hue: 3 } })
+    server.newest.welcome(7)
+    await pass(100)
+    expect(taken('presence', server.newest)).toEqual([])
   })
 
-  it('that has no form in MessagePack is refused where it is said', () => {
-    expect(() => room.updatePresence({ at: new Date() as never })).toThrow(TypeError)
-    expect(room.getPresence()).toEqual({ hue: 1 })
+  it('P2: goes out once in a tick, merged, and ends with the newest', async () => {
+    room.updatePresence({ hue: 2 })
+    for (let hue = 3; hue < 10; hue++) room.updatePresence({ hue, [`f${hue}`]: hue })
+    room.updatePresence({ f3: null })
+    expect(taken('presence')).toMatchObject([{ patch: { hue: 2 } }])
+    await pass(49)
+    expect(taken('presence')).toEqual([])
+    await pass(1)
+    expect(taken('presence')).toEqual([
+      { type: 'presence', room: 7, patch: { hue: 9, f3: null, f4: 4, f5: 5, f6: 6, f7: 7, f8: 8, f9: 9 } },
+    ])
+    await pass(500)
+    expect(taken('presence')).toEqual([])
+    room.updatePresence({ hue: 10 })
+    expect(taken('presence')).toMatchObject([{ patch: { hue: 10 } }])
+  })
+
+  it('P1: a field that is undefined changes nothing, here as at the others', () => {
+    room.updatePresence({ hue: undefined as never, name: 'Ada' })
+    expect(room.getPresence()).toEqual({ hue: 1, name: 'Ada' })
+    expect(Object.keys(room.getPresence())).toEqual(['hue', 'name'])
+    expect(connection.take('presence').patch).toEqual({ name: 'Ada' })
+  })
+
+  it('is a copy: what the application does to its own objects later does not count', async () => {
+    const initial = { tags: ['a'] }
+    const { room: other } = client.enterRoom('default:other', { initialPresence: initial })
+    const tags = ['b']
+    room.updatePresence({ tags })
+    room.updatePresence({ tags })
+    initial.tags.push('later')
+    tags.push('later')
+    expect([other.getPresence(), room.getPresence()]).toEqual([{ tags: ['a'] }, { hue: 1, tags: ['b'] }])
+    await pass(50)
+    expect(taken('presence')).toMatchObject([{ patch: { tags: ['b'] } }, { patch: { tags: ['b'] } }])
+  })
+
+  it('that has no form in MessagePack, or nests too deep, is refused where it is said', () => {
+    let deep: object = {}
+    for (let depth = 0; depth < 9; depth++) deep = [deep]
+    for (const value of [new Date(), [deep]]) {
+      expect(() => room.updatePresence({ value: value as never })).toThrow(TypeError)
+    }
+    expect([room.getPresence(), taken('presence')]).toEqual([{ hue: 1 }, []])
+  })
+
+  it('P3: of more than 4 KiB is refused where it is said, and nothing of it applied', () => {
+    room.updatePresence({ first: 'x'.repeat(2_000) })
+    taken('presence')
+    expect(() => room.updatePresence({ hue: 2, second: 'x'.repeat(2_100) })).toThrow(RangeError)
+    expect(Object.keys(room.getPresence())).toEqual(['hue', 'first'])
+    expect(room.getPresence()['hue']).toBe(1)
+    expect(taken('presence')).toEqual([])
+  })
+
+  it('P3: of more than 4 KiB can not be entered with, and leaves nothing behind', async () => {
+    const alone = createClient({ connect: server.connect })
+    const initialPresence = { blob: 'x'.repeat(4_096) }
+    expect(() => alone.enterRoom('default:big', { initialPresence })).toThrow(RangeError)
+    await pass(10_000)
+    expect([alone.getRoom('default:big'), alone.getStatus()]).toEqual([null, 'initial'])
   })
 })
 
@@ -161,9 +274,31 @@ describe('events', () => {
     expect(connection.take('event')).toEqual({ type: 'event', room: 7, name: 'wave', data: { hi: 1 }, to: [1] })
   })
 
+  it.each([
+    ['nobody', () => []],
+    ['a member who has gone', () => [GRACE_ID]],
+    ['oneself', () => [room.getSelf()?.connectionId ?? 0]],
+    ['what is no member', () => [NaN, -1, 1.5]],
+    ['a member and another who has gone', () => [6 * 4096 + 1, GRACE_ID]],
+  ])('V3: for %s reach nobody, and error says so', (_, to) => {
+    diff({ leaves: [1] })
+    diff({ joins: [{ ...GRACE, generation: 6, user: { id: 'eve' } }] })
+    const errors = errorsOf(room)
+    room.broadcast('secret', {}, { to: to() })
+    expect(taken('event')).toEqual([])
+    expect(errors).toMatchObject([{ type: 'room', code: 'not_found', context: { room: 'default:lobby' } }])
+  })
+
+  it('V3: reach a member of any generation that a server may have', () => {
+    diff({ joins: [{ ...GRACE, slot: 4_095, generation: 4_294_967_295, user: { id: 'l' } }] })
+    const late = room.getOthers().find(({ id }) => id === 'l')
+    expect(late?.connectionId).toBe(4_294_967_295 * 4_096 + 4_095)
+    room.broadcast('wave', {}, { to: [late?.connectionId as number] })
+    expect(connection.take('event').to).toEqual([4_095])
+  })
+
   it('without a connection are not sent, and error says so', () => {
-    const errors: RoomError[] = []
-    room.subscribe('error', (error) => errors.push(error))
+    const errors = errorsOf(room)
     connection.die()
     room.broadcast('wave', {})
     expect(errors).toMatchObject([{ type: 'room', code: 'not_connected', context: { room: 'default:lobby' } }])
@@ -172,8 +307,7 @@ describe('events', () => {
 
 describe('refusals', () => {
   it('E1: are errors of the room, with their name and when to try again', () => {
-    const errors: RoomError[] = []
-    room.subscribe('error', (error) => errors.push(error))
+    const errors = errorsOf(room)
     connection.say({ type: 'error', room: 7, code: 5, message: 'slow down', retryAfterMs: 40 })
     connection.say({ type: 'error', room: 7, code: 777, message: '' })
     expect(errors).toMatchObject([
@@ -182,10 +316,19 @@ describe('refusals', () => {
     ])
   })
 
+  it('E1: by a server that can not for now, or is at fault, may be tried again', () => {
+    const errors = errorsOf(room)
+    for (const code of [9, 10, 11]) connection.say({ type: 'error', room: 7, code, message: '' })
+    expect(errors.map(({ code, retryable }) => [code, retryable])).toEqual([
+      ['unavailable', true],
+      ['room_closed', true],
+      ['no_record', false],
+    ])
+  })
+
   it('R2: of an entry leave the room disconnected, and the others as they are', () => {
     const other = client.enterRoom('default:full').room
-    const errors: RoomError[] = []
-    other.subscribe('error', (error) => errors.push(error))
+    const errors = errorsOf(other)
     const { request } = connection.take('join')
     connection.say({ type: 'error', request, code: 4, message: 'full' })
     expect(errors).toMatchObject([{ type: 'entry', code: 'room_full' }])
@@ -195,5 +338,96 @@ describe('refusals', () => {
   it('R6: the server may end a membership', () => {
     connection.say({ type: 'left', room: 7, reason: 10 })
     expect(room.getStatus()).toBe('disconnected')
+  })
+})
+
+describe('a room that was left', () => {
+  beforeEach(() => {
+    client.enterRoom('default:keep')
+    connection.admit(9)
+  })
+
+  it('R2: and entered again at once, before the server answers, is entered', async () => {
+    client.enterRoom('default:other').leave()
+    const { room: again } = client.enterRoom('default:other')
+    connection.admit(8)
+    expect([connection.take('leave').room, again.getStatus()]).toEqual([8, 'connecting'])
+    connection.say({ type: 'left', room: 8 })
+    connection.admit(8, [GRACE])
+    expect([again.getStatus(), again.getOthers().length]).toEqual(['connected', 1])
+    expect(taken('join')).toEqual([])
+  })
+
+  it('R2: and entered again at once, after the server has answered, is entered', () => {
+    leave()
+    const { room: again } = client.enterRoom('default:lobby')
+    const order = connection.control.filter(({ type }) => type === 'leave' || type === 'join')
+    expect(order.map(({ type }) => type)).toEqual(['leave', 'join'])
+    connection.say({ type: 'left', room: 7 })
+    connection.admit(7, [GRACE])
+    expect([again === room, again.getStatus(), again.getOthers().length]).toEqual([false, 'connected', 1])
+    diff({ presence: [[1, { hue: 3 }]] })
+    expect(again.getOthers()).toMatchObject([{ presence: { hue: 3 } }])
+  })
+
+  it('R6: says nothing more of what was under way, and shows nobody', () => {
+    const told: string[] = []
+    room.subscribe('others', () => told.push('others'))
+    room.subscribe('event', () => told.push('event'))
+    room.subscribe('my-presence', () => told.push('my-presence'))
+    room.subscribe('error', () => told.push('error'))
+    leave()
+    diff({ presence: [[1, { hue: 3 }]], events: [event(1)] })
+    connection.say({ type: 'error', room: 7, code: 5, message: '' })
+    connection.say({ type: 'left', room: 7 })
+    room.updatePresence({ hue: 4 })
+    room.broadcast('wave', {})
+    expect([told, room.getSelf(), room.getOthers(), room.getStatus()]).toEqual([[], null, [], 'initial'])
+  })
+
+  it('says so by its status, before it says nothing more', () => {
+    const statuses: string[] = []
+    room.subscribe('status', (status) => statuses.push(status))
+    leave()
+    expect(statuses).toEqual(['initial'])
+  })
+
+  it.each(['others', 'event'] as const)('within a listener of %s tells nobody of the rest', (type) => {
+    const told: string[] = []
+    room.subscribe(type, () => leave())
+    for (const later of ['others', 'event'] as const) room.subscribe(later, () => told.push(later))
+    diff({ presence: [[1, { hue: 3 }]], events: [event(1), event(2)] })
+    expect(told).toEqual(type === 'event' ? ['others'] : [])
+  })
+
+  it('within a listener of its status, as soon as it is entered, shows nobody', () => {
+    const other = client.enterRoom('default:other')
+    const told: string[] = []
+    other.room.subscribe('others', () => told.push('others'))
+    other.room.subscribe('status', () => other.leave())
+    connection.admit(10, [GRACE])
+    expect([told, other.room.getOthers(), other.room.getStatus()]).toEqual([[], [], 'initial'])
+    expect(connection.take('leave').room).toBe(10)
+  })
+
+  it.each(['lost-connection', 'status'] as const)('within a listener of %s stays left', (type) => {
+    room.subscribe(type, () => leave())
+    connection.die()
+    expect(room.getStatus()).toBe('initial')
+  })
+
+  it('within a listener of the client stays left', () => {
+    client.subscribe('status', () => leave())
+    connection.die()
+    expect(room.getStatus()).toBe('initial')
+  })
+
+  it('sends nothing of the presence that waited for its tick', async () => {
+    room.updatePresence({ hue: 2 })
+    room.updatePresence({ hue: 3 })
+    taken('presence')
+    leave()
+    await pass(100)
+    expect(taken('presence')).toEqual([])
   })
 })

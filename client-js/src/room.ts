@@ -176,13 +176,13 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
 
   /** The application leaves, for good: who enters the room again gets another object. */
   leave(): void {
-    this.isLeft = true
     this.#membership?.leave()
     this.#forget()
     this.#self = null
     this.#others = []
     this.#users.clear()
     this.#setStatus('initial')
+    this.isLeft = true
     this.#emitter.clear()
   }
 
@@ -191,14 +191,12 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   }
 
   handleEntered(membership: Membership, eventsLost: boolean): void {
-    this.#membership = membership
+    this.#setMembership(membership)
     this.#users.clear()
     for (const member of membership.members.values()) {
       if (member.slot !== membership.slot) this.#users.set(connectionId(member), user(member))
     }
     if (Object.keys(this.#unsent).length) membership.updatePresence(clock(), this.#unsent)
-    this.cursors.handleMembership(membership)
-    this.records.handleMembership(membership)
     this.#updateSelf()
     this.#setStatus('connected')
     this.#tellOthers([{ type: 'reset' }])
@@ -214,7 +212,7 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   handleOver(type: 'entry' | 'room', refusal?: Refusal): void {
     const connection = this.#connection
     this.#forget()
-    if (!refusal || this.isLeft) return
+    if (!refusal) return
     // An earlier stay, which was left before it was answered, is over by now.
     if (refusal.code === 8 && connection) return this.handleConnection(connection)
     this.#setStatus('disconnected')
@@ -254,14 +252,18 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   /** The membership is gone; what it showed stays until there is another. */
   #forget(): void {
     this.#seen = this.#membership?.seen ?? this.#seen
-    this.#membership = undefined
     this.#connection = undefined
-    this.cursors.handleMembership(undefined)
-    this.records.handleMembership(undefined)
+    this.#setMembership(undefined)
+  }
+
+  #setMembership(membership: Membership | undefined): void {
+    this.#membership = membership
+    this.cursors.handleMembership(membership)
+    this.records.handleMembership(membership)
   }
 
   #setStatus(status: Status): void {
-    if (status === this.#status) return
+    if (this.isLeft || status === this.#status) return
     this.#status = status
     this.#emitter.emit('status', status)
     if (status === 'disconnected' && this.#lost) {

@@ -230,7 +230,7 @@ export class Membership {
   }
 
   #tellMotion(member: MemberMessage, position: Int32Array): void {
-    this.listener.cursors.handleMotion(member, position, this.step)
+    if (!this.listener.isLeft) this.listener.cursors.handleMotion(member, position, this.step)
   }
 }
 

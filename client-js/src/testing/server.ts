@@ -13,12 +13,19 @@ export class FakeConnection {
   readonly control: ToServer[] = []
   /** What came on edits lanes, in the order in which they were opened. */
   readonly edits: EditsToServer[][] = []
+  /** Edits lanes that the client has finished, in that order, numbered like `edits`. */
+  readonly finished: number[] = []
   /** Datagrams that came. */
   readonly datagrams: Uint8Array[] = []
   /** The code with which the client closed. */
   closed: number | undefined
   #handler: TransportHandler | undefined
   readonly #receivers: ((chunk: Uint8Array) => void)[] = []
+  /** The rooms that were asked for, by request, and those that the client is in, by handle. */
+  readonly #asked = new Map<number, string>()
+  readonly #rooms = new Map<number, string>()
+  /** Requests for a room that was asked for, or entered, when they came. */
+  #again: { request: number; room: string }[] = []
 
   /** Takes the first message of this type that came; fails if there is none. */
   take<K extends ToServer['type']>(type: K): Extract<ToServer, { type: K }> {
@@ -29,6 +36,9 @@ export class FakeConnection {
 
   /** Says something on the control lane. */
   say(message: ToClient): void {
+    if (message.type === 'joined') this.#rooms.set(message.room, this.#asked.get(message.request) ?? '')
+    if (message.type === 'joined' || message.type === 'error') this.#asked.delete(message.request ?? 0)
+    if (message.type === 'left') this.#rooms.delete(message.room)
     this.receive(0, encodeAs(controlToClient, message))
   }
 
@@ -58,13 +68,13 @@ export class FakeConnection {
     while (this.control.some(({ type }) => type === 'join')) this.admit(room++, others)
   }
 
-  /** Answers the next join. The client is in slot 0. */
+  /** Answers the next join, and those of the same room that came before its answer. The client is in slot 0. */
   admit(
     room = 7,
     others: readonly MemberMessage[] = [],
     joined: Partial<Extract<ToClient, { type: 'joined' }>> = {},
   ): void {
-    const { request, presence = {} } = this.take('join')
+    const { request, presence = {}, room: name } = this.take('join')
     const self: MemberMessage = { slot: 0, generation: 3, user: { id: 'me', name: 'Me' }, presence, status: 0 }
     this.say({
       type: 'joined',
@@ -82,6 +92,9 @@ export class FakeConnection {
       ...joined,
     })
     this.say({ type: 'roster', room, tick: 10, members: [self, ...others], more: false })
+    const again = this.#again.filter((join) => join.room === name)
+    this.#again = this.#again.filter((join) => join.room !== name)
+    for (const { request } of again) this.say({ type: 'error', request, code: 8, message: 'already joined' })
   }
 
   /** The transport that the client gets. */
@@ -99,7 +112,7 @@ export class FakeConnection {
             buffer.push(bytes)
             for (let message; (message = buffer.pop());) this.#handleMessage(stream, message)
           },
-          finish: () => {},
+          finish: () => void this.finished.push(stream - 1),
         }
       },
       sendDatagram: (bytes) => void this.datagrams.push(bytes),
@@ -108,8 +121,19 @@ export class FakeConnection {
   }
 
   #handleMessage(stream: number, bytes: Uint8Array): void {
-    if (stream === 0) this.control.push(decodeMessage(controlToServer, bytes) as ToServer)
+    if (stream === 0) this.#handleControl(decodeMessage(controlToServer, bytes) as ToServer)
     else (this.edits[stream - 1] ??= []).push(decodeMessage(editsToServer, bytes) as EditsToServer)
+  }
+
+  #handleControl(message: ToServer): void {
+    if (message.type === 'leave') this.#rooms.delete(message.room)
+    if (message.type === 'join') {
+      const { request, room } = message
+      // What was asked for in this order is answered in this order, whenever the test says the answers (rule R2).
+      if ([...this.#asked.values(), ...this.#rooms.values()].includes(room)) return void this.#again.push(message)
+      this.#asked.set(request, room)
+    }
+    this.control.push(message)
   }
 }
 

@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest'
+import { Liveness } from './liveness.ts'
+
+/** Asked and answered at 0, asked again at 1,000. */
+function asked(): Liveness {
+  const liveness = new Liveness(0)
+  expect(liveness.handleTimeout(0)).toBe('ping')
+  liveness.handlePong(0)
+  expect([liveness.due, liveness.handleTimeout(999), liveness.handleTimeout(1_000)]).toEqual([1_000, undefined, 'ping'])
+  return liveness
+}
+
+describe('a silent connection', () => {
+  it('is asked after a second, and given up after 2.5 s in all', () => {
+    const liveness = asked()
+    expect([liveness.due, liveness.handleTimeout(2_499), liveness.handleTimeout(2_500)]).toEqual([
+      2_500,
+      undefined,
+      'lost',
+    ])
+  })
+
+  it('is not given up while anything comes, though no pong', () => {
+    const liveness = asked()
+    liveness.handleHeard(2_400)
+    expect([liveness.handleTimeout(2_500), liveness.due]).toEqual([undefined, 3_900])
+  })
+
+  it('is asked again, and not given up, when the page was stopped with the ping out', () => {
+    for (const late of [3_500, 3_600_000]) {
+      const liveness = asked()
+      expect(liveness.handleTimeout(late)).toBe('ping')
+      expect([liveness.due, liveness.handleTimeout(late + 1_500)]).toEqual([late + 1_500, 'lost'])
+    }
+  })
+})
+
+describe('a connection that answers', () => {
+  it('has a round trip, from the ping to its pong', () => {
+    const liveness = asked()
+    liveness.handleHeard(1_042)
+    liveness.handlePong(1_042)
+    expect([liveness.roundTrip, liveness.due]).toEqual([42, 2_042])
+  })
+
+  it('is asked at once, and has no round trip before', () => {
+    const liveness = new Liveness(7)
+    expect(liveness.roundTrip).toBeNaN()
+    expect([liveness.handleTimeout(7), liveness.handleTimeout(7)]).toEqual(['ping', undefined])
+  })
+
+  it('is asked every 5 s while it is busy, so that the round trip is of now', () => {
+    const liveness = asked()
+    liveness.handlePong(1_042)
+    for (let now = 1_100; now < 6_000; now += 100) {
+      liveness.handleHeard(now)
+      expect(liveness.handleTimeout(now)).toBeUndefined()
+    }
+    expect([liveness.due, liveness.handleTimeout(6_000)]).toEqual([6_000, 'ping'])
+  })
+})
