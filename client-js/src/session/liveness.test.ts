@@ -13,6 +13,11 @@ function asked(): Liveness {
 describe('a silent connection', () => {
   it('is asked after a second, and given up after 2.5 s in all', () => {
     const liveness = asked()
+    expect([liveness.due, liveness.handleTimeout(2_249), liveness.handleTimeout(2_250)]).toEqual([
+      2_250,
+      undefined,
+      undefined,
+    ])
     expect([liveness.due, liveness.handleTimeout(2_499), liveness.handleTimeout(2_500)]).toEqual([
       2_500,
       undefined,
@@ -22,15 +27,18 @@ describe('a silent connection', () => {
 
   it('is not given up while anything comes, though no pong', () => {
     const liveness = asked()
+    liveness.handleTimeout(2_250)
     liveness.handleHeard(2_400)
-    expect([liveness.handleTimeout(2_500), liveness.due]).toEqual([undefined, 3_900])
+    expect([liveness.handleTimeout(2_500), liveness.due]).toEqual([undefined, 3_650])
   })
 
-  it('is asked again, and not given up, when the page was stopped with the ping out', () => {
-    for (const late of [3_500, 3_600_000]) {
+  it('is not given up before a page that was stopped has read what waits', () => {
+    for (const late of [2_300, 3_500]) {
       const liveness = asked()
-      expect(liveness.handleTimeout(late)).toBe('ping')
-      expect([liveness.due, liveness.handleTimeout(late + 1_500)]).toEqual([late + 1_500, 'lost'])
+      expect([liveness.handleTimeout(late), liveness.due]).toEqual([undefined, late + 250])
+      liveness.handleHeard(late + 1)
+      liveness.handlePong(late + 1)
+      expect([liveness.handleTimeout(late + 250), liveness.due]).toEqual([undefined, late + 1_001])
     }
   })
 })

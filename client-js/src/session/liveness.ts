@@ -2,8 +2,10 @@
 
 /** Without a byte for so long, a ping asks. */
 const SILENCE = 1_000
-/** So long after the ping, without a byte since, the connection is given up: 2.5 s in all. */
-const PATIENCE = 1_500
+/** So long after the ping, without a byte since, it looks bad. */
+const PATIENCE = 1_250
+/** So long later the connection is given up: 2.5 s in all. What a page that was stopped has not read yet comes first. */
+const LAST_CHANCE = 250
 /** A busy connection is asked now and then, too, so that its round trip is known. */
 const ROUND_TRIP_EVERY = 5_000
 
@@ -14,6 +16,8 @@ export class Liveness {
   #heard: number
   #pinged = -Infinity
   #waiting = false
+  /** When the last chance is over; 0: it has not begun. */
+  #end = 0
 
   constructor(now: number) {
     this.#heard = now
@@ -21,14 +25,14 @@ export class Liveness {
 
   /** When `handleTimeout` has something to do. */
   get due(): number {
-    return this.#waiting
-      ? Math.max(this.#pinged, this.#heard) + PATIENCE
-      : Math.min(this.#heard + SILENCE, this.#pinged + ROUND_TRIP_EVERY)
+    if (!this.#waiting) return Math.min(this.#heard + SILENCE, this.#pinged + ROUND_TRIP_EVERY)
+    return this.#end || Math.max(this.#pinged, this.#heard) + PATIENCE
   }
 
   /** Something came. */
   handleHeard(now: number): void {
     this.#heard = now
+    this.#end = 0
   }
 
   /** The answer to the last ping came. */
@@ -38,12 +42,16 @@ export class Liveness {
   }
 
   /**
-   * What to do now. A timer that comes late, as in a hidden page or after sleep, leads to another ping, never to the
-   * end: the answer may have come and wait behind this timer.
+   * What to do now. It never says `lost` at once when a timer comes late, as in a hidden page, in a busy one or after
+   * sleep: the answer may wait behind this timer.
    */
   handleTimeout(now: number): 'ping' | 'lost' | undefined {
     if (now < this.due) return undefined
-    if (this.#waiting && now < this.due + SILENCE) return 'lost'
+    if (this.#end) return 'lost'
+    if (this.#waiting) {
+      this.#end = now + LAST_CHANCE
+      return undefined
+    }
     this.#waiting = true
     this.#pinged = now
     return 'ping'

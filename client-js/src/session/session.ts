@@ -99,7 +99,6 @@ export class Session {
   readonly #up = new Writer()
   #requests = 0
   #samples = 0
-  #pings = 0
 
   constructor(now: number, hello: Hello, output: SessionOutput) {
     this.#output = output
@@ -172,7 +171,8 @@ export class Session {
   /** Does what is due: pings, samples, repeats. */
   handleTimeout(now: number): void {
     const action = this.#liveness.handleTimeout(now)
-    if (action === 'ping') this.send(sayPing(++this.#pings))
+    // There is never more than one on the way, so its token may be anything.
+    if (action === 'ping') this.send(sayPing(0))
     if (action === 'lost') this.#output.handleEnd({ reason: 'the server is silent' })
     this.#flush(now)
   }
@@ -225,8 +225,7 @@ export class Session {
         return listener ? listener.handleOver('entry', message) : this.#rooms.get(room)?.listener.handleRefused(message)
       }
       case 'pong':
-        if (message.token === this.#pings) this.#liveness.handlePong(now)
-        return
+        return this.#liveness.handlePong(now)
       case 'bye':
         return this.#output.handleEnd({ ...message, closeCode: message.code })
     }

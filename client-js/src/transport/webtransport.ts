@@ -88,14 +88,11 @@ class WebTransportTransport implements Transport {
 
   async #pump(readable: ReadableStream<Uint8Array>, receive: (bytes: Uint8Array) => void): Promise<void> {
     const reader = readable.getReader()
-    try {
-      for (;;) {
-        const { value, done } = await reader.read()
-        if (done || !this.#handler) return
-        receive(value)
-      }
-    } catch {
-      // The stream ends with its connection, whose end is told by `closed`.
+    for (;;) {
+      // A stream fails with its connection, whose end is told by `closed`. What `receive` throws is not caught here.
+      const { value } = await reader.read().catch(() => ({ value: undefined }))
+      if (!value || !this.#handler) return
+      receive(value)
     }
   }
 }
