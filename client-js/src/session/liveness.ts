@@ -4,7 +4,7 @@
 const SILENCE = 1_000
 /** So long after the ping, without a byte since, it looks bad. */
 const PATIENCE = 1_250
-/** So long later the connection is given up: 2.5 s in all. What a page that was stopped has not read yet comes first. */
+/** So long later the connection is given up: 2.5 s in all. A page that was stopped reads what waits before that. */
 const LAST_CHANCE = 250
 /** A busy connection is asked now and then, too, so that its round trip is known. */
 const ROUND_TRIP_EVERY = 5_000
