@@ -24,12 +24,13 @@ scenario('what is over a limit is refused where it is said or by an error, and n
   await tellsWhatTheServerRefuses(world, ada, grace)
 })
 
-/** Rules F3, F4. */
+/** Rules F3, F4, P3. */
 async function throwsWhatCannotBeSent({ expects }: World, ada: Guest, grace: Guest): Promise<void> {
   const wrong: readonly (readonly [Command, string])[] = [
     [{ presence: { born: new Date(0) } }, 'TypeError'],
     [{ presence: { big: 1n } }, 'TypeError'],
-    [{ presence: { deep: nested(40) } }, 'TypeError'],
+    [{ presence: { deep: nested(DEPTH_MAX + 1) } }, 'TypeError'],
+    [{ presence: { text: 'x'.repeat(5_000) } }, 'RangeError'],
     [{ event: { name: 'shout', data: new Date(0) } }, 'TypeError'],
     [{ event: { name: 'shout', data: 'x'.repeat(70_000) } }, 'RangeError'],
   ]
@@ -47,11 +48,9 @@ async function throwsWhatCannotBeSent({ expects }: World, ada: Guest, grace: Gue
   }
 }
 
-/** Rules P3, V3, D6, L1. */
+/** Rules V3, D6, L1. */
 async function tellsWhatTheServerRefuses({ sees }: World, ada: BrowserGuest, grace: Guest): Promise<void> {
   const wrong: readonly (readonly [Command, string])[] = [
-    [{ presence: { text: 'x'.repeat(5_000) } }, 'room too_large'],
-    [{ presence: { deep: nested(DEPTH_MAX + 1) } }, 'room too_large'],
     [{ event: { name: 'shout', data: 'x'.repeat(20_000) } }, 'room too_large'],
     [{ event: { name: '', data: null } }, 'room bad_request'],
     [{ patch: { id: 'none', fields: {} } }, 'edit no_record'],
@@ -71,7 +70,9 @@ async function tellsWhatTheServerRefuses({ sees }: World, ada: BrowserGuest, gra
 }
 
 scenario('R2: a room that there can not be, here or at all, is an error of its entry', async ({ page, sees }) => {
-  const [ada, grace] = await Promise.all([page('Ada', { room: 'nowhere:lobby' }), page('Grace', { room: 'lobby' })])
+  // 100 characters, of two bytes each.
+  const tooLong = `default:${'ü'.repeat(100)}`
+  const [ada, grace] = await Promise.all([page('Ada', { room: 'nowhere:lobby' }), page('Grace', { room: tooLong })])
   const isRefused = (error: string) => (knows: Knowledge) =>
     knows.status === 'disconnected' && isDeepStrictEqual(knows.errors, [error])
   await sees(ada, 'no such namespace', isRefused('entry not_found'))
