@@ -2,6 +2,7 @@
 // port where nobody is, where nothing of it may. So no expectation stands that would hold by itself.
 
 import { expect, inject, test } from 'vitest'
+import { startChromium } from './chromium.ts'
 import { startHither, startNothing } from './server.ts'
 import { setStage, Unmet, type World } from './world.ts'
 
@@ -9,6 +10,8 @@ import { setStage, Unmet, type World } from './world.ts'
 export interface Options {
   /** The folder of the pages; by default that of the tests' page. */
   readonly folder?: string
+  /** What the engine of a browser of its own is told; by default the tests' one browser does. */
+  readonly jsFlags?: string
   /** What pages may complain of, as when a server is killed under them. */
   readonly complaints?: RegExp
 }
@@ -22,8 +25,11 @@ export function scenario(name: string, play: (world: World) => Promise<void>, op
   const folder = (): string => options.folder ?? inject('page')
 
   test(name, async ({ onTestFailed, onTestFinished }) => {
+    const own = options.jsFlags === undefined ? undefined : await startChromium(options.jsFlags)
+    onTestFinished(() => own?.close())
     const server = await startHither(folder())
-    const stage = await setStage(server, LIVE_MS_MAX, (_, check) => check())
+    const endpoint = own?.wsEndpoint() ?? inject('browser')
+    const stage = await setStage(server, endpoint, LIVE_MS_MAX, (_, check) => check())
     onTestFailed(() => console.error(`The server of the failed test '${name}':\n${server.log()}`))
     onTestFinished(stage.close)
     try {
@@ -36,7 +42,8 @@ export function scenario(name: string, play: (world: World) => Promise<void>, op
 
   test(`${name}: nothing of this holds against a dead port`, async ({ onTestFinished }) => {
     let unmet = 0
-    const stage = await setStage(await startNothing(folder()), DEAD_MS_MAX, async (what, check) => {
+    const server = await startNothing(folder())
+    const stage = await setStage(server, inject('browser'), DEAD_MS_MAX, async (what, check) => {
       const error: unknown = await check().catch((error: unknown) => error)
       expect(error, `what was to happen to '${what}'`).toBeInstanceOf(Unmet)
       unmet++

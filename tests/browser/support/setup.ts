@@ -11,9 +11,9 @@
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { chromium } from 'playwright-core'
 import type { TestProject } from 'vitest/node'
-import { CHROMIUM, CLIENT, missing, PAGE, TSC } from './programs.ts'
+import { startChromium } from './chromium.ts'
+import { CLIENT, missing, PAGE, TSC } from './programs.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -32,20 +32,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   execFileSync(TSC, ['-p', PAGE, '--outDir', page], { stdio: ['ignore', 'inherit', 'inherit'] })
   cpSync(`${PAGE}/index.html`, `${page}/index.html`)
   cpSync(CLIENT, `${page}/dist`, { recursive: true })
-  const browser = await chromium.launchServer({
-    executablePath: CHROMIUM,
-    // Playwright's own headless mode asks for the headless shell; these tests want all of Chromium.
-    headless: false,
-    args: [
-      ...(process.env['HEADED'] ? [] : ['--headless=new']),
-      '--no-sandbox',
-      '--disable-gpu',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  })
+  const browser = await startChromium()
   project.provide('browser', browser.wsEndpoint())
   project.provide('page', page)
   return async () => {

@@ -1,7 +1,6 @@
 // The world of a scenario: a server, guests who come to it, and what is expected of them.
 
 import { chromium, type Page } from 'playwright-core'
-import { inject } from 'vitest'
 import type { Knowledge } from '../page/knowledge.ts'
 import { type BrowserGuest, enterFromBrowser, type Guest } from './guest.ts'
 import { enterNatively } from './native.ts'
@@ -45,15 +44,16 @@ const ROOM = 'default:lobby'
 const DEADLINE_MS = 5_000
 
 /**
- * Sets up a world around a server. No deadline is longer than `msMax`. `take` gets each expectation, which has to hold,
+ * Sets up a world around a server, in the browser at `endpoint`. No deadline is longer than `msMax`. `take` gets each expectation, which has to hold,
  * or must not.
  */
 export async function setStage(
   server: Server,
+  endpoint: string,
   msMax: number,
   take: (what: string, check: () => Promise<void>) => Promise<void>,
 ): Promise<Stage> {
-  const browser = await chromium.connect(inject('browser'))
+  const browser = await chromium.connect(endpoint)
   const complaints: string[] = []
   // A context for each page has a window for each: a browser draws no page that is behind another.
   const newPage = async (): Promise<Page> => {
