@@ -44,8 +44,8 @@ const ROOM = 'default:lobby'
 const DEADLINE_MS = 5_000
 
 /**
- * Sets up a world around a server, in the browser at `endpoint`. No deadline is longer than `msMax`. `take` gets each expectation, which has to hold,
- * or must not.
+ * Sets up a world around a server, in the browser at `endpoint`. No deadline is longer than `msMax`. `take` gets each
+ * expectation, which has to hold, or must not.
  */
 export async function setStage(
   server: Server,
