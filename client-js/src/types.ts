@@ -17,7 +17,6 @@ export type { Fields, Value }
  * }
  * ```
  */
-// eslint-disable-next-line @typescript-eslint/no-empty-object-type
 export interface Register {}
 
 /** The types of a room: of presence, of events' data by name, and of records. */
