@@ -63,6 +63,8 @@ impl News {
             Event::Welcome { .. } => json!(["welcome"]),
             Event::Entered { request, room, events_lost } => {
                 self.entering.remove(&request);
+                // Noise may have swallowed the end of the stay before.
+                self.leaving.remove(&room);
                 self.entered.insert(room);
                 json!(["entered", request, events_lost, room.0])
             }
