@@ -3,23 +3,19 @@ import { type Client, type ClientOptions, createClient } from './client.ts'
 import type { RoomError } from './error.ts'
 import type { Room } from './room.ts'
 import { FakeServer } from './testing/server.ts'
+import { pass, stopTime } from './testing/time.ts'
 
 let server: FakeServer
 
+stopTime()
+
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] })
   server = new FakeServer()
 })
 
 afterEach(() => {
-  vi.useRealTimers()
   vi.restoreAllMocks()
 })
-
-/** Lets promises settle and timers run. */
-async function pass(ms = 0): Promise<void> {
-  await vi.advanceTimersByTimeAsync(ms)
-}
 
 async function enter(id = 'default:lobby') {
   const client = createClient({ connect: server.connect, name: 'Ada' })

@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Client, createClient } from './client.ts'
 import type { Room } from './room.ts'
 import { type PartToPut, putFrame } from './testing/frames.ts'
 import { type FakeConnection, FakeServer } from './testing/server.ts'
+import { pass, stopTime } from './testing/time.ts'
 import { Writer } from './wire/bytes.ts'
 import type { MemberMessage } from './wire/control.ts'
 
@@ -15,8 +16,9 @@ let client: Client
 let room: Room
 let leave: () => void
 
+stopTime()
+
 beforeEach(async () => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] })
   server = new FakeServer()
   client = createClient({ connect: server.connect })
   ;({ room, leave } = client.enterRoom('default:lobby'))
@@ -24,14 +26,6 @@ beforeEach(async () => {
   connection = server.newest
   connection.welcome(7, [GRACE])
 })
-
-afterEach(() => {
-  vi.useRealTimers()
-})
-
-async function pass(ms = 0): Promise<void> {
-  await vi.advanceTimersByTimeAsync(ms)
-}
 
 /** Sends a frame of room 7 with one part. */
 function show(tick: number, entries: PartToPut['entries'], baseline = 0, at: FakeConnection = connection): void {

@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { type Client, createClient } from './client.ts'
 import type { RoomError } from './error.ts'
 import type { Room } from './room.ts'
 import { type FakeConnection, FakeServer } from './testing/server.ts'
+import { pass, stopTime } from './testing/time.ts'
 import { encodeAs } from './testing/to-server.ts'
 import { type EditMessage, type EditsToClient, editsToClient, type Op } from './wire/edits.ts'
 
@@ -12,18 +13,15 @@ let client: Client
 let room: Room
 let leave: () => void
 
+stopTime()
+
 beforeEach(async () => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] })
   server = new FakeServer()
   client = createClient({ connect: server.connect })
   ;({ room, leave } = client.enterRoom('default:lobby'))
-  await vi.advanceTimersByTimeAsync(0)
+  await pass()
   connection = server.newest
   connection.welcome(7)
-})
-
-afterEach(() => {
-  vi.useRealTimers()
 })
 
 function edit(sequence: number, ...ops: Op[]): EditMessage {
@@ -122,7 +120,7 @@ describe('records', () => {
     connection.sayEdits({ type: 'snapshot', sequence: 1, records: [{ id: 'a', version: 1, fields: {} }], more: false })
     connection.die()
     expect(contents()).toEqual({ a: {} })
-    await vi.advanceTimersByTimeAsync(250)
+    await pass(250)
     server.newest.welcome(8)
     expect(contents()).toEqual({ a: {} })
     server.newest.sayEdits({
@@ -162,7 +160,7 @@ describe('an edit', () => {
     const told = listen()
     void room.records.put('a', {})
     connection.sayEdits({ type: 'reject', number: 1, code: 2, message: '' })
-    await vi.advanceTimersByTimeAsync(0)
+    await pass()
     expect(told).toEqual(['edit forbidden'])
   })
 
@@ -170,7 +168,7 @@ describe('an edit', () => {
     const told = listen()
     expect(() => room.records.put('a', { at: new Date() as never })).toThrow(TypeError)
     void room.records.put('b', { x: 1 })
-    await vi.advanceTimersByTimeAsync(0)
+    await pass()
     expect(connection.edits[0]).toMatchObject([{ type: 'open' }, { type: 'submit', number: 1, ops: [{ record: 'b' }] }])
     expect(told).toEqual([])
   })
@@ -231,10 +229,10 @@ describe('the records of a room that was left', () => {
     let edited: unknown
     void records.put('b', {}).then((value) => (edited = value))
     connection.sayEdits({ type: 'ack', number: 1, sequence: 1, time: 1 })
-    await vi.advanceTimersByTimeAsync(0)
+    await pass()
     expect(edited).toBeUndefined()
     connection.sayEdits({ type: 'ack', number: 1, sequence: 2, time: 1 }, 1)
-    await vi.advanceTimersByTimeAsync(0)
+    await pass()
     expect(edited).toEqual({ sequence: 2 })
   })
 

@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { createClient, type Client } from './client.ts'
 import type { RoomError } from './error.ts'
 import type { Room } from './room.ts'
 import { type FakeConnection, FakeServer } from './testing/server.ts'
+import { pass, stopTime } from './testing/time.ts'
 import type { OthersChange } from './types.ts'
 import type { EventMessage, MemberMessage } from './wire/control.ts'
 
@@ -21,8 +22,9 @@ let room: Room
 let leave: () => void
 let connection: FakeConnection
 
+stopTime()
+
 beforeEach(async () => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] })
   server = new FakeServer()
   client = createClient({ connect: server.connect })
   ;({ room, leave } = client.enterRoom('default:lobby', { initialPresence: { hue: 1 } }))
@@ -30,14 +32,6 @@ beforeEach(async () => {
   connection = server.newest
   connection.welcome(7, [GRACE])
 })
-
-afterEach(() => {
-  vi.useRealTimers()
-})
-
-async function pass(ms = 0): Promise<void> {
-  await vi.advanceTimersByTimeAsync(ms)
-}
 
 /** Says a diff of room 7. */
 function diff(changes: object, at: FakeConnection = connection, handle = 7): void {
