@@ -1,5 +1,5 @@
-//! `cargo xtask soak`: what needs longer than a gate may take. Simulation and fuzzing from fresh seeds, by hand; the
-//! closing line, with the seed and the commit, belongs into docs/BENCHMARKS.md.
+//! `cargo xtask soak`: what needs longer than a gate may take. The two clients' sessions side by side, simulation and
+//! fuzzing from fresh seeds, by hand; the closing line, with the seed and the commit, belongs into docs/BENCHMARKS.md.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -7,10 +7,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail};
 
 use crate::shell::{self, cargo};
-use crate::{fuzz, tools};
+use crate::{fuzz, node, tools};
 
 /// Seeds in one run of the simulation: about ten minutes, so that the time given is kept within that.
 const SEEDS_A_ROUND: u64 = 10_000;
+/// Seeds of the differential test: some minutes.
+const DIFFERENTIAL_SEEDS: u64 = 1_000;
 
 #[derive(Debug, PartialEq)]
 struct Options {
@@ -18,23 +20,38 @@ struct Options {
     seed: u64,
 }
 
-/// Simulates for half of the minutes, at least one round, then shares the other half among the fuzz targets.
+/// Compares the clients, simulates for half of the minutes, at least one round, then shares the other half among the
+/// fuzz targets.
 pub(crate) fn run(flags: &[&str]) -> Result<ExitCode> {
     let options = parse(flags, fresh_seed()?)?;
     tools::ensure_program("g++", "g++", "the fuzz targets' libFuzzer")?;
     let commit = shell::stdout(&mut shell::command("git", ["rev-parse", "--short", "HEAD"]))?;
     println!("== soak: seed {}, commit {}", options.seed, commit.trim());
+    compare(options.seed)?;
     let half = Duration::from_secs(options.minutes * 30);
     let simulated = simulate(options.seed, half)?;
     let targets = fuzz::targets(&shell::root().join("protocol/fuzz/fuzz_targets"))?.len() as u64;
     let seconds = (half.as_secs() / targets).max(1);
     fuzz::run_all(seconds, options.seed)?;
     println!(
-        "soak passed: {simulated} seeds simulated from {}, {targets} fuzz targets of {seconds} s, commit {}",
+        "soak passed: {DIFFERENTIAL_SEEDS} seeds compared and {simulated} simulated from {}, \
+         {targets} fuzz targets of {seconds} s, commit {}",
         options.seed,
         commit.trim()
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// Holds the TypeScript session against the Rust one.
+fn compare(seed: u64) -> Result<()> {
+    node::install(node::CLIENT)?;
+    println!("== differential: {DIFFERENTIAL_SEEDS} seeds from {seed}");
+    let words = ["test", "--quiet", "--release", "-p", "hither-tests", "--test", "differential"];
+    shell::run(
+        cargo(words)
+            .env("HITHER_DIFFERENTIAL_SEEDS", DIFFERENTIAL_SEEDS.to_string())
+            .env("HITHER_DIFFERENTIAL_SEED", seed.to_string()),
+    )
 }
 
 /// Runs rounds of the simulation until the time is up; returns how many seeds that were.
