@@ -12,6 +12,7 @@ pub mod ids;
 pub mod limits;
 pub mod message;
 pub mod motion;
+pub mod playback;
 pub mod session;
 pub mod time;
 pub mod varint;

@@ -38,6 +38,8 @@ pub const ROOMS_PER_SESSION_MAX: usize = 16;
 pub const STREAMS_MAX: u32 = 20;
 /// Most members of one room.
 pub const MEMBERS_MAX: usize = 4_096;
+/// Most ticks of a room in a second; that is what a room ticks at that sends at once.
+pub const TICK_HZ_MAX: u32 = 250;
 /// Motion samples that one session may send in a second; beyond, the newest is kept until there is room for it.
 pub const MOTION_PER_SECOND: u32 = 120;
 /// Presence patches that one session may send in a second.

@@ -8,28 +8,28 @@ use hither_protocol::varint::Reader;
 
 libfuzzer_sys::fuzz_target!(|input: (u8, &[u8])| {
     let (count, bytes) = input;
-    let Some(axes) = Axes::new(count % 4 + 1) else { unreachable!("1 to 4 are allowed") };
-    let records = read_all(bytes, axes);
+    let Some(axes) = Axes::open(count % 4 + 1) else { unreachable!("1 to 4 are allowed") };
+    let records = read_all(bytes, &axes);
     let mut written = Vec::new();
     for record in &records {
         match record {
             Upward::Sample(sample) => {
                 let range = -AXIS_LIMIT..AXIS_LIMIT;
                 assert!(sample.position.axes().iter().all(|value| range.contains(value)));
-                sample.put(&mut written, axes);
+                sample.put(&mut written, &axes);
             }
             Upward::Ack(ack) => ack.put(&mut written),
         }
     }
     assert!(written.len() <= bytes.len(), "what is written is never longer than what was read");
-    assert_eq!(read_all(&written, axes), records);
+    assert_eq!(read_all(&written, &axes), records);
 });
 
 /// The records before the end, or before the first error.
-fn read_all(bytes: &[u8], axes: Axes) -> Vec<Upward> {
+fn read_all(bytes: &[u8], axes: &Axes) -> Vec<Upward> {
     let mut reader = Reader::new(bytes);
     let mut records = Vec::new();
-    while let Ok(Some(record)) = read(&mut reader, |room| (room.0 != 0).then_some(axes)) {
+    while let Ok(Some(record)) = read(&mut reader, |room| (room.0 != 0).then_some(*axes)) {
         records.push(record);
     }
     records

@@ -4,12 +4,12 @@
 
 use hither_protocol::limits::MOTION_DATAGRAM_BYTES_MAX;
 use hither_protocol::message::control::{
-    Hello, Joined, Member, MotionFormat, Roster, Status, ToClient, ToServer,
+    AxisFormat, Hello, Joined, Member, MotionFormat, Roster, Status, ToClient, ToServer,
 };
 use hither_protocol::message::edits::{EditsToServer, Op, OpKind};
 use hither_protocol::message::{FrameBuffer, Map, Value, frame};
+use hither_protocol::motion::Position;
 use hither_protocol::motion::upward::read;
-use hither_protocol::motion::{Axes, Position};
 use hither_protocol::session::{Session, Transmit};
 use hither_protocol::varint::Reader;
 use hither_protocol::{RoomHandle, Slot, Tick, Timestamp};
@@ -28,12 +28,12 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
         // Few handles, so that what the server says meets what the user does.
         let room = RoomHandle(u32::from(input.arbitrary::<u8>()? % 4));
         let failed = match input.arbitrary::<u8>()? % 14 {
-            0 => session.handle_control(&frame(input.arbitrary()?)).is_err(),
-            1 => session.handle_control(input.arbitrary()?).is_err(),
+            0 => session.handle_control(now, &frame(input.arbitrary()?)).is_err(),
+            1 => session.handle_control(now, input.arbitrary()?).is_err(),
             2 => session.handle_edits(room, &frame(input.arbitrary()?)).is_err(),
-            3 => session.handle_control(&welcome(room, input)?.encode()).is_err(),
+            3 => session.handle_control(now, &welcome(room, input)?.encode()).is_err(),
             4 | 5 => {
-                session.handle_datagram(input.arbitrary()?);
+                session.handle_datagram(now, input.arbitrary()?);
                 false
             }
             other => {
@@ -60,7 +60,10 @@ fn welcome(room: RoomHandle, input: &mut Unstructured<'_>) -> Result<ToClient> {
         let tick = Tick(input.arbitrary()?);
         return Ok(ToClient::Roster(Roster { room, tick, members: vec![member], more }));
     }
-    let motion = MotionFormat { axes: input.arbitrary()?, ..MotionFormat::default() };
+    let axes: Vec<(i32, i32, bool)> = input.arbitrary()?;
+    let axis = |(min, max, wraps)| AxisFormat { min, max, wraps, ..AxisFormat::default() };
+    let motion =
+        MotionFormat { tick_hz: input.arbitrary()?, axes: axes.into_iter().map(axis).collect() };
     let request = input.arbitrary::<u8>()?.into();
     Ok(ToClient::Joined(Joined { request, room, slot, motion, ..Joined::default() }))
 }
@@ -125,10 +128,7 @@ fn drain(session: &mut Session, now: Timestamp) {
 
 fn check_datagram(session: &Session, bytes: &[u8]) {
     assert_eq!(bytes.first(), Some(&0), "the transport's own byte");
-    let axes = |room| {
-        let axes = Axes::new(session.room(room)?.motion_format().axes);
-        Some(axes.unwrap_or(Axes::TWO))
-    };
+    let axes = |room| Some(session.room(room)?.motion_format().format().axes);
     let mut reader = Reader::new(&bytes[1..]);
     while !reader.is_empty() {
         assert!(matches!(read(&mut reader, axes), Ok(Some(_))));

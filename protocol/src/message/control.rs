@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use super::motion::{AxisFormat, MotionBytes, MotionFormat, SetViewport, Viewport};
 use super::{Map, Refusal, Rights, Value, messages};
 use crate::close::CloseCode;
 use crate::ids::{Epoch, Generation, RoomHandle, Slot, Tick};
@@ -28,6 +29,10 @@ messages! {
         7 => Ping(Ping),
         /// Leaves every room and ends the session.
         8 => Bye(Bye),
+        /// Says whose motion the member wants to see.
+        9 => Viewport(SetViewport),
+        /// What a datagram would carry, of a session that asked for that.
+        10 => Motion(MotionBytes),
     }
 }
 
@@ -52,6 +57,8 @@ messages! {
         8 => Pong(Pong),
         /// Comes before the server closes the connection.
         9 => Bye(Bye),
+        /// What a datagram would carry, to a session that asked for that.
+        10 => Motion(MotionBytes),
     }
 }
 
@@ -67,6 +74,10 @@ pub struct Hello {
     /// The name that an anonymous user would like to have; a token's name goes before it. At most 64 bytes.
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Whether motion goes over the control lane, where every loss holds up all that follows: for a network without
+    /// datagrams, and to compare.
+    #[serde(rename = "m", default, skip_serializing_if = "std::ops::Not::not")]
+    pub reliable_motion: bool,
 }
 
 /// The server's answer to `hello`.
@@ -158,26 +169,6 @@ pub struct Joined {
     /// Whether events after `seen` are lost (V4).
     #[serde(rename = "eg", default, skip_serializing_if = "std::ops::Not::not")]
     pub events_lost: bool,
-}
-
-/// A namespace's motion: what one needs to code and to show it.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct MotionFormat {
-    /// Ticks in a second, 1 to 60.
-    #[serde(rename = "hz")]
-    pub tick_hz: u32,
-    /// Axes of a position, 1 to 4.
-    #[serde(rename = "a")]
-    pub axes: u8,
-    /// What one step of an axis is in the application's unit.
-    #[serde(rename = "st")]
-    pub step: f64,
-}
-
-impl Default for MotionFormat {
-    fn default() -> Self {
-        Self { tick_hz: 30, axes: 2, step: 1.0 }
-    }
 }
 
 /// A member as others see it.

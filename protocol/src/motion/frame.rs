@@ -1,20 +1,21 @@
-//! Frames: one tick's motion on its way down, in parts that are decodable and acked each by itself (rules M3 to M7).
+//! Frames: one tick's motion on its way down, in parts that are acked each by itself (rules M3 to M7).
 //!
 //! ```text
-//! frame := 0x01 | room varint | epoch check u8 | tick varint | number of parts varint | part...
-//! part  := index varint | baseline varint | number of entries varint | entry...
+//! frame := 0x01 | room varint | epoch check u8 | tick varint | parts, to the end of the datagram
 //! ```
-//! A baseline of 0 is none; otherwise it is how many ticks before the frame's the baseline lies.
+//! The parts are one stream of coded decisions: see `coder`.
 
-use super::{Axes, DecodeError, Entry, coder};
+use super::coder::{PartsDecoder, PartsEncoder};
+use super::{Axes, DecodeError, Entry, Format, Known};
 use crate::ids::{RoomHandle, Tick};
+use crate::limits::MOTION_DATAGRAM_BYTES_MAX;
 use crate::varint::{self, Reader};
 
 /// The kind of the record that a frame is.
 pub const KIND: u8 = 0x01;
 
-/// The most bytes that a frame has before its first part.
-pub const HEADER_BYTES_MAX: usize = 1 + 5 + 1 + 5 + 2;
+/// What the end of a frame may take: the bytes that the coder holds back, and the decision that no part follows.
+const END_BYTES_MAX: usize = 5;
 
 /// What stands before a frame's parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +26,6 @@ pub struct FrameHeader {
     pub epoch_check: u8,
     /// The tick whose state the parts have.
     pub tick: Tick,
-    /// How many parts follow, 1 to 128.
-    pub parts: u32,
 }
 
 /// What stands before a part's entries.
@@ -34,8 +33,10 @@ pub struct FrameHeader {
 pub struct PartHeader {
     /// Which range of slots it is: those from `index * slots_per_part` on.
     pub index: u16,
-    /// The tick that its deltas are against; without one every entry is absolute and absent slots have no position.
+    /// The tick that its moves are against; without one the viewer knows no slot.
     pub baseline: Option<Tick>,
+    /// A tick before the baseline that the viewer holds as well: what a slot moved between the two is its momentum.
+    pub reference: Option<Tick>,
 }
 
 impl FrameHeader {
@@ -45,89 +46,95 @@ impl FrameHeader {
         varint::put_u32(out, self.room.0);
         out.push(self.epoch_check);
         varint::put_u32(out, self.tick.0);
-        varint::put_u32(out, self.parts);
     }
 
     /// Reads a header, from behind its kind.
     ///
     /// # Errors
-    /// If it is cut short or says a number of parts that no room has.
+    /// If it is cut short.
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let room = RoomHandle(reader.u32()?);
         let epoch_check = reader.u8()?;
         let tick = Tick(reader.u32()?);
-        let parts = reader.u32()?;
-        if !(1..=128).contains(&parts) {
-            return Err(DecodeError::Range);
-        }
-        Ok(Self { room, epoch_check, tick, parts })
+        Ok(Self { room, epoch_check, tick })
     }
 }
 
-/// Appends one part of the frame of `tick`. `entries` are in the order of their offsets; a baseline lies before `tick`.
-pub fn put_part(out: &mut Vec<u8>, axes: Axes, tick: Tick, part: PartHeader, entries: &[Entry]) {
-    varint::put_u32(out, u32::from(part.index));
-    let age = part.baseline.and_then(|baseline| tick.since(baseline)).unwrap_or(0);
-    varint::put_u32(out, age);
-    coder::put_entries(out, axes, entries);
+/// Writes one frame of at most 1,000 bytes, part by part.
+#[derive(Debug)]
+pub struct FrameWriter {
+    out: Vec<u8>,
+    first: usize,
+    parts: PartsEncoder,
 }
 
-/// Reads one part of the frame of `tick`, its entries into `entries`.
-///
-/// # Errors
-/// If it is cut short, or names slots or a baseline that can't be.
-pub fn read_part(
-    reader: &mut Reader<'_>,
-    axes: Axes,
-    tick: Tick,
-    entries: &mut Vec<Entry>,
-) -> Result<PartHeader, DecodeError> {
-    let index = reader.u32()?;
-    if index as usize >= axes.parts_max() {
-        return Err(DecodeError::Range);
-    }
-    let baseline = match reader.u32()? {
-        0 => None,
-        age => Some(Tick(tick.0.checked_sub(age).ok_or(DecodeError::Range)?)),
-    };
-    coder::read_entries(reader, axes, entries)?;
-    Ok(PartHeader { index: index as u16, baseline })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::motion::{Coding, Position};
-
-    #[test]
-    fn m3_a_frame_is_read_as_it_was_put() {
-        let header =
-            FrameHeader { room: RoomHandle(300), epoch_check: 7, tick: Tick(1000), parts: 1 };
-        let part = PartHeader { index: 2, baseline: Some(Tick(998)) };
-        let entries = [
-            Entry { offset: 3, coding: Coding::Delta([1, -1, 0, 0]) },
-            Entry {
-                offset: 63,
-                coding: Coding::Absolute { generation: 9, position: Position::xy(-5, 1 << 29) },
-            },
-        ];
-        let mut out = Vec::new();
+impl FrameWriter {
+    /// Begins a frame behind what `out` has already: bytes of the transport, which do not count.
+    pub fn new(mut out: Vec<u8>, header: &FrameHeader) -> Self {
+        let first = out.len();
         header.put(&mut out);
-        put_part(&mut out, Axes::TWO, header.tick, part, &entries);
-
-        let mut reader = Reader::new(&out);
-        assert_eq!(reader.u8(), Ok(KIND));
-        assert_eq!(FrameHeader::read(&mut reader), Ok(header));
-        let mut read = Vec::new();
-        assert_eq!(read_part(&mut reader, Axes::TWO, header.tick, &mut read), Ok(part));
-        assert_eq!(read, entries);
-        assert!(reader.is_empty());
+        let parts = PartsEncoder::new(header.tick);
+        Self { out, first, parts }
     }
 
-    #[test]
-    fn m5_a_baseline_before_the_epoch_is_refused() {
-        let mut entries = Vec::new();
-        let read = read_part(&mut Reader::new(&[0, 6, 0]), Axes::TWO, Tick(5), &mut entries);
-        assert_eq!(read, Err(DecodeError::Range));
+    /// Appends a part, whose index is above that of the one before; false if it does not fit, and nothing changes then.
+    /// `known` are the slots that the viewer has a position of at the baseline, all of them; `entries` are those with
+    /// something to say. Both rise in their offsets. The first part always fits.
+    pub fn put_part(
+        &mut self,
+        format: &Format,
+        part: PartHeader,
+        known: &[Known],
+        entries: &[Entry],
+    ) -> bool {
+        let (length, before) = (self.out.len(), self.parts.clone());
+        self.parts.put(&mut self.out, format, part, known, entries);
+        let fits = self.out.len() - self.first + END_BYTES_MAX <= MOTION_DATAGRAM_BYTES_MAX;
+        if !fits {
+            self.out.truncate(length);
+            self.parts = before;
+        }
+        fits
+    }
+
+    /// The buffer with the whole frame.
+    pub fn finish(mut self) -> Vec<u8> {
+        self.parts.finish(&mut self.out);
+        self.out
+    }
+}
+
+/// Reads the parts of one frame. A part can only be read by somebody who has the state at its baseline.
+#[derive(Debug)]
+pub struct FrameReader<'a> {
+    parts: PartsDecoder<'a>,
+}
+
+impl<'a> FrameReader<'a> {
+    /// Reads what follows the header, to the end of the datagram.
+    pub fn new(header: &FrameHeader, reader: Reader<'a>) -> Self {
+        Self { parts: PartsDecoder::new(reader.into_rest(), header.tick) }
+    }
+
+    /// The next part's header; `None` behind the last part.
+    ///
+    /// # Errors
+    /// If the frame is cut short, or names a part or a tick that can't be.
+    pub fn next_part(&mut self, axes: &Axes) -> Result<Option<PartHeader>, DecodeError> {
+        self.parts.next(axes)
+    }
+
+    /// Reads the entries of the part whose header was read last. `known` are all slots with a position at its
+    /// baseline, in order.
+    ///
+    /// # Errors
+    /// If the frame is cut short, or an entry leads to a slot or a position that can't be.
+    pub fn read_entries(
+        &mut self,
+        format: &Format,
+        known: &[Known],
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), DecodeError> {
+        self.parts.read_entries(format, known, entries)
     }
 }

@@ -46,7 +46,7 @@ pub struct Ack {
 
 impl Sample {
     /// Appends the record.
-    pub fn put(&self, out: &mut Vec<u8>, axes: Axes) {
+    pub fn put(&self, out: &mut Vec<u8>, axes: &Axes) {
         out.push(SAMPLE);
         varint::put_u32(out, self.room.0);
         varint::put_u32(out, self.number);
@@ -93,7 +93,7 @@ pub fn read(
     for value in &mut values[..axes.count()] {
         *value = reader.i32()?;
     }
-    let position = Position::checked(values)?;
+    let position = axes.checked(values)?;
     Ok(Some(Upward::Sample(Sample { room, number, position })))
 }
 
@@ -117,7 +117,7 @@ mod tests {
         let sample = Sample { room: RoomHandle(4), number: 77, position: Position::xy(-640, 480) };
         let mut out = Vec::new();
         ack.put(&mut out);
-        sample.put(&mut out, Axes::TWO);
+        sample.put(&mut out, &Axes::TWO);
         assert_eq!(read_all(&out), Ok(vec![Upward::Ack(ack), Upward::Sample(sample)]));
     }
 

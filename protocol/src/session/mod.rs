@@ -4,6 +4,7 @@
 //! transport and [`Session::poll_event`] to the application, and call [`Session::handle_timeout`] no later than
 //! [`Session::poll_timeout`] says. It never fails by what a server sends, except that it ends.
 
+mod beat;
 mod event;
 mod motion;
 mod room;
@@ -12,15 +13,18 @@ pub use event::{Event, Transmit};
 pub use room::Room;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::close::CloseCode;
 use crate::ids::{RoomHandle, RoomName, Slot};
-use crate::limits::{DATAGRAM_RECORDS_MAX, MOTION_DATAGRAM_BYTES_MAX, ROOMS_PER_SESSION_MAX};
+use crate::limits::{
+    AXES_MAX, DATAGRAM_RECORDS_MAX, MOTION_DATAGRAM_BYTES_MAX, ROOMS_PER_SESSION_MAX,
+};
 use crate::message::control::{
-    self, Bye, Hello, Join, Leave, Ping, Seen, SendEvent, SetStatus, Status, ToClient, ToServer,
-    User,
+    self, Bye, Hello, Join, Leave, MotionBytes, Ping, Seen, SendEvent, SetStatus, SetViewport,
+    Status, ToClient, ToServer, User, Viewport,
 };
 use crate::message::edits::Op;
 use crate::message::{FrameBuffer, Map, MessageError, Value};
@@ -29,6 +33,11 @@ use crate::motion::upward::Ack;
 use crate::motion::{Position, Received};
 use crate::time::Timestamp;
 use crate::varint::Reader;
+
+/// What the round trip is taken for until it is known.
+const ROUND_TRIP_FIRST: Duration = Duration::from_millis(10);
+/// So many acks wait for company at most.
+const ACKS_MAX: usize = 16;
 
 /// A client's session with a server over one connection.
 #[derive(Debug)]
@@ -40,7 +49,12 @@ pub struct Session {
     next_request: u32,
     /// The number of the last motion sample, of all rooms together.
     last_sample: u32,
+    /// Whether motion goes over the control lane (M15).
+    reliable_motion: bool,
     acks: Vec<Ack>,
+    /// When they are due, at the latest.
+    acks_due: Option<Timestamp>,
+    round_trip: Duration,
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
     counters: Counters,
@@ -51,8 +65,8 @@ pub struct Session {
 pub struct Counters {
     /// Datagrams that had nothing usable: malformed, or for a room that the session is not in.
     pub datagrams_unusable: u64,
-    /// Parts of frames that were too old, or against a baseline that is not held.
-    pub parts_unusable: u64,
+    /// Frames with parts that were too old, or against a baseline that is not held.
+    pub frames_unusable: u64,
 }
 
 /// A room that was asked for and not answered yet.
@@ -65,7 +79,9 @@ impl Session {
     /// Begins a session; `hello` is the first thing to be sent. Its version is set here.
     pub fn new(hello: Hello) -> Self {
         let hello = Hello { version: crate::VERSION, ..hello };
+        let reliable_motion = hello.reliable_motion;
         Self {
+            reliable_motion,
             control: FrameBuffer::default(),
             user: None,
             joining: BTreeMap::new(),
@@ -73,6 +89,8 @@ impl Session {
             next_request: 1,
             last_sample: 0,
             acks: Vec::new(),
+            acks_due: None,
+            round_trip: ROUND_TRIP_FIRST,
             transmits: VecDeque::from([Transmit::Control(ToServer::Hello(hello).encode())]),
             events: VecDeque::new(),
             counters: Counters::default(),
@@ -106,11 +124,12 @@ impl Session {
     }
 
     /// Leaves a room; answered by [`Event::Left`]. No motion is sent or acked from now on, since it would be taken for
-    /// that of the next membership.
+    /// that of the next membership; other rooms' acks that wait go, too, and their frames are repeated.
     pub fn leave(&mut self, room: RoomHandle) {
         if let Some(state) = self.rooms.get_mut(&room) {
             state.leave();
-            self.acks.retain(|ack| ack.room != room);
+            self.acks.clear();
+            self.acks_due = None;
         }
         self.send(&ToServer::Leave(Leave { room }));
     }
@@ -120,6 +139,19 @@ impl Session {
     pub fn set_motion(&mut self, now: Timestamp, room: RoomHandle, position: Position) {
         if let Some(room) = self.rooms.get_mut(&room) {
             room.set_motion(now, position);
+        }
+    }
+
+    /// Asks to see only the members in a rectangle, with a margin, and `follow` wherever that is; without a rectangle
+    /// everybody, as from the beginning. Who is out of sight stays in the roster and has no position.
+    pub fn set_viewport(
+        &mut self,
+        room: RoomHandle,
+        viewport: Option<Viewport>,
+        follow: Option<Slot>,
+    ) {
+        if self.rooms.contains_key(&room) {
+            self.send(&ToServer::Viewport(SetViewport { room, viewport, follow }));
         }
     }
 
@@ -171,11 +203,11 @@ impl Session {
     ///
     /// # Errors
     /// The server broke the protocol; the session is of no use any more.
-    pub fn handle_control(&mut self, chunk: &[u8]) -> Result<(), MessageError> {
+    pub fn handle_control(&mut self, now: Timestamp, chunk: &[u8]) -> Result<(), MessageError> {
         self.control.push(chunk);
         while let Some(message) = self.control.pop()? {
             if let Some(message) = ToClient::decode(&message)? {
-                self.handle_message(message);
+                self.handle_message(now, message);
             }
         }
         Ok(())
@@ -193,13 +225,9 @@ impl Session {
     }
 
     /// Takes a datagram, without the byte that is reserved for the transport.
-    pub fn handle_datagram(&mut self, datagram: &[u8]) {
-        let mut reader = Reader::new(datagram);
-        while !reader.is_empty() {
-            if !self.handle_record(&mut reader) {
-                self.counters.datagrams_unusable += 1;
-                return;
-            }
+    pub fn handle_datagram(&mut self, now: Timestamp, datagram: &[u8]) {
+        if !self.handle_frame(now, Reader::new(datagram)) {
+            self.counters.datagrams_unusable += 1;
         }
     }
 
@@ -210,10 +238,17 @@ impl Session {
         }
     }
 
+    /// How long the connection's round trip is, as the transport measures it; now and then is enough. What goes up is
+    /// timed by it (M10).
+    pub fn handle_round_trip(&mut self, round_trip: Duration) {
+        self.round_trip = round_trip;
+    }
+
     /// When [`Self::handle_timeout`] and [`Self::poll_transmit`] have something to do next; `None`: not until more is
     /// handled.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.rooms.values().filter_map(|room| room.mover.due()).min()
+        let samples = self.rooms.values().filter_map(|room| room.sample_due(self.round_trip));
+        samples.chain(self.acks_due).min()
     }
 
     /// The next thing to send. Drain it after every call that takes `&mut self`.
@@ -231,11 +266,26 @@ impl Session {
         self.rooms.get_mut(&room)?.poll_motion()
     }
 
+    /// Where a member of `room` is to be seen at `now`, in steps, for a picture: between the positions that have come,
+    /// and behind them by a tick and a half or as late as frames are ([`playback`](crate::playback)). The own member is
+    /// where the server shows it to others. `None` if the member is not in the room or no frame shows it.
+    ///
+    /// The first call for a room begins to keep what this takes, 420 bytes for each member that moves; until a member
+    /// moves again, its newest position is the answer.
+    pub fn sample(
+        &mut self,
+        now: Timestamp,
+        room: RoomHandle,
+        slot: Slot,
+    ) -> Option<[f64; AXES_MAX]> {
+        self.rooms.get_mut(&room)?.sample(now, slot)
+    }
+
     fn send(&mut self, message: &ToServer) {
         self.transmits.push_back(Transmit::Control(message.encode()));
     }
 
-    fn handle_message(&mut self, message: ToClient) {
+    fn handle_message(&mut self, now: Timestamp, message: ToClient) {
         match message {
             ToClient::Welcome(welcome) => {
                 self.user = Some(welcome.user);
@@ -271,33 +321,40 @@ impl Session {
             }
             ToClient::Pong(pong) => self.events.push_back(Event::Pong(pong)),
             ToClient::Bye(bye) => self.events.push_back(Event::Bye(bye)),
+            ToClient::Motion(motion) => self.handle_datagram(now, &motion.datagram),
         }
     }
 
-    /// Takes one record of a downward datagram; false if the rest is of no use.
-    fn handle_record(&mut self, reader: &mut Reader<'_>) -> bool {
+    /// Takes a downward datagram; false if it is of no use.
+    fn handle_frame(&mut self, now: Timestamp, mut reader: Reader<'_>) -> bool {
         if reader.u8() != Ok(frame::KIND) {
             return false;
         }
-        let Ok(header) = FrameHeader::read(reader) else { return false };
+        let Ok(header) = FrameHeader::read(&mut reader) else { return false };
         let room = self.rooms.get_mut(&header.room).filter(|room| !room.is_leaving());
         let Some(room) = room else { return false };
-        let Ok(Received { parts, unusable }) = room.handle_frame(&header, reader) else {
+        let Ok(Received { parts, is_unusable }) = room.handle_frame(now, &header, reader) else {
             return false;
         };
-        self.counters.parts_unusable += u64::from(unusable);
+        let due = room.beat.handle_frame(now, header.tick, self.round_trip);
+        self.counters.frames_unusable += u64::from(is_unusable);
         if parts != 0 {
             self.acks.push(Ack { room: header.room, tick: header.tick, parts });
+            // Many acks mean many frames: they are not kept waiting.
+            let due = if self.acks.len() < ACKS_MAX { due } else { now };
+            self.acks_due = Some(self.acks_due.map_or(due, |earlier| earlier.min(due)));
         }
         true
     }
 
-    /// One datagram of all acks and samples that are due and fit. The first byte is the transport's.
+    /// One datagram of the samples that are due and of all acks, as many as fit. The first byte is the transport's.
     fn datagram(&mut self, now: Timestamp) -> Option<Transmit> {
         // The longest record: an ack of 128 parts, or a sample of four axes.
         const RECORD_BYTES_MAX: usize = 1 + 5 + 5 + 20;
-        let is_due = |room: &Room| room.mover.due().is_some_and(|due| due <= now);
-        if self.acks.is_empty() && !self.rooms.values().any(is_due) {
+        let round_trip = self.round_trip;
+        let is_due = |room: &Room| room.sample_due(round_trip).is_some_and(|due| due <= now);
+        let acks_are_due = self.acks_due.is_some_and(|due| due <= now);
+        if !acks_are_due && !self.rooms.values().any(is_due) {
             return None;
         }
         let mut out = vec![0];
@@ -309,12 +366,21 @@ impl Session {
             let Some(ack) = self.acks.pop() else { break };
             ack.put(&mut out);
         }
-        for (handle, room) in &mut self.rooms {
+        self.acks_due = self.acks_due.filter(|_| !self.acks.is_empty());
+        for room in self.rooms.values_mut() {
             if out.len() + RECORD_BYTES_MAX > MOTION_DATAGRAM_BYTES_MAX {
                 break;
             }
-            room.mover.poll_sample(now, *handle, room.axes, &mut self.last_sample, &mut out);
+            room.poll_sample(now, round_trip, &mut self.last_sample, &mut out);
         }
-        (out.len() > 1).then(|| Transmit::Datagram(Bytes::from(out)))
+        if out.len() == 1 {
+            return None;
+        }
+        if self.reliable_motion {
+            let datagram = out.split_off(1);
+            let motion = ToServer::Motion(MotionBytes { datagram });
+            return Some(Transmit::Control(motion.encode()));
+        }
+        Some(Transmit::Datagram(Bytes::from(out)))
     }
 }

@@ -38,8 +38,8 @@ pub(super) struct Mover {
 enum State {
     /// Nothing to send.
     Still,
-    /// A position that was not sent yet.
-    Moved { position: Position, at: Timestamp },
+    /// A position that was not sent yet, set at `at`; the first that was not sent was set at `since`.
+    Moved { position: Position, at: Timestamp, since: Timestamp },
     /// The last sent position, repeated until `until`.
     Resting { position: Position, until: Timestamp, ambiguous: bool },
 }
@@ -65,7 +65,8 @@ impl Mover {
             State::Still => self.sent.back() == Some(&position),
         };
         if !unchanged {
-            self.state = State::Moved { position, at: now };
+            let since = if let State::Moved { since, .. } = self.state { since } else { now };
+            self.state = State::Moved { position, at: now, since };
         }
     }
 
@@ -91,31 +92,35 @@ impl Mover {
         }
     }
 
-    /// When the next sample goes out.
-    pub(super) fn due(&self) -> Option<Timestamp> {
+    /// When the next sample goes out. `slot_after` gives the beat's next slot, if the room has a beat.
+    pub(super) fn due(
+        &self,
+        slot_after: impl FnOnce(Timestamp) -> Option<Timestamp>,
+    ) -> Option<Timestamp> {
         match self.state {
             State::Still => None,
-            State::Moved { at, .. } => {
-                let tick = self.next_new.map_or(at, |next| at.max(next - self.interval / EARLY));
-                Some(tick.min(at + LULL))
+            State::Moved { at, since, .. } => {
+                let turn = |from: Timestamp, early| {
+                    self.next_new.map_or(from, |next| from.max(next - self.interval / early))
+                };
+                // Slots are an interval apart; half of it tells the next from the one that was used.
+                let slot = slot_after(turn(since, 2));
+                slot.or_else(|| Some(turn(at, EARLY).min(at + LULL)))
             }
             State::Resting { until, .. } => self.next_repeat.map(|next| until.min(next)),
         }
     }
 
-    /// Appends the sample that is due, if one is. A new one takes the number after `last_number`, which is the
+    /// Appends the sample that is due. A new one takes the number after `last_number`, which is the
     /// session's and not the membership's: a late sample of an earlier membership must not win over this one's.
     pub(super) fn poll_sample(
         &mut self,
         now: Timestamp,
         room: RoomHandle,
-        axes: Axes,
+        axes: &Axes,
         last_number: &mut u32,
         out: &mut Vec<u8>,
     ) {
-        if self.due().is_none_or(|due| now < due) {
-            return;
-        }
         let mut pause = REPEAT_EVERY;
         let position = match self.state {
             State::Still => return,
@@ -158,9 +163,9 @@ mod tests {
     /// Drives the mover to `end` and returns when it sent.
     fn sends(mover: &mut Mover, end: u64) -> Vec<u64> {
         let mut times = Vec::new();
-        while let Some(due) = mover.due().filter(|due| *due <= at(end)) {
+        while let Some(due) = mover.due(|_| None).filter(|due| *due <= at(end)) {
             let mut out = Vec::new();
-            mover.poll_sample(due, RoomHandle(1), Axes::TWO, &mut 0, &mut out);
+            mover.poll_sample(due, RoomHandle(1), &Axes::TWO, &mut 0, &mut out);
             if !out.is_empty() {
                 times.push(due.as_millis());
             }
@@ -176,7 +181,7 @@ mod tests {
         assert_eq!(times[..2], [1000, 1050], "first when the next would be due");
         assert_eq!(times.len(), 17);
         assert!(times[1..].windows(2).all(|pair| pair[1] - pair[0] == 16));
-        assert_eq!(mover.due(), None);
+        assert_eq!(mover.due(|_| None), None);
     }
 
     #[test]
@@ -185,9 +190,9 @@ mod tests {
         mover.set(at(1000), Position::xy(1, 1));
         assert_eq!(sends(&mut mover, 1060), [1000, 1050]);
         mover.handle_echo(Position::xy(0, 0));
-        assert!(mover.due().is_some());
+        assert!(mover.due(|_| None).is_some());
         mover.handle_echo(Position::xy(1, 1));
-        assert_eq!(mover.due(), None);
+        assert_eq!(mover.due(|_| None), None);
     }
 
     #[test]
@@ -198,7 +203,7 @@ mod tests {
             sends(&mut mover, ms);
         }
         mover.handle_echo(Position::xy(1, 0));
-        assert!(mover.due().is_some());
+        assert!(mover.due(|_| None).is_some());
     }
 
     #[test]
@@ -209,12 +214,12 @@ mod tests {
         for ms in 1001..1030 {
             mover.set(at(ms), Position::xy(ms as i32, 0));
         }
-        assert_eq!(mover.due(), Some(at(1030)));
+        assert_eq!(mover.due(|_| None), Some(at(1030)));
         let mut out = Vec::new();
-        mover.poll_sample(at(1030), RoomHandle(1), Axes::TWO, &mut 1, &mut out);
+        mover.poll_sample(at(1030), RoomHandle(1), &Axes::TWO, &mut 1, &mut out);
         let mut expected = Vec::new();
         let position = Position::xy(1029, 0);
-        Sample { room: RoomHandle(1), number: 2, position }.put(&mut expected, Axes::TWO);
+        Sample { room: RoomHandle(1), number: 2, position }.put(&mut expected, &Axes::TWO);
         assert_eq!(out, expected);
     }
 
@@ -237,7 +242,7 @@ mod tests {
         sends(&mut mover, 1000);
         for ms in [1010, 1030, 1050] {
             mover.set(at(ms), Position::xy(ms as i32, 0));
-            assert_eq!(mover.due(), Some(at(ms + 33)));
+            assert_eq!(mover.due(|_| None), Some(at(ms + 33)));
         }
         assert_eq!(sends(&mut mover, 1100), [1083]);
     }
@@ -247,7 +252,7 @@ mod tests {
         let mut mover = Mover::new(TICK);
         for set in [1000, 1050, 1110, 1150, 1200, 1250] {
             mover.set(at(set), Position::xy(set as i32, 0));
-            assert_eq!(mover.due(), Some(at(set)));
+            assert_eq!(mover.due(|_| None), Some(at(set)));
             sends(&mut mover, set);
         }
     }
@@ -259,7 +264,7 @@ mod tests {
         mover.set(at(1000), Position::xy(1, 0));
         assert_eq!(sends(&mut mover, 1051), [1000, 1050], "a slow tick is not waited for");
         mover.set(at(1051), Position::xy(2, 0));
-        assert_eq!(mover.due(), Some(at(1080) - interval / EARLY));
+        assert_eq!(mover.due(|_| None), Some(at(1080) - interval / EARLY));
     }
 
     #[test]

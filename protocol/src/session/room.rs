@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use super::beat::Beat;
 use super::event::{Event, Transmit};
 use super::motion::Mover;
 use crate::document::{self, Document};
 use crate::ids::{Epoch, Generation, RoomHandle, RoomName, Slot, Tick};
+use crate::limits::AXES_MAX;
 use crate::message::control::{
     self, Diff, ErrorMessage, Joined, Member, MotionFormat, Roster, Seen,
 };
@@ -14,6 +16,7 @@ use crate::message::edits::{EditsToClient, EditsToServer, Op, Open, Snapshot, Su
 use crate::message::{FrameBuffer, Map, MessageError, Refusal, Rights};
 use crate::motion::frame::FrameHeader;
 use crate::motion::{Axes, DecodeError, Position, Received, View};
+use crate::playback::Playback;
 use crate::time::Timestamp;
 use crate::varint::Reader;
 
@@ -37,10 +40,12 @@ pub struct Room {
     members: BTreeMap<Slot, Member>,
     view: View,
     moved: BTreeSet<Slot>,
+    /// From the first sample on: who asks for none pays for none.
+    playback: Option<Box<Playback>>,
     edits: Option<Edits>,
     edits_sent: u64,
-    pub(super) axes: Axes,
     pub(super) mover: Mover,
+    pub(super) beat: Beat,
 }
 
 /// An open edits lane.
@@ -54,9 +59,7 @@ struct Edits {
 
 impl Room {
     pub(super) fn new(name: RoomName, joined: Joined) -> Self {
-        // A server of this version sends 1 to 4 axes and 1 to 60 ticks; anything else is made usable, not trusted.
-        let axes = Axes::new(joined.motion.axes).unwrap_or(Axes::TWO);
-        let tick_period = Duration::from_secs(1) / joined.motion.tick_hz.max(1);
+        let format = joined.motion.format();
         Self {
             name,
             handle: joined.room,
@@ -76,12 +79,13 @@ impl Room {
             entered: false,
             leaving: false,
             members: BTreeMap::new(),
-            view: View::new(axes, joined.epoch),
+            view: View::new(format, joined.epoch),
             moved: BTreeSet::new(),
+            playback: None,
             edits: None,
             edits_sent: 0,
-            axes,
-            mover: Mover::new(tick_period),
+            mover: Mover::new(Duration::from_secs(1) / format.tick_hz),
+            beat: Beat::new(format.tick_hz),
         }
     }
 
@@ -106,8 +110,8 @@ impl Room {
     }
 
     /// How the room's motion is coded, and how often it ticks.
-    pub fn motion_format(&self) -> MotionFormat {
-        self.format
+    pub fn motion_format(&self) -> &MotionFormat {
+        &self.format
     }
 
     /// The last tick that the control lane brought.
@@ -145,6 +149,15 @@ impl Room {
         self.edits.as_ref().filter(|edits| edits.loaded).map(|edits| &edits.document)
     }
 
+    /// Where a member is to be seen at `now`; what that takes is kept from the first call on.
+    pub(super) fn sample(&mut self, now: Timestamp, slot: Slot) -> Option<[f64; AXES_MAX]> {
+        let position = self.position(slot)?;
+        let generation = self.members.get(&slot)?.generation;
+        let playback = self.playback.get_or_insert_with(|| Box::new(Playback::new(&self.format)));
+        let sample = playback.sample(slot, generation, now);
+        Some(sample.unwrap_or_else(|| position.axes().map(f64::from)))
+    }
+
     /// What the application is told when the membership has ended; before its roster was whole, the entry has failed.
     pub(super) fn ended(self, reason: Option<Refusal>) -> Event {
         if self.entered {
@@ -170,7 +183,7 @@ impl Room {
 
     pub(super) fn set_motion(&mut self, now: Timestamp, position: Position) {
         if !self.leaving {
-            self.mover.set(now, position.on(self.axes));
+            self.mover.set(now, self.axes().bring(position));
         }
     }
 
@@ -203,6 +216,9 @@ impl Room {
     pub(super) fn handle_diff(&mut self, diff: Diff, events: &mut VecDeque<Event>) {
         self.tick = diff.tick;
         for slot in diff.leaves {
+            if let Some(playback) = &mut self.playback {
+                playback.forget(slot);
+            }
             if let Some(member) = self.members.remove(&slot)
                 && self.entered
             {
@@ -254,22 +270,58 @@ impl Room {
         }
     }
 
+    /// How its positions are made.
+    pub(super) fn axes(&self) -> &Axes {
+        &self.view.format().axes
+    }
+
+    /// Appends the own sample, if one is due.
+    pub(super) fn poll_sample(
+        &mut self,
+        now: Timestamp,
+        round_trip: Duration,
+        last_number: &mut u32,
+        out: &mut Vec<u8>,
+    ) {
+        if self.sample_due(round_trip).is_some_and(|due| due <= now) {
+            let axes = &self.view.format().axes;
+            self.mover.poll_sample(now, self.handle, axes, last_number, out);
+        }
+    }
+
+    /// When the own sample is due, if there is one.
+    pub(super) fn sample_due(&self, round_trip: Duration) -> Option<Timestamp> {
+        self.mover.due(|time| self.beat.slot_after(time, round_trip))
+    }
+
     pub(super) fn handle_frame(
         &mut self,
+        now: Timestamp,
         header: &FrameHeader,
-        reader: &mut Reader<'_>,
+        reader: Reader<'_>,
     ) -> Result<Received, DecodeError> {
-        let Self { view, moved, mover, slot: own, generation, .. } = self;
+        let Self { view, moved, mover, playback, slot: own, generation, .. } = self;
+        let mut playback = playback.as_mut().filter(|_| header.epoch_check == self.epoch.check());
+        if let Some(playback) = &mut playback {
+            playback.handle_frame(now, header.tick);
+        }
         view.handle_frame(header, reader, |slot, point| {
             if slot != *own {
                 moved.insert(slot);
-            } else if point.generation == generation.low() {
-                mover.handle_echo(point.position);
+                if let Some(playback) = &mut playback {
+                    playback.handle_point(slot, point);
+                }
+            } else if let Some(place) = point.place.filter(|at| at.generation == generation.low()) {
+                mover.handle_echo(place.position);
             }
         })
     }
 
+    /// Nothing while what has come is old: a client that wakes up goes on where the others are now (M16).
     pub(super) fn poll_motion(&mut self) -> Option<(Slot, Position)> {
+        if self.beat.is_stale() {
+            return None;
+        }
         while let Some(slot) = self.moved.pop_first() {
             if let Some(position) = self.position(slot) {
                 return Some((slot, position));

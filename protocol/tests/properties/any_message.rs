@@ -105,8 +105,11 @@ fn seen() -> impl Strategy<Value = Seen> {
 
 fn joined() -> impl Strategy<Value = Joined> {
     let place = (any::<u32>(), room(), number(), slot(), generation(), tick());
-    let motion = (any::<u32>(), any::<u8>(), 0.0..100.0f64)
-        .prop_map(|(tick_hz, axes, step)| MotionFormat { tick_hz, axes, step });
+    let axis = (0.0..100.0f64, any::<i32>(), any::<i32>(), any::<bool>())
+        .prop_map(|(step, min, max, wraps)| AxisFormat { step, min, max, wraps });
+    let axis = prop_oneof![Just(AxisFormat::default()), axis];
+    let motion =
+        (any::<u32>(), vec(axis, 0..6)).prop_map(|(tick_hz, axes)| MotionFormat { tick_hz, axes });
     let events = (number(), vec(event(), 0..3), any::<bool>());
     (place, any::<u8>(), motion, events).prop_map(|(place, rights, motion, events)| Joined {
         request: place.0,
@@ -147,9 +150,25 @@ fn bye() -> impl Strategy<Value = Bye> {
     })
 }
 
+fn viewport() -> impl Strategy<Value = SetViewport> {
+    let viewport = any::<[i32; 4]>().prop_map(|[left, top, right, bottom]| Viewport {
+        left,
+        top,
+        right,
+        bottom,
+    });
+    (room(), option::of(viewport), option::of(slot()))
+        .prop_map(|(room, viewport, follow)| SetViewport { room, viewport, follow })
+}
+
+fn motion() -> impl Strategy<Value = MotionBytes> {
+    vec(any::<u8>(), 0..1_000).prop_map(|datagram| MotionBytes { datagram })
+}
+
 pub(crate) fn to_server() -> impl Strategy<Value = ToServer> {
-    let hello = (any::<u32>(), option::of(text()), option::of(text()))
-        .prop_map(|(version, token, name)| Hello { version, token, name });
+    let hello = (any::<u32>(), option::of(text()), option::of(text()), any::<bool>()).prop_map(
+        |(version, token, name, reliable_motion)| Hello { version, token, name, reliable_motion },
+    );
     let join = (any::<u32>(), text(), map(), option::of(seen()))
         .prop_map(|(request, room, presence, seen)| Join { request, room, presence, seen });
     let event = (room(), text(), value(), vec(slot(), 0..4))
@@ -163,6 +182,8 @@ pub(crate) fn to_server() -> impl Strategy<Value = ToServer> {
         status().prop_map(|status| ToServer::Status(SetStatus { status })),
         number().prop_map(|token| ToServer::Ping(Ping { token })),
         bye().prop_map(ToServer::Bye),
+        viewport().prop_map(ToServer::Viewport),
+        motion().prop_map(ToServer::Motion),
     ]
 }
 
@@ -198,6 +219,7 @@ pub(crate) fn to_client() -> impl Strategy<Value = ToClient> {
         error.prop_map(ToClient::Error),
         (number(), number()).prop_map(|(token, time_ms)| ToClient::Pong(Pong { token, time_ms })),
         bye().prop_map(ToClient::Bye),
+        motion().prop_map(ToClient::Motion),
     ]
 }
 

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "all of this is tests, the helpers, too")]
 
 mod any_message;
+mod frames;
 mod messages;
+mod playback;
 mod session;
 mod view;

@@ -4,14 +4,16 @@
 use std::collections::BTreeMap;
 
 use hither_protocol::message::control::{
-    self, Diff, Hello, Joined, Left, Member, MotionFormat, Roster, Status, ToClient, ToServer,
+    self, AxisFormat, Diff, Hello, Joined, Left, Member, MotionFormat, Roster, Status, ToClient,
+    ToServer,
 };
 use hither_protocol::message::{Map, Value};
+use hither_protocol::motion::frame::{FrameHeader, FrameWriter, PartHeader};
 use hither_protocol::motion::upward::{Upward, read};
-use hither_protocol::motion::{Axes, Position};
+use hither_protocol::motion::{Axes, Entry, Place, Position};
 use hither_protocol::session::{Event, Session, Transmit};
 use hither_protocol::varint::Reader;
-use hither_protocol::{ALPN, Epoch, Generation, PATH, RoomHandle, Slot, Tick, Timestamp};
+use hither_protocol::{ALPN, Epoch, Generation, PATH, RoomHandle, Slot, Tick, Timestamp, motion};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -24,7 +26,7 @@ fn member(slot: Slot, presence: Map) -> Member {
 }
 
 fn tell(session: &mut Session, message: ToClient) {
-    session.handle_control(&message.encode()).unwrap();
+    session.handle_control(NOW, &message.encode()).unwrap();
 }
 
 /// A session whose join was answered, without its roster.
@@ -36,6 +38,7 @@ fn joined(axes: u8) -> Session {
 
 fn join(session: &mut Session, axes: u8) {
     let request = session.enter("default:lobby".parse().unwrap(), Map::new(), None);
+    let axes = vec![AxisFormat::default(); axes.into()];
     let motion = MotionFormat { axes, ..MotionFormat::default() };
     let joined =
         Joined { request, room: ROOM, epoch: Epoch(9), slot: OWN, motion, ..Joined::default() };
@@ -105,7 +108,7 @@ fn m9_numbers_of_samples_go_on_in_the_next_membership() {
 
 #[test]
 fn m2_axes_that_a_room_does_not_have_are_no_move() {
-    let one = Axes::new(1).unwrap();
+    let one = Axes::open(1).unwrap();
     let mut session = joined(1);
     session.set_motion(NOW, ROOM, Position::xy(5, 5));
     assert_eq!(samples(&mut session, one), [(1, Position::xy(5, 0))]);
@@ -152,12 +155,19 @@ fn v4_a_gap_in_the_numbers_is_signalled() {
 fn m7_duplicates_are_acked_again() {
     let mut session = joined(2);
     while session.poll_transmit(NOW).is_some() {}
-    let keyframe = [0x01, 0x01, 0x09, 0x05, 0x01, 0x00, 0x00, 0x01, 0x01, 0x00, 0x02, 0x04];
+    let header = FrameHeader { room: ROOM, epoch_check: 9, tick: Tick(5) };
+    let mut keyframe = FrameWriter::new(Vec::new(), &header);
+    let part = PartHeader { index: 0, baseline: None, reference: None };
+    let place = Place { generation: 0, position: Position::xy(1, 2) };
+    let entry = Entry { offset: 0, change: motion::Change::Appeared(place) };
+    assert!(keyframe.put_part(&MotionFormat::default().format(), part, &[], &[entry]));
+    let keyframe = keyframe.finish();
     let ack = Transmit::Datagram([0x00, 0x03, 0x01, 0x05, 0x01][..].into());
     for _ in 0..2 {
-        session.handle_datagram(&keyframe);
-        assert_eq!(session.poll_transmit(NOW).as_ref(), Some(&ack));
-        assert_eq!(session.poll_transmit(NOW), None);
+        session.handle_datagram(NOW, &keyframe);
+        let due = session.poll_timeout().unwrap();
+        assert_eq!(session.poll_transmit(due).as_ref(), Some(&ack));
+        assert_eq!(session.poll_transmit(due), None);
     }
 }
 

@@ -4,11 +4,12 @@ use hither_protocol::message::{Map, Value};
 use serde_json::{Value as Json, json};
 
 /// Keys that come first in an object, in this order; all others follow by name.
-const FIRST: [&str; 17] = [
-    "about", "name", "code", "lane", "message", "kind", "value", "hex", "body", "axes", "frame",
-    "tick", "index", "slot", "room", "number", "values",
+const FIRST: [&str; 20] = [
+    "about", "name", "code", "lane", "message", "kind", "value", "hex", "body", "axes", "motion",
+    "hz", "frame", "tick", "index", "baseline", "slot", "room", "number", "values",
 ];
 const COLUMNS_MAX: usize = 110;
+const SMALL_MAX: usize = 20;
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -78,16 +79,35 @@ fn print(json: &Json, indent: usize, out: &mut String) {
     let (open, close) = if json.is_array() { ('[', ']') } else { ('{', '}') };
     out.push(open);
     let mut separator = "\n";
-    for (key, value) in entries(json) {
+    for line in lines(json, indent + 2) {
         out.push_str(separator);
         out.push_str(&" ".repeat(indent + 2));
-        out.push_str(&key);
-        print(value, indent + 2, out);
+        out.push_str(&line);
         separator = ",\n";
     }
     out.push('\n');
     out.push_str(&" ".repeat(indent));
     out.push(close);
+}
+
+/// What is inside an array or an object: each thing from a line of its own on, but small ones share lines.
+fn lines(json: &Json, indent: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let is_small = |item: &Json| one_line(item).len() <= SMALL_MAX;
+    if !json.is_array() || !items(json).iter().all(is_small) {
+        for (mut line, value) in entries(json) {
+            print(value, indent, &mut line);
+            lines.push(line);
+        }
+        return lines;
+    }
+    for item in items(json).iter().map(one_line) {
+        match lines.last_mut().filter(|line| indent + line.len() + item.len() < COLUMNS_MAX) {
+            Some(line) => line.extend([", ", item.as_str()]),
+            None => lines.push(item),
+        }
+    }
+    lines
 }
 
 fn one_line(json: &Json) -> String {

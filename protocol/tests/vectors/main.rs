@@ -8,11 +8,14 @@
 mod framing;
 mod json;
 mod messages;
+mod motion_coder;
 mod motion_down;
 mod motion_up;
+mod playback;
 mod reference;
 mod scenarios;
 mod tables;
+mod truth;
 mod values;
 
 use std::path::Path;

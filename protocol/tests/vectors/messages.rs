@@ -13,6 +13,7 @@ use serde_json::{Value as Json, json};
 
 use crate::golden;
 use crate::json::{from_json, hex, items, text, to_json, unhex};
+use crate::scenarios;
 use crate::tables::spec;
 
 const TIME: u64 = 1_760_000_000_123;
@@ -80,6 +81,17 @@ fn event() -> Event {
     }
 }
 
+fn half_steps() -> AxisFormat {
+    AxisFormat { step: 0.5, ..AxisFormat::default() }
+}
+
+fn pose() -> MotionFormat {
+    let plane = AxisFormat { step: 0.01, min: -100_000, max: 100_000, wraps: false };
+    let height = AxisFormat { min: 0, ..half_steps() };
+    let yaw = AxisFormat { step: 0.1, min: 0, max: 3_599, wraps: true };
+    MotionFormat { tick_hz: 60, axes: vec![plane, height, plane, yaw] }
+}
+
 fn joined() -> Joined {
     Joined {
         request: 1,
@@ -89,7 +101,7 @@ fn joined() -> Joined {
         generation: Generation(1),
         tick: Tick(90_000),
         rights: Rights::ALL,
-        motion: MotionFormat { tick_hz: 30, axes: 2, step: 0.5 },
+        motion: MotionFormat { tick_hz: 30, axes: vec![half_steps(); 2] },
         event_last: 12,
         ..Joined::default()
     }
@@ -109,10 +121,19 @@ fn to_server() -> Vec<(&'static str, ToServer)> {
     let whisper =
         SendEvent { data: Value::Array(vec![true.into(), (-1).into()]), to, ..event.clone() };
     let hello = Hello { version: 1, ..Hello::default() };
+    let everything = SetViewport { room: ROOM, ..SetViewport::default() };
+    let rectangle = Viewport { left: -300, top: 0, right: 70_000, bottom: (1 << 30) - 1 };
     vec![
         ("hello, anonymous", ToServer::Hello(hello.clone())),
         ("hello with a name", ToServer::Hello(Hello { name: Some("Ada".into()), ..hello.clone() })),
-        ("hello with a token", ToServer::Hello(Hello { token: Some("a.b.c".into()), ..hello })),
+        (
+            "hello with a token",
+            ToServer::Hello(Hello { token: Some("a.b.c".into()), ..hello.clone() }),
+        ),
+        (
+            "hello that wants no datagrams",
+            ToServer::Hello(Hello { reliable_motion: true, ..hello }),
+        ),
         (
             "join",
             ToServer::Join(Join { request: 1, room: "default:lobby".into(), ..Join::default() }),
@@ -130,7 +151,30 @@ fn to_server() -> Vec<(&'static str, ToServer)> {
         ("status active", ToServer::Status(SetStatus { status: Status::Active })),
         ("ping", ToServer::Ping(Ping { token: (1 << 53) - 1 })),
         ("bye", ToServer::Bye(Bye::new(CloseCode::Done, ""))),
+        ("viewport: everything", ToServer::Viewport(everything.clone())),
+        (
+            "viewport: a rectangle",
+            ToServer::Viewport(SetViewport { viewport: Some(rectangle), ..everything.clone() }),
+        ),
+        (
+            "viewport: a rectangle, and a member to follow",
+            ToServer::Viewport(SetViewport {
+                viewport: Some(rectangle),
+                follow: Some(Slot(4_095)),
+                ..everything
+            }),
+        ),
+        (
+            "motion over the control lane: an ack and a sample",
+            ToServer::Motion(MotionBytes { datagram: vec![3, 7, 100, 1, 2, 7, 1, 20, 19] }),
+        ),
     ]
+}
+
+/// The first frame of the worked example.
+fn keyframe() -> Vec<u8> {
+    let example = &scenarios::all()[0];
+    example.bytes(&example.steps[0].1)
 }
 
 fn to_client() -> Vec<(&'static str, ToClient)> {
@@ -168,6 +212,11 @@ fn to_client() -> Vec<(&'static str, ToClient)> {
     vec![
         ("welcome", ToClient::Welcome(welcome)),
         ("joined", ToClient::Joined(joined())),
+        ("joined where motion is a pose", ToClient::Joined(Joined { motion: pose(), ..joined() })),
+        (
+            "joined where motion is all that it is by default",
+            ToClient::Joined(Joined { motion: MotionFormat::default(), ..joined() }),
+        ),
         ("joined with a missed event", ToClient::Joined(replayed)),
         ("joined, missed events lost", ToClient::Joined(Joined { events_lost: true, ..joined() })),
         ("roster, a page of more", ToClient::Roster(page)),
@@ -185,6 +234,7 @@ fn to_client() -> Vec<(&'static str, ToClient)> {
         ("pong", ToClient::Pong(Pong { token: (1 << 53) - 1, time_ms: TIME })),
         ("bye, come back", ToClient::Bye(away)),
         ("bye, expired", ToClient::Bye(Bye::new(CloseCode::TokenExpired, "the token has expired"))),
+        ("motion over the control lane", ToClient::Motion(MotionBytes { datagram: keyframe() })),
     ]
 }
 

@@ -1,119 +1,136 @@
 //! `motion_down.json`: frames as they arrive, and what a viewer makes of each.
 
-use hither_protocol::motion::frame::{FrameHeader, KIND, PartHeader, put_part, read_part};
+use std::collections::BTreeMap;
+
+use hither_protocol::message::control::MotionFormat;
+use hither_protocol::motion::frame::{FrameHeader, FrameReader, FrameWriter, KIND, PartHeader};
 use hither_protocol::motion::upward::Ack;
-use hither_protocol::motion::{Axes, Coding, Entry, Position, Received, View};
+use hither_protocol::motion::{Change, Entry, Format, Known, Place, Position, Received, View};
 use hither_protocol::varint::Reader;
-use hither_protocol::{Epoch, Generation, RoomHandle, Slot, Tick};
+use hither_protocol::{Epoch, Generation, Slot, Tick};
 use serde_json::{Value as Json, json};
 
 use crate::golden;
 use crate::json::{hex, items, text, unhex};
-use crate::reference::Reference;
-use crate::scenarios::{self, Arrival, Scenario};
+use crate::reference::{Reference, Seen};
+use crate::scenarios;
 use crate::tables::spec;
+use crate::truth::{EPOCH, ROOM, Scenario};
 
-const ROOM: RoomHandle = RoomHandle(7);
-
-fn bytes(arrival: &Arrival, axes: Axes) -> Vec<u8> {
-    let mut out = Vec::new();
-    let frame = match arrival {
-        Arrival::Frame(frame) => frame,
-        Arrival::Raw(rest) => return [&[KIND, ROOM.0 as u8, 1], *rest].concat(),
+/// What a part's entries are read against: `None` if the viewer does not hold it.
+fn known(reference: &Reference, part: &PartHeader, format: &Format) -> Option<Vec<Known>> {
+    let state = |tick: Option<Tick>| match tick {
+        Some(tick) => reference.state(part.index.into(), tick.0.into()).cloned().map(Some),
+        None => Some(None),
     };
-    let tick = Tick(frame.tick);
-    let parts = frame.parts.len() as u32;
-    FrameHeader { room: ROOM, epoch_check: Epoch(frame.epoch).check(), tick, parts }.put(&mut out);
-    for part in &frame.parts {
-        let header = PartHeader { index: part.index, baseline: part.baseline.map(Tick) };
-        let entries = part.entries.iter().map(|&(offset, entry)| {
-            let coding = match entry {
-                scenarios::Entry::At(generation, position) => {
-                    Coding::Absolute { generation, position: Position::new(position) }
-                }
-                scenarios::Entry::By(differences) => Coding::Delta(differences),
-            };
-            Entry { offset, coding }
-        });
-        put_part(&mut out, axes, tick, header, &entries.collect::<Vec<_>>());
-    }
-    out
+    let (baseline, before) = (state(part.baseline)?, state(part.reference)?.unwrap_or_default());
+    let known = |(slot, seen): (&i64, &Seen)| {
+        let position = |seen: &Seen| {
+            let mut values = [0; 4];
+            values.iter_mut().zip(&seen.position).for_each(|(to, from)| *to = *from as i32);
+            Position::new(values)
+        };
+        Known {
+            offset: (*slot as usize % format.axes.slots_per_part()) as u8,
+            baseline: Place { generation: seen.generation as u8, position: position(seen) },
+            reference: before.get(slot).map(position),
+        }
+    };
+    Some(baseline.iter().flatten().map(known).collect())
 }
 
-/// What the bytes say, entry by entry, up to the fault if there is one; nil if that is in the header.
-fn describe(datagram: &[u8], axes: Axes) -> Json {
+/// What the bytes say to a viewer that has seen as much as `reference`: entry by entry, up to the fault if there is
+/// one, or to a part that it can't read; nil if the fault is in the header.
+fn describe(datagram: &[u8], format: &Format, reference: &Reference) -> Json {
     let mut reader = Reader::new(datagram);
     assert_eq!(reader.u8(), Ok(KIND));
     let Ok(header) = FrameHeader::read(&mut reader) else { return Json::Null };
+    let mut frame = FrameReader::new(&header, reader);
     let mut parts = Vec::new();
     let mut entries = Vec::new();
-    for _ in 0..header.parts {
-        let Ok(part) = read_part(&mut reader, axes, header.tick, &mut entries) else { break };
-        let entry = |entry: &Entry| {
-            let slot = usize::from(part.index) * axes.slots_per_part() + usize::from(entry.offset);
-            match entry.coding {
-                Coding::Absolute { generation, position } => {
-                    let position = &position.axes()[..axes.count()];
-                    json!({ "slot": slot, "generation": generation, "position": position })
-                }
-                Coding::Delta(delta) => json!({ "slot": slot, "delta": delta[..axes.count()] }),
-            }
-        };
-        parts.push(json!({
+    while header.epoch_check == Epoch(EPOCH).check()
+        && let Ok(Some(part)) = frame.next_part(&format.axes)
+    {
+        let mut json = json!({
             "index": part.index,
             "baseline": part.baseline.map(|baseline| baseline.0),
-            "entries": entries.iter().map(entry).collect::<Json>(),
-        }));
+            "reference": part.reference.map(|reference| reference.0),
+            "entries": null,
+        });
+        let known = known(reference, &part, format);
+        let Some(known) = known else {
+            parts.push(json);
+            break;
+        };
+        if frame.read_entries(format, &known, &mut entries).is_err() {
+            break;
+        }
+        json["entries"] =
+            entries.iter().map(|entry| describe_entry(entry, &part, format)).collect();
+        parts.push(json);
     }
     json!({ "tick": header.tick.0, "epoch_check": header.epoch_check, "parts": parts })
 }
 
-/// The bytes of a described frame.
-fn encode(frame: &Json, axes: Axes) -> Vec<u8> {
+fn describe_entry(entry: &Entry, part: &PartHeader, format: &Format) -> Json {
+    let slot = usize::from(part.index) * format.axes.slots_per_part() + usize::from(entry.offset);
+    let values = |position: &Position| position.axes()[..format.axes.count()].to_vec();
+    match entry.change {
+        Change::Moved(position) => json!({ "slot": slot, "moved": values(&position) }),
+        Change::Appeared(Place { generation, position }) => {
+            json!({ "slot": slot, "generation": generation, "appeared": values(&position) })
+        }
+        Change::Vanished => json!({ "slot": slot, "vanished": true }),
+    }
+}
+
+/// The bytes of a described frame, whose parts can all be read.
+fn encode(frame: &Json, format: &Format, reference: &Reference) -> Vec<u8> {
     let number = |json: &Json| json.as_u64().unwrap() as u32;
-    let values = |json: &Json| {
+    let ticks = |json: &Json| json.as_u64().map(|tick| Tick(tick as u32));
+    let position = |json: &Json| {
         let mut values = [0; 4];
         for (value, json) in values.iter_mut().zip(items(json)) {
             *value = json.as_i64().unwrap() as i32;
         }
-        values
+        Position::new(values)
     };
-    let tick = Tick(number(&frame["tick"]));
     let epoch_check = number(&frame["epoch_check"]) as u8;
-    let parts = items(&frame["parts"]);
-    let mut out = Vec::new();
-    FrameHeader { room: ROOM, epoch_check, tick, parts: parts.len() as u32 }.put(&mut out);
-    for part in parts {
+    let header = FrameHeader { room: ROOM, epoch_check, tick: Tick(number(&frame["tick"])) };
+    let mut writer = FrameWriter::new(Vec::new(), &header);
+    for part in items(&frame["parts"]) {
+        let (baseline, before) = (ticks(&part["baseline"]), ticks(&part["reference"]));
         let index = number(&part["index"]) as u16;
+        let header = PartHeader { index, baseline, reference: before };
         let entry = |entry: &Json| {
-            let slots = axes.slots_per_part() as u32;
-            let offset = (number(&entry["slot"]) - u32::from(index) * slots) as u8;
-            let coding = match entry.get("delta") {
-                Some(delta) => Coding::Delta(values(delta)),
-                None => Coding::Absolute {
+            let slots = format.axes.slots_per_part() as u32;
+            let change = match (entry.get("moved"), entry.get("appeared")) {
+                (Some(moved), _) => Change::Moved(position(moved)),
+                (_, Some(appeared)) => Change::Appeared(Place {
                     generation: number(&entry["generation"]) as u8,
-                    position: Position::new(values(&entry["position"])),
-                },
+                    position: position(appeared),
+                }),
+                _ => Change::Vanished,
             };
-            Entry { offset, coding }
+            Entry { offset: (number(&entry["slot"]) % slots) as u8, change }
         };
-        let entries: Vec<Entry> = items(&part["entries"]).iter().map(entry).collect();
-        let baseline = part["baseline"].as_u64().map(|baseline| Tick(baseline as u32));
-        put_part(&mut out, axes, tick, PartHeader { index, baseline }, &entries);
+        let mut entries: Vec<Entry> = items(&part["entries"]).iter().map(entry).collect();
+        entries.sort_by_key(|entry| entry.offset);
+        let known = known(reference, &header, format).unwrap();
+        assert!(writer.put_part(format, header, &known, &entries));
     }
-    out
+    writer.finish()
 }
 
 /// A view and what it has said of each slot, so that all of it can be listed.
 struct Viewer {
     view: View,
-    axes: Axes,
-    moved: Vec<(Slot, u8)>,
+    places: BTreeMap<Slot, Place>,
 }
 
 impl Viewer {
-    fn new(axes: Axes, epoch: u64) -> Self {
-        Self { view: View::new(axes, Epoch(epoch)), axes, moved: Vec::new() }
+    fn new(motion: &MotionFormat) -> Self {
+        Self { view: View::new(motion.format(), Epoch(EPOCH)), places: BTreeMap::new() }
     }
 
     /// What the viewer makes of a datagram, in the form of the file.
@@ -123,13 +140,16 @@ impl Viewer {
         let header = FrameHeader::read(&mut reader);
         let mut moved = Vec::new();
         let received = header.and_then(|header| {
-            self.view.handle_frame(&header, &mut reader, |slot, point| {
+            self.view.handle_frame(&header, reader, |slot, point| {
+                assert_eq!(point.tick, header.tick);
                 moved.push(slot.0);
-                self.moved.retain(|(known, _)| *known != slot);
-                self.moved.push((slot, point.generation));
+                match point.place {
+                    Some(place) => self.places.insert(slot, place),
+                    None => self.places.remove(&slot),
+                };
             })
         });
-        self.moved.sort();
+        moved.sort();
         let (received, error) = match received {
             Ok(received) => (received, None),
             Err(error) => (Received::default(), Some(error.name())),
@@ -141,7 +161,7 @@ impl Viewer {
         let held: Vec<u32> = (0..128).filter(|part| received.parts >> part & 1 == 1).collect();
         json!({
             "held": held,
-            "unusable": received.unusable,
+            "unusable": received.is_unusable,
             "ack": if ack.is_empty() { Json::Null } else { hex(&ack).into() },
             "error": error,
             "moved": moved,
@@ -150,31 +170,36 @@ impl Viewer {
     }
 
     fn describe(&self) -> Json {
-        let describe = |&(slot, generation): &(Slot, u8)| {
-            let position = self.view.position(slot, Generation(u32::from(generation))).unwrap();
-            let other = Generation(u32::from(generation.wrapping_add(1)));
-            assert_eq!(self.view.position(slot, other), None);
-            let position = &position.axes()[..self.axes.count()];
+        let count = self.view.format().axes.count();
+        let describe = |(slot, place): (&Slot, &Place)| {
+            let Place { generation, position } = *place;
+            let shown = |generation: u8| self.view.position(*slot, Generation(generation.into()));
+            assert_eq!(shown(generation), Some(position));
+            assert_eq!(shown(generation.wrapping_add(1)), None);
+            let position = &position.axes()[..count];
             json!({ "slot": slot.0, "generation": generation, "position": position })
         };
-        self.moved.iter().map(describe).collect()
+        self.places.iter().map(describe).collect()
     }
 }
 
 fn make(scenario: &Scenario) -> Json {
-    let axes = Axes::new(scenario.axes).unwrap();
-    let mut viewer = Viewer::new(axes, scenario.epoch);
+    let format = scenario.motion.format();
+    let mut viewer = Viewer::new(&scenario.motion);
+    let mut reference = Reference::new(&scenario.motion, EPOCH as i64);
     let steps = scenario.steps.iter().map(|(about, arrival)| {
-        let datagram = bytes(arrival, axes);
+        let datagram = scenario.bytes(arrival);
         let mut step = viewer.handle(&datagram);
+        let frame = describe(&datagram, &format, &reference);
+        reference.handle_frame(&frame);
         step["about"] = json!(about);
         step["hex"] = json!(hex(&datagram));
-        step["frame"] = describe(&datagram, axes);
+        step["frame"] = frame;
         step
     });
     let steps: Json = steps.collect();
     json!({
-        "name": scenario.name, "axes": scenario.axes, "epoch": scenario.epoch, "room": ROOM.0,
+        "name": scenario.name, "motion": scenario.motion, "epoch": EPOCH, "room": ROOM.0,
         "steps": steps,
     })
 }
@@ -204,10 +229,10 @@ fn m5_views_after_each_frame() {
     let file = golden("motion_down.json", &made);
     for sequence in items(&file["sequences"]) {
         let name = text(&sequence["name"]);
-        let axes = Axes::new(sequence["axes"].as_u64().unwrap() as u8).unwrap();
-        let epoch = sequence["epoch"].as_u64().unwrap();
-        let mut viewer = Viewer::new(axes, epoch);
-        let mut reference = Reference::new(epoch as i64);
+        let motion: MotionFormat = serde_json::from_value(sequence["motion"].clone()).unwrap();
+        let format = motion.format();
+        let mut viewer = Viewer::new(&motion);
+        let mut reference = Reference::new(&motion, sequence["epoch"].as_i64().unwrap());
         for step in items(&sequence["steps"]) {
             let about = text(&step["about"]);
             let datagram = unhex(&step["hex"]);
@@ -215,14 +240,20 @@ fn m5_views_after_each_frame() {
             for key in ["held", "unusable", "ack", "error", "moved", "view"] {
                 assert_eq!(found[key], step[key], "{name}: {about}: {key}");
             }
-            assert_eq!(describe(&datagram, axes), step["frame"], "{name}: {about}");
-            let outcome = reference.handle_frame(&step["frame"]);
+            let frame = &step["frame"];
+            assert_eq!(describe(&datagram, &format, &reference), *frame, "{name}: {about}");
+            let parts = items(&frame["parts"]);
+            if step["error"].is_null() && parts.iter().all(|part| part["entries"].is_array()) {
+                let again = encode(frame, &format, &reference);
+                let is_ours = frame["epoch_check"] == json!(Epoch(EPOCH).check());
+                assert_eq!(hex(&again) == text(&step["hex"]), is_ours, "{name}: {about}");
+            }
+            let outcome = reference.handle_frame(frame);
             assert_eq!(reference.describe(), step["view"], "{name}: {about}");
+            assert_eq!(json!(outcome.moved), step["moved"], "{name}: {about}");
             if step["error"].is_null() {
                 assert_eq!(json!(outcome.held), step["held"], "{name}: {about}");
                 assert_eq!(json!(outcome.unusable), step["unusable"], "{name}: {about}");
-                let again = encode(&step["frame"], axes);
-                assert_eq!(hex(&again), text(&step["hex"]), "{name}: {about}");
             }
         }
     }

@@ -1,5 +1,6 @@
 //! `motion_up.json`: what a client sends in datagrams.
 
+use hither_protocol::message::control::{AxisFormat, MotionFormat};
 use hither_protocol::motion::upward::{Ack, Sample, Upward, read};
 use hither_protocol::motion::{Axes, DecodeError, Position};
 use hither_protocol::varint::Reader;
@@ -60,7 +61,7 @@ const FAULTY: [(&str, &[u8]); 9] = [
     ("nothing", &[]),
 ];
 
-fn describe(record: &Upward, axes: Axes) -> Json {
+fn describe(record: &Upward, axes: &Axes) -> Json {
     match record {
         Upward::Sample(sample) => json!({ "sample": {
             "room": sample.room.0,
@@ -90,7 +91,7 @@ fn record(json: &Json) -> Upward {
     Upward::Sample(Sample { room: room(found), number: number(&found["number"]), position })
 }
 
-fn write(records: &[Upward], axes: Axes) -> Vec<u8> {
+fn write(records: &[Upward], axes: &Axes) -> Vec<u8> {
     let mut out = Vec::new();
     for record in records {
         match record {
@@ -102,11 +103,11 @@ fn write(records: &[Upward], axes: Axes) -> Vec<u8> {
 }
 
 /// The records of a datagram and what ended it.
-fn read_all(bytes: &[u8], axes: Axes) -> (Vec<Upward>, Option<DecodeError>) {
+fn read_all(bytes: &[u8], axes: &Axes) -> (Vec<Upward>, Option<DecodeError>) {
     let mut reader = Reader::new(bytes);
     let mut records = Vec::new();
     loop {
-        match read(&mut reader, |room| (room.0 != UNKNOWN).then_some(axes)) {
+        match read(&mut reader, |room| (room.0 != UNKNOWN).then_some(*axes)) {
             Ok(Some(record)) => records.push(record),
             Ok(None) => return (records, None),
             Err(error) => return (records, Some(error)),
@@ -114,33 +115,59 @@ fn read_all(bytes: &[u8], axes: Axes) -> (Vec<Upward>, Option<DecodeError>) {
     }
 }
 
+/// The format of a room with so many open axes.
+fn open(count: usize) -> MotionFormat {
+    MotionFormat { axes: vec![AxisFormat::default(); count], ..MotionFormat::default() }
+}
+
+/// Datagrams that are good and faulty where axes have ranges.
+fn ranged() -> (MotionFormat, Vec<(&'static str, Vec<u8>)>) {
+    let height = AxisFormat { min: -10, max: 400, ..AxisFormat::default() };
+    let yaw = AxisFormat { min: 0, max: 359, wraps: true, ..AxisFormat::default() };
+    let at = |y: i32, yaw: i32| write(&[sample(7, 1, [y, yaw, 0, 0])], &open(2).format().axes);
+    let datagrams = vec![
+        ("a sample at the ends of its ranges", at(-10, 359)),
+        ("a sample below a range", at(-11, 0)),
+        ("a sample above a range that wraps", at(400, 360)),
+    ];
+    (MotionFormat { axes: vec![height, yaw], ..open(2) }, datagrams)
+}
+
+fn read_vector(name: &str, motion: &MotionFormat, bytes: &[u8]) -> Json {
+    let axes = motion.format().axes;
+    let (records, error) = read_all(bytes, &axes);
+    let records: Vec<Json> = records.iter().map(|record| describe(record, &axes)).collect();
+    let error = error.map(DecodeError::name);
+    json!({ "name": name, "motion": motion, "hex": hex(bytes), "records": records, "error": error })
+}
+
 #[test]
 fn m8_samples_and_acks() {
     let written = datagrams().into_iter().map(|(name, count, records)| {
-        let axes = Axes::new(count).unwrap();
-        let records_json: Vec<Json> = records.iter().map(|record| describe(record, axes)).collect();
-        json!({ "name": name, "axes": count, "hex": hex(&write(&records, axes)), "records": records_json })
+        let motion = open(count.into());
+        let bytes = write(&records, &motion.format().axes);
+        let mut vector = read_vector(name, &motion, &bytes);
+        assert_eq!(vector.as_object_mut().unwrap().remove("error"), Some(Json::Null));
+        vector
     });
-    let faulty = FAULTY.map(|(name, bytes)| {
-        let (records, error) = read_all(bytes, Axes::TWO);
-        let records: Vec<Json> = records.iter().map(|record| describe(record, Axes::TWO)).collect();
-        let error = error.map(DecodeError::name);
-        json!({ "name": name, "axes": 2, "hex": hex(bytes), "records": records, "error": error })
-    });
+    let (format, ranged) = ranged();
+    let faulty = FAULTY.map(|(name, bytes)| read_vector(name, &open(2), bytes)).into_iter();
+    let ranged = ranged.iter().map(|(name, bytes)| read_vector(name, &format, bytes));
     let made = json!({
         "about": "hex: a datagram. faulty: the records before the fault stand; room 404 is unknown.",
         "datagrams": written.collect::<Json>(),
-        "faulty": faulty,
+        "faulty": faulty.chain(ranged).collect::<Json>(),
     });
     let file = golden("motion_up.json", &made);
     for vector in items(&file["datagrams"]).iter().chain(items(&file["faulty"])) {
-        let axes = Axes::new(vector["axes"].as_u64().unwrap() as u8).unwrap();
+        let motion: MotionFormat = serde_json::from_value(vector["motion"].clone()).unwrap();
+        let axes = motion.format().axes;
         let records: Vec<Upward> = items(&vector["records"]).iter().map(record).collect();
-        let (found, error) = read_all(&unhex(&vector["hex"]), axes);
+        let (found, error) = read_all(&unhex(&vector["hex"]), &axes);
         assert_eq!(found, records);
         assert_eq!(json!(error.map(DecodeError::name)), vector["error"]);
         if error.is_none() {
-            assert_eq!(hex(&write(&records, axes)), vector["hex"].as_str().unwrap());
+            assert_eq!(hex(&write(&records, &axes)), vector["hex"].as_str().unwrap());
         }
     }
 }

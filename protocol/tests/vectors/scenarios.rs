@@ -1,420 +1,421 @@
-//! The sequences of `motion_down.json`: frames in the order of their arrival, with what the network and the server do.
+//! The sequences of `motion_down.json`: what happened in a room, and the frames of it in the order of their arrival,
+//! with what the network and the server do.
 
-/// What arrives.
-pub(crate) enum Arrival {
-    /// A frame that the encoder wrote.
-    Frame(Frame),
-    /// Bytes that no encoder wrote: a frame without its kind, room 7, epoch check 1.
-    Raw(&'static [u8]),
-}
+use hither_protocol::message::control::AxisFormat;
+use hither_protocol::motion::frame::KIND;
+use hither_protocol::motion::{Axes, Format};
 
-pub(crate) struct Frame {
-    pub(crate) tick: u32,
-    pub(crate) epoch: u64,
-    pub(crate) parts: Vec<Part>,
-}
+use crate::truth::{Arrival, EPOCH, Scenario, Truth, part};
 
-pub(crate) struct Part {
-    pub(crate) index: u16,
-    pub(crate) baseline: Option<u32>,
-    pub(crate) entries: Vec<(u8, Entry)>,
-}
-
-#[derive(Clone, Copy)]
-pub(crate) enum Entry {
-    At(u8, [i32; 4]),
-    By([i32; 4]),
-}
-
-pub(crate) struct Scenario {
-    pub(crate) name: &'static str,
-    pub(crate) axes: u8,
-    pub(crate) epoch: u64,
-    pub(crate) steps: Vec<(&'static str, Arrival)>,
-}
-
-const EPOCH: u64 = 0x1_01;
 const LOW: i32 = -(1 << 30);
 const HIGH: i32 = (1 << 30) - 1;
 
-fn at(generation: u8, x: i32, y: i32) -> Entry {
-    Entry::At(generation, [x, y, 0, 0])
-}
-
-fn by(x: i32, y: i32) -> Entry {
-    Entry::By([x, y, 0, 0])
-}
-
-fn part(index: u16, baseline: Option<u32>, entries: &[(u8, Entry)]) -> Part {
-    Part { index, baseline, entries: entries.to_vec() }
-}
-
-fn frame(tick: u32, parts: Vec<Part>) -> Arrival {
-    Arrival::Frame(Frame { tick, epoch: EPOCH, parts })
-}
-
-/// A frame of part 0 alone.
-fn one(tick: u32, baseline: Option<u32>, entries: &[(u8, Entry)]) -> Arrival {
-    frame(tick, vec![part(0, baseline, entries)])
-}
-
-fn scenario(name: &'static str, axes: u8, steps: Vec<(&'static str, Arrival)>) -> Scenario {
-    Scenario { name, axes, epoch: EPOCH, steps }
-}
-
 pub(crate) fn all() -> Vec<Scenario> {
-    let mut all = networks();
-    all.extend(baselines());
-    all.extend(members());
-    all.extend(shapes());
-    all.extend(faults());
-    all
+    [networks(), baselines(), members(), parts(), motions(), axes(), faults()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn truth() -> Truth {
+    Truth::default()
+}
+
+/// Two members from tick 100 on, who move in every tick up to 105.
+fn walkers() -> Truth {
+    let start = truth().at(100, 0, 0, &[10, 10]).at(100, 1, 0, &[20, 20]);
+    (101..=105u32).fold(start, |truth, tick| {
+        let step = (tick - 100) as i32;
+        truth.at(tick, 0, 0, &[10 + step, 10 - step]).at(tick, 1, 0, &[20 + 5 * step, 20])
+    })
 }
 
 fn networks() -> Vec<Scenario> {
+    let example = truth()
+        .at(1000, 0, 0, &[100, 100])
+        .at(1000, 1, 0, &[640, 480])
+        .at(1000, 5, 2, &[-20, 7])
+        .at(1001, 1, 0, &[645, 477])
+        .at(1002, 1, 0, &[648, 475])
+        .at(1003, 0, 0, &[101, 100])
+        .at(1003, 1, 0, &[649, 472])
+        .at(1004, 1, 0, &[652, 469])
+        .at(1004, 5, 2, &[-22, 7]);
     vec![
-        scenario(
-            "the worked example of PROTOCOL.md",
-            2,
-            vec![
-                (
-                    "a keyframe: three members",
-                    one(
-                        1000,
-                        None,
-                        &[(0, at(0, 100, 100)), (1, at(0, 640, 480)), (5, at(2, -20, 7))],
-                    ),
-                ),
-                ("slot 1 moved", one(1001, Some(1000), &[(1, by(5, -3))])),
-                (
-                    "1002 is lost, and 1001's ack too: still against 1000",
-                    one(1003, Some(1000), &[(0, by(1, 0)), (1, by(9, -8))]),
-                ),
-                ("1003 was acked", one(1004, Some(1003), &[(5, by(-2, 0))])),
-            ],
-        ),
-        scenario(
-            "frames out of order",
-            2,
-            vec![
-                ("a keyframe", one(100, None, &[(0, at(0, 10, 10)), (1, at(0, 20, 20))])),
-                (
-                    "102 overtakes 101, and has what moved in 101",
-                    one(102, Some(100), &[(0, by(2, 2)), (1, by(5, 5))]),
-                ),
-                (
-                    "101 is late: it is acked, and nothing in it is news",
-                    one(101, Some(100), &[(0, by(1, 1)), (1, by(5, 5))]),
-                ),
-                (
-                    "the server may go on from 101",
-                    one(103, Some(101), &[(0, by(3, 3)), (1, by(1, 0))]),
-                ),
-                ("or from 102", one(104, Some(102), &[(0, by(2, 2)), (1, by(2, 0))])),
-            ],
-        ),
-        scenario(
-            "an overtaking frame that can't be used",
-            2,
-            vec![
-                ("a keyframe", one(100, None, &[(0, at(0, 10, 10)), (1, at(0, 20, 20))])),
-                ("102 is against 101, which is under way", one(102, Some(101), &[(0, by(1, 1))])),
-                ("101 is late, and news", one(101, Some(100), &[(0, by(1, 1)), (1, by(5, 5))])),
-                ("102 again", one(102, Some(101), &[(0, by(1, 1))])),
-            ],
-        ),
-        scenario(
-            "frames that come twice are acked twice",
-            2,
-            vec![
-                ("a keyframe", one(100, None, &[(0, at(0, 10, 10))])),
-                ("the same again", one(100, None, &[(0, at(0, 10, 10))])),
-                ("slot 0 moved", one(101, Some(100), &[(0, by(1, 1))])),
-                (
-                    "repeated as it rests, against nothing this time",
-                    one(101, None, &[(0, at(0, 11, 11))]),
-                ),
-                ("the keyframe once more, late", one(100, None, &[(0, at(0, 10, 10))])),
-            ],
-        ),
-        scenario(
+        Scenario::new("the worked example of PROTOCOL.md", example)
+            .one("a keyframe: three members", 1000, None, None)
+            .one("slot 1 moved", 1001, Some(1000), None)
+            .one("1002 is lost, and 1001's ack too: still against 1000", 1003, Some(1000), None)
+            .one("1003 was acked, and 1000 is held as well", 1004, Some(1003), Some(1000)),
+        Scenario::new("frames out of order", walkers())
+            .one("a keyframe", 100, None, None)
+            .one("102 overtakes 101, and has what moved in 101", 102, Some(100), None)
+            .one("101 is late: it can be read, and is neither shown nor held", 101, Some(100), None)
+            .one("so nothing can be against it", 103, Some(101), None)
+            .one("the server goes on from 102", 104, Some(102), Some(100)),
+        Scenario::new("an overtaking frame that can't be used", walkers())
+            .one("a keyframe", 100, None, None)
+            .one("102 is against 101, which is under way", 102, Some(101), None)
+            .one("101 is late, and news", 101, Some(100), None)
+            .one("102 again", 102, Some(101), None),
+        Scenario::new("frames that come twice are acked twice", walkers())
+            .one("a keyframe", 100, None, None)
+            .one("the same again", 100, None, None)
+            .one("both moved", 101, Some(100), None)
+            .one("the same, against nothing this time", 101, None, None)
+            .one("the keyframe once more, late", 100, None, None),
+        Scenario::new(
             "ticks are skipped when nothing moves",
-            2,
-            vec![
-                ("a keyframe", one(5, None, &[(0, at(0, 1, 1))])),
-                ("a long time later", one(70_005, None, &[(0, at(0, 2, 2))])),
-                ("on from there", one(70_037, Some(70_005), &[(0, by(1, 1))])),
-            ],
-        ),
+            truth().at(5, 0, 0, &[1, 1]).at(6, 0, 0, &[9, 9]).at(306, 0, 0, &[17, 17]).at(
+                70_006,
+                0,
+                0,
+                &[18, 18],
+            ),
+        )
+        .one("a keyframe", 5, None, None)
+        .one("the next tick", 6, Some(5), None)
+        .one("300 ticks later: the momentum of then says nothing", 306, Some(6), Some(5))
+        .one("a long time later", 70_006, Some(306), None),
     ]
 }
 
 fn baselines() -> Vec<Scenario> {
+    let slow = truth()
+        .at(90, 0, 0, &[0, 0])
+        .at(99, 0, 0, &[1, 1])
+        .at(100, 0, 0, &[2, 2])
+        .at(108, 1, 0, &[5, 5])
+        .at(132, 0, 0, &[3, 3])
+        .at(133, 0, 0, &[4, 4]);
     vec![
-        scenario(
-            "a baseline that never came",
-            2,
-            vec![
-                ("a keyframe", one(100, None, &[(0, at(0, 10, 10))])),
-                ("104 was lost", one(105, Some(104), &[(0, by(1, 1))])),
-                ("from a tick that is held", one(106, Some(100), &[(0, by(3, 3))])),
-                ("105 was not kept", one(107, Some(105), &[(0, by(9, 9))])),
-            ],
-        ),
-        scenario(
-            "a baseline 32 ticks before the newest is held, one of 33 is not",
-            2,
-            vec![
-                ("99", one(99, None, &[(0, at(0, 1, 1))])),
-                ("100", one(100, Some(99), &[(0, by(1, 1))])),
-                ("132", one(132, Some(100), &[(0, by(1, 1))])),
-                ("33 before the newest", one(133, Some(99), &[(0, by(50, 50))])),
-                ("32 before the newest", one(133, Some(100), &[(0, by(2, 2))])),
-            ],
-        ),
-        scenario(
-            "a frame 32 ticks before the newest is taken, one of 33 is not",
-            2,
-            vec![
-                ("140", one(140, None, &[(0, at(0, 1, 1))])),
-                ("33 before the newest", one(107, None, &[(0, at(0, 7, 7)), (1, at(0, 7, 7))])),
-                ("32 before the newest", one(108, None, &[(0, at(0, 8, 8)), (1, at(0, 8, 8))])),
-            ],
-        ),
-        scenario(
-            "a delta for a slot without a position spoils its part",
-            2,
-            vec![
-                ("a keyframe", one(100, None, &[(0, at(0, 10, 10))])),
-                ("slot 1 is not in 100", one(101, Some(100), &[(0, by(1, 1)), (1, by(1, 1))])),
-                (
-                    "absolute beside a delta",
-                    one(102, Some(100), &[(0, by(2, 2)), (1, at(0, 5, 5))]),
-                ),
-            ],
-        ),
-        scenario(
-            "a keyframe holds no slot that it does not name",
-            2,
-            vec![
-                ("two members", one(100, None, &[(0, at(0, 1, 1)), (1, at(0, 2, 2))])),
-                ("a keyframe later names one", one(150, None, &[(0, at(0, 3, 3))])),
-                ("from it", one(151, Some(150), &[(0, by(1, 1))])),
-            ],
-        ),
-        scenario(
-            "there and back within the ticks since the baseline: a difference of 0",
-            2,
-            vec![
-                ("a keyframe", one(100, None, &[(0, at(0, 10, 10))])),
-                ("there", one(101, Some(100), &[(0, by(5, 5))])),
-                ("and back", one(102, Some(100), &[(0, by(0, 0))])),
-            ],
-        ),
+        Scenario::new("a baseline that never came", walkers())
+            .one("a keyframe", 100, None, None)
+            .one("101 was lost", 102, Some(101), None)
+            .one("from a tick that is held", 103, Some(100), None)
+            .one("102 was not kept", 104, Some(102), None)
+            .one("nor is it a reference", 104, Some(103), Some(102)),
+        Scenario::new("a tick 32 before the newest is held, one of 33 is not", slow.clone())
+            .one("99", 99, None, None)
+            .one("100", 100, Some(99), None)
+            .one("132", 132, Some(100), Some(99))
+            .one("33 before the newest", 133, Some(99), None)
+            .one("33 before the newest, as a reference", 133, Some(100), Some(99))
+            .one("32 before the newest", 133, Some(100), None)
+            .one("100 comes again, too late to be acked again", 100, Some(99), None),
+        Scenario::new(
+            "a late frame is not used, not even the first of a slot",
+            truth().at(100, 0, 0, &[1, 1]).at(100, 1, 0, &[2, 2]).gone(120, 1).at(
+                133,
+                0,
+                0,
+                &[4, 4],
+            ),
+        )
+        .one("a keyframe", 132, None, None)
+        .one("an older keyframe, in which slot 1 is", 108, None, None)
+        .one("that changes nothing of what is known at 132", 133, Some(132), None),
+        Scenario::new(
+            "who is not in a keyframe is not there",
+            truth()
+                .at(100, 0, 0, &[1, 1])
+                .at(100, 1, 0, &[2, 2])
+                .gone(120, 1)
+                .at(150, 0, 0, &[3, 3])
+                .at(151, 0, 0, &[4, 4])
+                .at(152, 1, 0, &[2, 2]),
+        )
+        .one("two members", 100, None, None)
+        .one("a later keyframe names one", 150, None, None)
+        .one("from it", 151, Some(150), None)
+        .one("the other one is back", 152, Some(151), Some(150)),
+        Scenario::new(
+            "who is not named is where it was at the baseline",
+            truth()
+                .at(100, 0, 0, &[10, 10])
+                .at(101, 1, 0, &[20, 20])
+                .at(101, 2, 3, &[30, 30])
+                .gone(102, 1)
+                .gone(102, 2)
+                .at(103, 2, 4, &[31, 31]),
+        )
+        .one("a keyframe", 100, None, None)
+        .one("two appear", 101, Some(100), None)
+        .one("both are gone, and were not there in 100", 102, Some(100), None)
+        .one("another one takes the slot", 103, Some(102), Some(101)),
+        Scenario::new(
+            "there and back within the ticks since the baseline",
+            truth().at(100, 0, 0, &[10, 10]).at(101, 0, 0, &[15, 15]).at(102, 0, 0, &[10, 10]),
+        )
+        .one("a keyframe", 100, None, None)
+        .one("there", 101, Some(100), None)
+        .one("and back: a difference of 0", 102, Some(100), None)
+        .one("or against where it was there", 103, Some(101), Some(100)),
     ]
 }
 
 fn members() -> Vec<Scenario> {
     vec![
-        scenario(
+        Scenario::new(
             "a slot is given to somebody else",
-            2,
-            vec![
-                ("generation 7", one(100, None, &[(3, at(7, 1, 1))])),
-                (
-                    "generation 8, absolute; the baseline is the newest that is held, however long ago",
-                    one(160, Some(100), &[(3, at(8, 50, 50))]),
-                ),
-                ("the same, repeated against nothing", one(160, None, &[(3, at(8, 50, 50))])),
-                ("the delta is of the same generation", one(161, Some(160), &[(3, by(1, 1))])),
-            ],
-        ),
-        scenario(
+            truth().at(100, 3, 7, &[1, 1]).at(160, 3, 8, &[50, 50]).at(161, 3, 8, &[51, 51]),
+        )
+        .one("generation 7", 100, None, None)
+        .one("generation 8; the baseline is the newest held, however old", 160, Some(100), None)
+        .one("the same, repeated against nothing", 160, None, None)
+        .one("a move is of the baseline's generation", 161, Some(160), None),
+        Scenario::new(
             "generations wrap after 255",
-            2,
-            vec![
-                ("255", one(100, None, &[(3, at(255, 1, 1))])),
-                ("256, whose low byte is 0", one(101, Some(100), &[(3, at(0, 2, 2))])),
-                ("a late frame of the old member", one(99, None, &[(3, at(255, 9, 9))])),
-            ],
-        ),
-        scenario(
-            "another epoch",
-            2,
-            vec![
-                ("a keyframe", one(100, None, &[(0, at(0, 1, 1))])),
-                (
-                    "a frame of the room's next life",
-                    Arrival::Frame(Frame {
-                        tick: 101,
-                        epoch: EPOCH + 1,
-                        parts: vec![part(0, Some(100), &[(0, by(1, 1))])],
-                    }),
-                ),
-            ],
-        ),
-        scenario(
-            "parts stand each by itself",
-            2,
-            vec![
-                (
-                    "parts 0 and 1",
-                    frame(
-                        100,
-                        vec![
-                            part(0, None, &[(63, at(0, 1, 1))]),
-                            part(1, None, &[(0, at(0, 2, 2)), (63, at(1, 3, 3))]),
-                        ],
-                    ),
-                ),
-                (
-                    "part 63, in a datagram of its own",
-                    frame(100, vec![part(63, None, &[(63, at(0, 4, 4))])]),
-                ),
-                (
-                    "part 0 against what is not held, part 1 in order",
-                    frame(
-                        102,
-                        vec![
-                            part(0, Some(101), &[(63, by(1, 1))]),
-                            part(1, Some(100), &[(63, by(1, 1))]),
-                        ],
-                    ),
-                ),
-                (
-                    "the ticks that are held differ from part to part",
-                    frame(
-                        103,
-                        vec![
-                            part(0, Some(100), &[(63, by(2, 2))]),
-                            part(1, Some(102), &[(0, by(2, 2))]),
-                        ],
-                    ),
-                ),
-            ],
-        ),
+            truth().at(99, 3, 255, &[9, 9]).at(100, 3, 255, &[1, 1]).at(101, 3, 0, &[2, 2]),
+        )
+        .one("255", 100, None, None)
+        .one("256, whose low byte is 0", 101, Some(100), None)
+        .one("a late frame of the old member", 99, None, None),
+        Scenario::new(
+            "vanish, and come back before the ack",
+            truth()
+                .at(100, 0, 0, &[10, 10])
+                .at(100, 4, 1, &[40, 40])
+                .gone(101, 4)
+                .at(102, 4, 1, &[44, 44])
+                .at(103, 0, 0, &[11, 11])
+                .gone(104, 4)
+                .at(105, 4, 2, &[45, 45]),
+        )
+        .one("a keyframe", 100, None, None)
+        .one("slot 4 vanished", 101, Some(100), None)
+        .one("it came back, and 101's ack has not: a move", 102, Some(100), None)
+        .one("against when it was not there, it appears", 103, Some(101), Some(100))
+        .one("it vanished again", 104, Some(103), Some(102))
+        .one("somebody else is there: against 103, instead", 105, Some(103), Some(101)),
+        Scenario::new("another epoch", walkers())
+            .one("a keyframe", 100, None, None)
+            .arrival(
+                "a frame of the room's next life",
+                Arrival::Frame(101, EPOCH + 1, vec![part(0, Some(100), None)]),
+            )
+            .one("the next of this one", 101, Some(100), None),
+        Scenario::new(
+            "a reference without a position",
+            truth()
+                .at(100, 0, 0, &[10, 10])
+                .at(101, 0, 0, &[14, 10])
+                .at(101, 1, 0, &[20, 20])
+                .at(102, 0, 0, &[18, 10])
+                .at(102, 1, 0, &[24, 20]),
+        )
+        .one("a keyframe", 100, None, None)
+        .one("slot 1 appeared", 101, Some(100), None)
+        .one("slot 0 has a momentum, slot 1 has none", 102, Some(101), Some(100)),
     ]
 }
 
-fn shapes() -> Vec<Scenario> {
+fn parts() -> Vec<Scenario> {
+    let three = truth()
+        .at(100, 63, 0, &[1, 1])
+        .at(100, 64, 0, &[2, 2])
+        .at(100, 127, 1, &[3, 3])
+        .at(100, 4095, 0, &[4, 4])
+        .at(101, 63, 0, &[2, 1])
+        .at(102, 127, 1, &[4, 4])
+        .at(103, 63, 0, &[3, 1])
+        .at(103, 64, 0, &[4, 4]);
     vec![
-        scenario(
+        Scenario::new("parts have their ticks each for itself", three.clone())
+            .frame("parts 0 and 1", 100, &[part(0, None, None), part(1, None, None)])
+            .frame("part 63, in a datagram of its own", 100, &[part(63, None, None)])
+            .frame("part 0 alone", 101, &[part(0, Some(100), None)])
+            .frame(
+                "two baselines and one reference in one datagram",
+                102,
+                &[part(0, Some(101), Some(100)), part(1, Some(100), None)],
+            )
+            .frame(
+                "the same baseline for both",
+                103,
+                &[part(0, Some(102), Some(100)), part(1, Some(102), Some(100))],
+            )
+            .frame(
+                "a part that is not next to the one before",
+                103,
+                &[part(0, None, None), part(63, Some(100), None)],
+            ),
+        Scenario::new("a part that can't be read ends its datagram", three.clone())
+            .frame("parts 0 and 1", 100, &[part(0, None, None), part(1, None, None)])
+            .frame(
+                "part 0 is in order, part 1 against what is not held, part 63 is behind it",
+                102,
+                &[part(0, Some(100), None), part(1, Some(101), None), part(63, None, None)],
+            )
+            .frame("part 1 is made good", 103, &[part(1, Some(100), None)]),
+        Scenario::new("a part that is late does not", three)
+            .frame("parts 0 and 1", 100, &[part(0, None, None), part(1, None, None)])
+            .frame("part 0 of 103 comes first", 103, &[part(0, Some(100), None)])
+            .frame(
+                "102: part 0 is late, part 1 is news",
+                102,
+                &[part(0, Some(100), None), part(1, Some(100), None)],
+            ),
+        Scenario::new("a part without entries", truth())
+            .one("a keyframe of nobody", 100, None, None)
+            .one("nobody moved", 101, Some(100), None),
+    ]
+}
+
+fn motions() -> Vec<Scenario> {
+    // Where a hand is that sweeps to and fro, at 60 Hz, each slot a little slower than the one before.
+    let sweep = |tick: u32, slot: u16| {
+        let phase = f64::from(tick) / (6.0 + f64::from(slot));
+        [(600.0 + 500.0 * phase.sin()) as i32, (400.0 + 300.0 * (phase * 1.3).cos()) as i32]
+    };
+    let crowd = (100..108u32)
+        .flat_map(|tick| (0..24u16).map(move |slot| (tick, slot)))
+        .filter(|(tick, slot)| *tick == 100 || (tick + u32::from(*slot)) % 3 != 0)
+        .fold(truth(), |truth, (tick, slot)| truth.at(tick, slot * 5 / 2, 0, &sweep(tick, slot)));
+    let mut busy = Scenario::new("24 members at 60 ticks a second, an ack every two ticks", crowd)
+        .motion(60, vec![AxisFormat::default(); 2])
+        .one("a keyframe", 100, None, None);
+    for tick in 101..108 {
+        let reference = (tick > 102).then(|| tick - 4).filter(|tick| *tick >= 100);
+        busy = busy.one("two ticks later", tick, Some((tick - 2).max(100)), reference);
+    }
+    let pushed = (100..110u32).fold(truth(), |truth, tick| {
+        let step = (tick as i32 - 100) * (tick as i32 - 100);
+        truth.at(tick, 0, 0, &[7 * step, -300 * step]).at(tick, 1, 0, &[-step, step / 3])
+    });
+    let mut faster = Scenario::new("faster and faster at 60 ticks a second, a lag of two", pushed)
+        .motion(60, vec![AxisFormat::default(); 2])
+        .one("a keyframe", 100, None, None)
+        .one("no momentum yet", 101, Some(100), None)
+        .one("a lag of one", 102, Some(101), Some(100));
+    for tick in 103..110 {
+        faster = faster.one("a lag of two", tick, Some(tick - 1), Some(tick - 3));
+    }
+    vec![
+        busy,
+        faster,
+        Scenario::new(
+            "momentum counts for eight ticks and no more",
+            (100..120u32)
+                .fold(truth(), |truth, tick| truth.at(tick, 0, 0, &[40 * (tick as i32 - 100), 0])),
+        )
+        .one("a keyframe", 100, None, None)
+        .one("eight", 108, Some(100), None)
+        .one("a lag of eight", 109, Some(108), Some(100))
+        .one("a lag of nine", 110, Some(109), Some(100))
+        .one("eight ticks after the baseline", 118, Some(110), Some(109))
+        .one("nine", 119, Some(110), Some(109)),
+    ]
+}
+
+fn axes() -> Vec<Scenario> {
+    let open = AxisFormat::default();
+    let pose = vec![
+        AxisFormat { step: 0.01, min: -5_000, max: 5_000, ..open },
+        AxisFormat { step: 0.01, min: 0, max: 400, ..open },
+        AxisFormat { step: 0.01, min: -5_000, max: 5_000, ..open },
+        AxisFormat { step: 0.5, min: 0, max: 719, wraps: true },
+    ];
+    let turning = truth()
+        .at(100, 0, 0, &[-5_000, 0, 5_000, 715])
+        .at(100, 31, 9, &[1, 2, 3, 4])
+        .at(101, 0, 0, &[-4_990, 3, 4_990, 719])
+        .at(101, 31, 9, &[1, 2, 3, 716])
+        .at(102, 0, 0, &[-4_980, 6, 4_980, 3])
+        .at(102, 31, 9, &[1, 400, 3, 356])
+        .at(103, 0, 0, &[-4_970, 9, 4_970, 7]);
+    vec![
+        Scenario::new(
             "one axis",
-            1,
-            vec![
-                (
-                    "a keyframe",
-                    one(
-                        100,
-                        None,
-                        &[(0, Entry::At(0, [-5, 0, 0, 0])), (63, Entry::At(1, [9, 0, 0, 0]))],
-                    ),
-                ),
-                ("a delta", one(101, Some(100), &[(63, Entry::By([-64, 0, 0, 0]))])),
-            ],
-        ),
-        scenario(
+            truth().at(100, 0, 0, &[-5]).at(100, 63, 1, &[9]).at(101, 63, 1, &[-55]),
+        )
+        .axes(1)
+        .one("a keyframe", 100, None, None)
+        .one("a move", 101, Some(100), None),
+        Scenario::new(
             "three axes: 32 slots a part",
-            3,
-            vec![
-                (
-                    "slots 31 and 40",
-                    frame(
-                        100,
-                        vec![
-                            part(0, None, &[(31, Entry::At(0, [1, 2, 3, 0]))]),
-                            part(1, None, &[(8, Entry::At(0, [-1, -2, -3, 0]))]),
-                        ],
-                    ),
-                ),
-                (
-                    "slot 40 moved",
-                    frame(101, vec![part(1, Some(100), &[(8, Entry::By([100, -100, 1000, 0]))])]),
-                ),
-            ],
-        ),
-        scenario(
-            "four axes",
-            4,
-            vec![
-                (
-                    "the last slot of a room of 4,096",
-                    frame(100, vec![part(127, None, &[(31, Entry::At(9, [1, -1, 2, -2]))])]),
-                ),
-                (
-                    "it moved",
-                    frame(101, vec![part(127, Some(100), &[(31, Entry::By([0, 0, 0, 300]))])]),
-                ),
-            ],
-        ),
-        scenario(
+            truth().at(100, 31, 0, &[1, 2, 3]).at(100, 40, 0, &[-1, -2, -3]).at(
+                101,
+                40,
+                0,
+                &[99, -102, 997],
+            ),
+        )
+        .axes(3)
+        .frame("slots 31 and 40", 100, &[part(0, None, None), part(1, None, None)])
+        .frame("slot 40 moved", 101, &[part(1, Some(100), None)]),
+        Scenario::new("four axes with ranges, the last of them an angle", turning)
+            .motion(60, pose)
+            .one("at the ends of the ranges", 100, None, None)
+            .one("up to the end of the angle, and back over it", 101, Some(100), None)
+            .one("over the end; half a turn", 102, Some(101), Some(100))
+            .one("on, with a momentum that went over it", 103, Some(102), Some(101))
+            .one("and three ticks at once", 103, Some(100), None),
+        Scenario::new(
+            "the last slot of a room of 4,096",
+            truth().at(100, 4095, 9, &[1, -1, 2, -2]).at(101, 4095, 9, &[1, -1, 2, 298]),
+        )
+        .axes(4)
+        .frame("it appears", 100, &[part(127, None, None)])
+        .frame("it moved", 101, &[part(127, Some(100), None)]),
+        Scenario::new(
             "the ends of the range",
-            2,
-            vec![
-                ("both corners", one(100, None, &[(0, at(0, LOW, HIGH)), (1, at(0, HIGH, LOW))])),
-                (
-                    "across all of it",
-                    one(
-                        101,
-                        Some(100),
-                        &[(0, by(i32::MAX, -i32::MAX)), (1, by(-i32::MAX, i32::MAX))],
-                    ),
-                ),
-                ("one step too far", one(102, Some(101), &[(0, by(1, 0))])),
-            ],
-        ),
-        scenario(
-            "a part without entries",
-            2,
-            vec![
-                ("a keyframe of nobody", one(100, None, &[])),
-                ("nobody moved", one(101, Some(100), &[])),
-            ],
-        ),
+            truth()
+                .at(100, 0, 0, &[LOW, HIGH])
+                .at(100, 1, 0, &[HIGH, LOW])
+                .at(100, 2, 0, &[0, 0])
+                .at(101, 0, 0, &[HIGH, LOW])
+                .at(101, 1, 0, &[HIGH - 65_535, LOW + 65_535])
+                .at(101, 2, 0, &[65_536, 0])
+                .at(102, 0, 0, &[HIGH - 1, LOW + 1]),
+        )
+        .one("both corners", 100, None, None)
+        .one("a jump is an appearance, a step of up to 65,535 a move", 101, Some(100), None)
+        .one("on with the largest momentum that counts", 102, Some(101), Some(100)),
+        Scenario::new(
+            "an angle of the widest range",
+            truth().at(100, 0, 0, &[HIGH]).at(101, 0, 0, &[LOW]).at(102, 0, 0, &[LOW + 3]),
+        )
+        .motion(20, vec![AxisFormat { wraps: true, ..open }])
+        .one("at the end", 100, None, None)
+        .one("one step on is at the other end", 101, Some(100), None)
+        .one("on", 102, Some(101), Some(100)),
     ]
 }
 
 fn faults() -> Vec<Scenario> {
-    let start = || ("a keyframe", one(100, None, &[(0, at(0, 1, 1))]));
+    let narrow = vec![AxisFormat { min: 0, max: 100, ..AxisFormat::default() }; 2];
+    let open = Format { tick_hz: 30, axes: Axes::TWO };
+    let bytes =
+        |truth: &Truth, format: &Format, tick, header| truth.bytes(format, tick, EPOCH, &[header]);
+    let header = |rest: &[u8]| [&[KIND, 7, 1], rest].concat();
+    let inside = truth().at(100, 0, 0, &[1, 1]).at(100, 20, 0, &[1, 1]).at(101, 0, 0, &[2, 2]);
+    let beyond = inside.clone().at(102, 0, 0, &[101, 0]);
+    let two = inside.clone().at(101, 64, 0, &[77, 99]).at(102, 0, 0, &[3, 3]);
+    let mut cut = two.bytes(&open, 101, EPOCH, &[part(0, Some(100), None), part(1, None, None)]);
+    cut.truncate(7);
+    // What was 200 ticks before tick 250 is before the beginning of tick 50.
+    let late = bytes(&inside, &open, 250, part(0, Some(50), None));
+    let early = [header(&[50]), late[5..].to_vec()].concat();
     vec![
-        scenario(
-            "what comes before a fault is used, and nothing of the frame is acked",
-            2,
-            vec![
-                start(),
-                (
-                    "cut in part 1",
-                    Arrival::Raw(&[
-                        0x65, 0x02, 0x00, 0x01, 0x01, 0x00, 0x02, 0x02, 0x01, 0x00, 0x01, 0x01,
-                    ]),
-                ),
-                ("part 0 of 101 is held", one(102, Some(101), &[(0, by(1, 1))])),
-            ],
-        ),
-        scenario(
-            "frames that say what can't be",
-            2,
-            vec![
-                start(),
-                ("no part", Arrival::Raw(&[0x65, 0x00])),
-                ("129 parts", Arrival::Raw(&[0x65, 0x81, 0x01])),
-                ("part 64 of 64", Arrival::Raw(&[0x65, 0x01, 0x40, 0x00, 0x00])),
-                ("65 entries", Arrival::Raw(&[0x65, 0x01, 0x00, 0x00, 0x41])),
-                (
-                    "slot 64 of a part",
-                    Arrival::Raw(&[0x65, 0x01, 0x00, 0x01, 0x01, 0x80, 0x01, 0x00, 0x00]),
-                ),
-                ("a baseline before tick 0", Arrival::Raw(&[0x65, 0x01, 0x00, 0x66, 0x00])),
-                (
-                    "an absolute position out of range",
-                    Arrival::Raw(&[
-                        0x65, 0x01, 0x00, 0x00, 0x01, 0x01, 0x00, 0x80, 0x80, 0x80, 0x80, 0x08,
-                        0x00,
-                    ]),
-                ),
-                ("a tick that does not fit", Arrival::Raw(&[0x80, 0x80, 0x80, 0x80, 0x10, 0x01])),
-                ("no tick", Arrival::Raw(&[])),
-            ],
+        Scenario::new("what comes before a fault is used, and nothing of the frame is acked", two)
+            .one("a keyframe", 100, None, None)
+            .raw("cut in part 1", cut)
+            .one("part 0 of 101 is held", 102, Some(101), None),
+        Scenario::new("frames that say what can't be", inside)
+            .motion(30, narrow)
+            .one("a keyframe", 100, None, None)
+            .raw("no part", header(&[101]))
+            .raw("part 64 of 64", bytes(&truth(), &open, 101, part(64, None, None)))
+            .raw("a baseline before tick 0", early)
+            .raw("a move out of the range", bytes(&beyond, &open, 102, part(0, Some(100), None)))
+            .raw("an appearance out of the range", bytes(&beyond, &open, 102, part(0, None, None)))
+            .raw("a tick that does not fit", header(&[0x80, 0x80, 0x80, 0x80, 0x10, 0x01]))
+            .raw("no tick", header(&[]))
+            .one("all is well again", 101, Some(100), None),
+        Scenario::new("a slot that a part does not have", truth()).axes(3).raw(
+            "slot 40 of 32",
+            bytes(&truth().at(100, 40, 0, &[1, 2]), &open, 100, part(0, None, None)),
         ),
     ]
 }

@@ -1,0 +1,200 @@
+//! When in a tick a client sends: late enough to take along the ack of the frame that has just come, and early enough to
+//! be there before the next tick. What goes up is then one packet a tick, that carries QUIC's own ack of the frame, and
+//! whose own ack rides on the next frame (rule M10).
+//!
+//! The beat is learned from when frames arrive: tick n should arrive n periods after tick 0, and the earliest arrivals
+//! of late are those without a queue.
+
+use std::time::Duration;
+
+use crate::ids::Tick;
+use crate::time::Timestamp;
+
+/// How much before the tick a sample should be there: what a burst of them takes to be handled, and jitter.
+const MARGIN: Duration = Duration::from_millis(6);
+/// QUIC's ack of a frame leaves by itself 25 ms after it (RFC 9000, `max_ack_delay`), then a packet is wasted.
+const ACK_WITHIN: Duration = Duration::from_millis(24);
+/// To save that packet, samples may be so much older at the tick; else it is let go.
+const EARLY_MAX: Duration = Duration::from_millis(10);
+/// Of frames that come more often than this the acks are put together, and samples go out at once.
+const PERIOD_MIN: Duration = Duration::from_millis(12);
+/// A room that sent no frame for so many periods may tick at any time: there is no beat.
+const STALE_PERIODS: u32 = 3;
+/// A frame that is so late was waiting somewhere, and what it shows is not shown unless nothing fresher comes.
+const STALE: Duration = Duration::from_millis(250);
+/// For so long at most; then the path is taken to have become longer.
+const STALE_FOR: Duration = Duration::from_millis(500);
+/// How fast the beat follows frames that come later and later, and so a clock that is slower: a part of the difference.
+const FOLLOW: i64 = 32;
+
+/// The beat of one room's frames.
+#[derive(Debug)]
+pub(super) struct Beat {
+    tick_hz: u64,
+    period: Duration,
+    /// When tick 0 would have arrived, in microseconds.
+    zero: Option<i64>,
+    heard_at: Timestamp,
+    /// Since when only stale frames have come.
+    stale_since: Option<Timestamp>,
+}
+
+impl Beat {
+    pub(super) fn new(tick_hz: u32) -> Self {
+        Self {
+            tick_hz: u64::from(tick_hz),
+            period: Duration::from_secs(1) / tick_hz,
+            zero: None,
+            heard_at: Timestamp::default(),
+            stale_since: None,
+        }
+    }
+
+    /// The frame of `tick` has come. Returns when its ack is due at the latest.
+    pub(super) fn handle_frame(
+        &mut self,
+        now: Timestamp,
+        tick: Tick,
+        round_trip: Duration,
+    ) -> Timestamp {
+        let offset = now.as_micros() as i64 - self.start_of(tick);
+        let before = self.zero.unwrap_or(offset);
+        let is_stale = offset - before > STALE.as_micros() as i64;
+        // What waited somewhere says nothing of the path.
+        let follow = if is_stale { 0 } else { (offset - before) / FOLLOW };
+        let zero = offset.min(before + follow);
+        let late = offset - zero;
+        self.zero = Some(zero);
+        self.heard_at = now;
+        self.note_stale(now, offset, is_stale);
+        if late > self.period.as_micros() as i64 / 2 {
+            // A repeat: whoever sends it waits for the ack.
+            return now;
+        }
+        let slot = self.slot_after(now, round_trip);
+        slot.map_or(now + PERIOD_MIN, |slot| slot.min(now + self.period))
+    }
+
+    /// The next moment at or after `time` at which a datagram is best sent; `None` if there is no beat to keep.
+    pub(super) fn slot_after(&self, time: Timestamp, round_trip: Duration) -> Option<Timestamp> {
+        let is_stale = time.since(self.heard_at) > self.period * STALE_PERIODS;
+        let zero = self.zero.filter(|_| self.period >= PERIOD_MIN && !is_stale)?;
+        let period = self.period.as_micros() as i64;
+        let lead = (round_trip + MARGIN).as_micros() as i64;
+        let best = (-lead).rem_euclid(period);
+        let within = ACK_WITHIN.as_micros() as i64;
+        let early = best - within <= EARLY_MAX.as_micros() as i64;
+        let phase = if early { best.min(within) } else { best };
+        let into = (time.as_micros() as i64 - zero - phase).rem_euclid(period);
+        let wait = if into == 0 { 0 } else { period - into };
+        Some(time + Duration::from_micros(wait as u64))
+    }
+
+    /// Whether the last frame was so late that what it shows is old.
+    pub(super) fn is_stale(&self) -> bool {
+        self.stale_since.is_some()
+    }
+
+    fn note_stale(&mut self, now: Timestamp, offset: i64, is_stale: bool) {
+        let since = *self.stale_since.get_or_insert(now);
+        if !is_stale {
+            self.stale_since = None;
+        } else if now.since(since) >= STALE_FOR {
+            self.stale_since = None;
+            self.zero = Some(offset);
+        }
+    }
+
+    fn start_of(&self, tick: Tick) -> i64 {
+        (u64::from(tick.0) * 1_000_000 / self.tick_hz) as i64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NO_TIME: Duration = Duration::ZERO;
+
+    fn at(ms: u64) -> Timestamp {
+        Timestamp::from_millis(ms)
+    }
+
+    /// The beat of a room whose tick 0 was at 1,000 ms, and whose frames take half of `round_trip`.
+    fn heard(tick_hz: u32, round_trip: Duration, ticks: std::ops::Range<u32>) -> Beat {
+        let mut beat = Beat::new(tick_hz);
+        for tick in ticks {
+            let sent =
+                at(1_000) + Duration::from_micros(u64::from(tick) * 1_000_000 / u64::from(tick_hz));
+            beat.handle_frame(sent + round_trip / 2, Tick(tick), round_trip);
+        }
+        beat
+    }
+
+    #[test]
+    fn m10_what_is_sent_in_the_slot_is_there_before_a_tick() {
+        for tick_hz in [20, 30, 60] {
+            for round_trip in [0, 10, 30, 60, 200].map(Duration::from_millis) {
+                let beat = heard(tick_hz, round_trip, 0..30);
+                let slot = beat.slot_after(beat.heard_at, round_trip).unwrap();
+                let arrives = slot + round_trip / 2;
+                let period = 1_000_000 / u64::from(tick_hz);
+                let before_tick = period - (arrives.since(at(1_000)).as_micros() as u64) % period;
+                let after_frame = slot.since(beat.heard_at);
+                let (least, most) = (MARGIN.as_micros() as u64 - 2, MARGIN + EARLY_MAX);
+                assert!(before_tick >= least, "{tick_hz} Hz, {round_trip:?}: {before_tick} us");
+                let most = most.as_micros() as u64 + 2;
+                assert!(before_tick <= most, "{tick_hz} Hz, {round_trip:?}: {before_tick} us");
+                assert!(
+                    tick_hz < 30 || after_frame <= ACK_WITHIN,
+                    "{round_trip:?}: {after_frame:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn m10_a_frame_that_is_late_moves_the_beat_little() {
+        let mut beat = heard(30, NO_TIME, 0..30);
+        let before = beat.slot_after(at(2_000), NO_TIME).unwrap();
+        beat.handle_frame(at(2_010), Tick(30), NO_TIME);
+        let after = beat.slot_after(at(2_000), NO_TIME).unwrap();
+        assert!(after.since(before) < Duration::from_millis(1), "{before:?} {after:?}");
+    }
+
+    #[test]
+    fn m7_a_repeat_is_acked_at_once_and_a_frame_within_25_ms() {
+        let mut beat = heard(30, NO_TIME, 0..30);
+        let due = beat.handle_frame(at(2_000), Tick(30), NO_TIME);
+        let waits = due.since(at(2_000)).as_millis();
+        assert!((23..=24).contains(&waits), "{waits} ms");
+        assert_eq!(beat.handle_frame(at(2_020), Tick(30), NO_TIME), at(2_020));
+    }
+
+    #[test]
+    fn m16_frames_that_waited_are_stale_until_a_fresh_one_comes_or_none_does() {
+        let mut beat = heard(30, NO_TIME, 0..30);
+        for tick in 30..60 {
+            beat.handle_frame(at(3_000), Tick(tick), NO_TIME);
+            let is_old = 1_000 + u64::from(tick) * 1_000 / 30 < 3_000 - 250;
+            assert_eq!(beat.is_stale(), is_old, "tick {tick}");
+        }
+        let mut beat = heard(30, NO_TIME, 0..30);
+        let stale = |tick| {
+            beat.handle_frame(at(1_300 + u64::from(tick) * 1_000 / 30), Tick(tick), NO_TIME);
+            beat.is_stale()
+        };
+        let stale: Vec<bool> = (30..60).map(stale).collect();
+        let until = stale.iter().rposition(|stale| *stale);
+        assert!(stale[0] && until.is_some_and(|until| until < 16), "a longer path: {stale:?}");
+    }
+
+    #[test]
+    fn m10_without_frames_there_is_no_beat() {
+        assert_eq!(Beat::new(30).slot_after(at(5), NO_TIME), None);
+        let beat = heard(30, NO_TIME, 0..10);
+        assert!(beat.slot_after(beat.heard_at + beat.period * 2, NO_TIME).is_some());
+        assert_eq!(beat.slot_after(beat.heard_at + beat.period * 4, NO_TIME), None);
+        assert_eq!(heard(250, NO_TIME, 0..10).slot_after(at(1_040), NO_TIME), None, "at once");
+    }
+}
