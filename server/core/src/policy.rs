@@ -4,17 +4,13 @@ use std::time::Duration;
 
 use hither_protocol::limits;
 use hither_protocol::message::control::MotionFormat;
-use hither_protocol::motion::Axes;
+use hither_protocol::motion::Format;
 
 /// What a namespace decides for its rooms.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RoomPolicy {
-    /// Ticks in a second, 1 to 60.
-    pub tick_hz: u32,
-    /// Axes of motion.
-    pub axes: Axes,
-    /// What one step of an axis is in the application's unit.
-    pub step: f64,
+    /// How often it ticks, 1 to 250 times a second, and the axes of motion.
+    pub motion: MotionFormat,
     /// Most members of a room.
     pub members_max: usize,
     /// How long after its last packet a lost member stays.
@@ -54,21 +50,19 @@ pub struct SessionPolicy {
 impl RoomPolicy {
     /// The time of one tick.
     pub fn tick_period(&self) -> Duration {
-        Duration::from_secs(1) / self.tick_hz.max(1)
+        Duration::from_secs(1) / self.format().tick_hz
     }
 
-    /// What a member is told of the room's motion.
-    pub fn motion_format(&self) -> MotionFormat {
-        MotionFormat { tick_hz: self.tick_hz, axes: self.axes.count() as u8, step: self.step }
+    /// What its frames are made of.
+    pub fn format(&self) -> Format {
+        self.motion.format()
     }
 }
 
 impl Default for RoomPolicy {
     fn default() -> Self {
         Self {
-            tick_hz: 30,
-            axes: Axes::TWO,
-            step: 1.0,
+            motion: MotionFormat::default(),
             members_max: limits::MEMBERS_MAX,
             grace: Duration::from_secs(5),
             presence_bytes_max: limits::PRESENCE_BYTES_MAX,

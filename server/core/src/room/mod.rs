@@ -7,19 +7,19 @@
 mod changes;
 mod directs;
 mod document;
-mod fanout;
 mod motion;
-mod mover;
+mod pace;
 mod replay;
 mod roster;
 mod schedule;
-mod viewer;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hither_protocol::message::control::{Direct, Event, Joined, Left, SendEvent, Status, ToClient};
+use hither_protocol::message::control::{
+    Direct, Event, Joined, Left, SendEvent, Status, ToClient, Viewport,
+};
 use hither_protocol::message::edits::{Edit, EditsToClient, Submit};
 use hither_protocol::message::{Map, Refusal, encoded_len};
 use hither_protocol::motion::upward::{Ack, Sample};
@@ -30,6 +30,7 @@ use changes::Changes;
 use directs::Directs;
 use document::EditLog;
 use motion::Motion;
+use pace::Pace;
 use replay::Replay;
 pub use roster::NewMember;
 use roster::Roster;
@@ -75,6 +76,10 @@ pub struct Counters {
     pub samples_stale: u64,
     /// Frames that were sent again since they were not acked.
     pub frames_repeated: u64,
+    /// Frames that were put off, since the viewer's path is congested or it does not answer (M14).
+    pub frames_paced: u64,
+    /// Ticks that were left out since the room's ticks took too long (M14).
+    pub ticks_skipped: u64,
 }
 
 /// A room of one node in one epoch.
@@ -86,6 +91,7 @@ pub struct Room {
     tick: Tick,
     /// Whether the next tick has something to do.
     dirty: bool,
+    pace: Pace,
     roster: Roster,
     motion: Motion,
     changes: Changes,
@@ -100,11 +106,12 @@ pub struct Room {
 impl Room {
     /// An empty room. `phase` moves its ticks within their period, so that a node's rooms do not all tick at once.
     pub fn new(id: RoomId, policy: RoomPolicy, now: Timestamp, phase: Duration) -> Self {
-        let motion = Motion::new(id.handle, id.epoch, policy.axes);
+        let motion = Motion::new(id.handle, id.epoch, policy.format());
         Self {
-            schedule: Schedule::new(now - policy.tick_period() + phase, policy.tick_hz),
+            schedule: Schedule::new(now - policy.tick_period() + phase, policy.format().tick_hz),
             tick: Tick(0),
             dirty: false,
+            pace: Pace::default(),
             roster: Roster::new(policy.members_max),
             motion,
             changes: Changes::default(),
@@ -175,7 +182,7 @@ impl Room {
             generation,
             tick: self.tick,
             rights,
-            motion: self.policy.motion_format(),
+            motion: self.policy.motion.clone(),
             event_last: self.replay.last_flushed(),
             events,
             events_lost,
@@ -268,6 +275,17 @@ impl Room {
         }
     }
 
+    /// A member wants to see only what lies in a rectangle, or all of the room again, and follows somebody (M13).
+    pub fn handle_viewport(
+        &mut self,
+        slot: Slot,
+        viewport: Option<Viewport>,
+        follow: Option<Slot>,
+    ) {
+        self.motion.set_viewport(slot, viewport, follow);
+        self.dirty |= self.motion.is_dirty();
+    }
+
     /// Takes a viewer's ack of parts of a frame (M7).
     pub fn handle_ack(&mut self, now: Timestamp, slot: Slot, ack: &Ack) {
         self.motion.handle_ack(now, slot, ack);
@@ -310,16 +328,25 @@ impl Room {
         ToClient::Left(Left { room: id.handle, reason: Some(reason) }).encode()
     }
 
-    /// Does what is due: the tick, repeats, the end of graces.
-    pub fn handle_timeout(&mut self, now: Timestamp) {
+    /// Does what is due: the tick, repeats, the end of graces. True if there was a tick.
+    pub fn handle_timeout(&mut self, now: Timestamp) -> bool {
         while let Some(slot) = self.roster.pop_expired(now) {
             self.remove(now, slot);
         }
-        if self.dirty && now >= self.next_tick() {
+        let is_tick = self.dirty && now >= self.next_tick();
+        if is_tick {
             self.handle_tick(now);
         } else if self.motion.repeat_due().is_some_and(|due| now >= due) {
             self.counters.frames_repeated += self.motion.repeat(now, &mut self.outputs);
+            self.dirty |= self.motion.is_dirty();
         }
+        is_tick
+    }
+
+    /// What [`Self::handle_timeout`], and sending what came of it, took: a room whose ticks take too much of their time
+    /// ticks more seldom (M14).
+    pub fn handle_tick_took(&mut self, took: Duration) {
+        self.counters.ticks_skipped += self.pace.handle_tick_took(took, self.policy.tick_period());
     }
 
     /// When [`Self::handle_timeout`] has something to do next; `None` for an idle room.
@@ -353,8 +380,11 @@ impl Room {
         }
         self.directs.flush(&mut self.outputs);
         self.motion.tick(now, self.tick, &mut self.outputs);
-        self.dirty =
-            !self.changes.is_empty() || self.replay.has_pending() || self.edits.has_pending();
+        self.counters.frames_paced += self.motion.take_paced();
+        self.dirty = !self.changes.is_empty()
+            || self.replay.has_pending()
+            || self.edits.has_pending()
+            || self.motion.is_dirty();
     }
 
     fn remove(&mut self, now: Timestamp, slot: Slot) {
@@ -376,7 +406,7 @@ impl Room {
     }
 
     fn next_tick(&self) -> Timestamp {
-        self.schedule.start_of(Tick(self.tick.0.saturating_add(1)))
+        self.schedule.start_of(Tick(self.tick.0.saturating_add(self.pace.stride())))
     }
 
     /// Milliseconds since the Unix epoch that never fall within a room.

@@ -1,7 +1,7 @@
 //! What a session wants to be done: to its own connection, or to a room that it is in.
 
 use bytes::Bytes;
-use hither_protocol::message::control::{Bye, SendEvent, Status};
+use hither_protocol::message::control::{Bye, SendEvent, Status, Viewport};
 use hither_protocol::message::edits::Submit;
 use hither_protocol::message::{Map, Refusal};
 use hither_protocol::motion::upward::{Ack, Sample};
@@ -64,6 +64,19 @@ pub enum Effect {
         /// The new status.
         status: Status,
     },
+    /// Call `Room::handle_viewport`.
+    Viewport {
+        /// The room.
+        room: RoomHandle,
+        /// The member's slot.
+        slot: Slot,
+        /// What it looks at; `None` for all of the room.
+        viewport: Option<Viewport>,
+        /// Whom it wants to see wherever that is.
+        follow: Option<Slot>,
+    },
+    /// Handle this as a datagram that has come (M15).
+    Datagram(Vec<u8>),
     /// Call `Room::handle_submit`.
     Submit {
         /// The room.

@@ -50,6 +50,13 @@ impl Allowance {
     }
 }
 
+impl Allowance {
+    /// A change of the viewport counts like one of presence.
+    pub(super) fn take_view(&mut self, now: Timestamp) -> Result<(), NotTaken> {
+        self.presence.take(now).map_err(rate_limited)
+    }
+}
+
 /// A membership as its session knows it.
 #[derive(Debug)]
 pub(super) struct Membership {

@@ -4,19 +4,19 @@
 
 mod effect;
 mod membership;
+mod requests;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use hither_protocol::limits::{
-    DATAGRAM_RECORDS_MAX, DEPTH_MAX, EVENT_NAME_BYTES_MAX, EVENT_TARGETS_MAX,
-    MOTION_DATAGRAM_BYTES_MAX, REQUESTS_PER_SECOND, TOKEN_BYTES_MAX, USER_NAME_BYTES_MAX,
+    DATAGRAM_RECORDS_MAX, MOTION_DATAGRAM_BYTES_MAX, REQUESTS_PER_SECOND, TOKEN_BYTES_MAX,
+    USER_NAME_BYTES_MAX,
 };
 use hither_protocol::message::control::{
-    Bye, ErrorMessage, Hello, Join, Pong, Presence, SendEvent, Status, ToClient, ToServer, User,
-    Welcome,
+    Bye, ErrorMessage, Hello, Pong, Status, ToClient, ToServer, User, Welcome,
 };
 use hither_protocol::message::edits::{EditsToClient, EditsToServer, Reject};
-use hither_protocol::message::{FrameBuffer, Map, MessageError, Refusal, Rights, Value};
+use hither_protocol::message::{FrameBuffer, MessageError, Refusal, Rights};
 use hither_protocol::motion::DecodeError;
 use hither_protocol::motion::upward::{self, Upward};
 use hither_protocol::{CloseCode, RoomHandle, RoomName, Slot, Timestamp, VERSION};
@@ -24,7 +24,6 @@ use hither_protocol::{CloseCode, RoomHandle, RoomName, Slot, Timestamp, VERSION}
 use crate::grant::Grant;
 use crate::policy::{RoomPolicy, SessionPolicy};
 use crate::rate::Bucket;
-use crate::room::NewMember;
 pub use effect::{EditsOpened, Effect, Motion};
 pub use membership::Dropped;
 use membership::{Allowance, Membership, NotTaken, rate_limited};
@@ -39,6 +38,7 @@ pub struct Session {
     state: State,
     control: FrameBuffer,
     status: Status,
+    reliable_motion: bool,
     /// The room that it has asked to join; what it sent after that is read once it is answered.
     joining: Option<RoomName>,
     requests: Bucket,
@@ -69,6 +69,7 @@ impl Session {
             state: State::New { deadline },
             control: FrameBuffer::default(),
             status: Status::Active,
+            reliable_motion: false,
             joining: None,
             requests: Bucket::new(REQUESTS_PER_SECOND),
             allowances: Vec::new(),
@@ -81,6 +82,11 @@ impl Session {
     /// Whether the hello was taken.
     pub fn is_welcome(&self) -> bool {
         matches!(self.state, State::Welcome { .. })
+    }
+
+    /// Whether its client wants motion on the control lane (M15).
+    pub fn has_reliable_motion(&self) -> bool {
+        self.reliable_motion
     }
 
     /// The rooms that it is in, with its slots.
@@ -142,7 +148,8 @@ impl Session {
         let Some(name) = self.joining.take() else { return };
         let rights = self.rights_in(&name);
         let allowance = Allowance::of(&mut self.allowances, name.namespace(), &policy.rates);
-        self.rooms.insert(room, Membership::new(name, slot, rights, policy.axes, allowance));
+        self.rooms
+            .insert(room, Membership::new(name, slot, rights, policy.format().axes, allowance));
         self.read_control(now);
     }
 
@@ -328,7 +335,8 @@ impl Session {
             self.close(CloseCode::TooLarge, "the token or the name is too long");
         } else {
             self.state = State::Greeted;
-            let Hello { token, name, .. } = hello;
+            let Hello { token, name, reliable_motion, .. } = hello;
+            self.reliable_motion = reliable_motion;
             self.effects.push_back(Effect::Authenticate { token, name });
         }
     }
@@ -345,6 +353,10 @@ impl Session {
                 None => self.refuse(None, Some(leave.room), Refusal::NotFound),
             },
             ToServer::Presence(presence) => self.handle_presence(now, presence),
+            ToServer::Viewport(view) => self.handle_viewport(now, &view),
+            ToServer::Motion(motion) => {
+                self.effects.push_back(Effect::Datagram(motion.datagram));
+            }
             ToServer::Event(event) => self.handle_event(now, event),
             ToServer::Status(status) => {
                 if let Err(pause) = self.requests.take(now) {
@@ -367,82 +379,6 @@ impl Session {
                 self.rooms.clear();
                 self.close(CloseCode::Done, "");
             }
-        }
-    }
-
-    fn handle_join(&mut self, now: Timestamp, join: Join) {
-        let request = join.request;
-        if let Err(pause) = self.requests.take(now) {
-            return self.refuse_until(Some(request), None, rate_limited(pause));
-        }
-        let Ok(name) = join.room.parse::<RoomName>() else {
-            return self.refuse(Some(request), None, Refusal::BadRequest);
-        };
-        let rights = self.rights_in(&name);
-        let refusal = if self.rooms.values().any(|member| member.name == name) {
-            Some(Refusal::AlreadyJoined)
-        } else if self.rooms.len() >= self.policy.rooms_max {
-            Some(Refusal::TooManyRooms)
-        } else if !rights.contains(Rights::JOIN)
-            || (!join.presence.is_empty() && !rights.contains(Rights::PRESENCE))
-        {
-            Some(Refusal::Forbidden)
-        } else if is_too_deep(&join.presence) {
-            Some(Refusal::TooLarge)
-        } else {
-            None
-        };
-        if let Some(code) = refusal {
-            return self.refuse(Some(request), None, code);
-        }
-        let State::Welcome { grant } = &self.state else { return };
-        let member = NewMember {
-            user: User { id: grant.user_id.clone(), name: grant.name.clone() },
-            rights,
-            presence: join.presence,
-            status: self.status,
-            seen: join.seen,
-        };
-        self.joining = Some(name.clone());
-        self.effects.push_back(Effect::Join { request, name, member });
-    }
-
-    fn handle_presence(&mut self, now: Timestamp, presence: Presence) {
-        let Presence { room, patch } = presence;
-        let Some(member) = self.rooms.get_mut(&room) else {
-            return self.refuse(None, Some(room), Refusal::NotFound);
-        };
-        let slot = member.slot;
-        let taken = match member.take_presence(now, &mut self.allowances[member.allowance]) {
-            Ok(()) if is_too_deep(&patch) => Err((Refusal::TooLarge, None)),
-            taken => taken,
-        };
-        match taken {
-            Ok(()) => self.effects.push_back(Effect::Presence { room, slot, patch }),
-            Err(not_taken) => self.refuse_until(None, Some(room), not_taken),
-        }
-    }
-
-    fn handle_event(&mut self, now: Timestamp, event: SendEvent) {
-        let room = event.room;
-        let Some(member) = self.rooms.get_mut(&room) else {
-            return self.refuse(None, Some(room), Refusal::NotFound);
-        };
-        let slot = member.slot;
-        let taken = match member.take_event(now, &mut self.allowances[member.allowance]) {
-            Ok(()) if event.name.is_empty() => Err((Refusal::BadRequest, None)),
-            Ok(())
-                if event.name.len() > EVENT_NAME_BYTES_MAX
-                    || event.to.len() > EVENT_TARGETS_MAX
-                    || event.data.depth() > DEPTH_MAX =>
-            {
-                Err((Refusal::TooLarge, None))
-            }
-            taken => taken,
-        };
-        match taken {
-            Ok(()) => self.effects.push_back(Effect::Event { room, slot, event }),
-            Err(not_taken) => self.refuse_until(None, Some(room), not_taken),
         }
     }
 
@@ -471,10 +407,6 @@ impl Session {
     fn send(&mut self, message: &ToClient) {
         self.effects.push_back(Effect::Send(message.encode()));
     }
-}
-
-fn is_too_deep(map: &Map) -> bool {
-    map.values().map(Value::depth).max().unwrap_or(0) > DEPTH_MAX
 }
 
 #[cfg(test)]

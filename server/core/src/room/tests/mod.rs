@@ -2,13 +2,15 @@
 
 mod edits;
 mod events;
+mod interest;
 mod motion;
+mod pace;
 mod presence;
 mod roster;
 
 use std::collections::BTreeMap;
 
-use hither_protocol::message::control::{Diff, Hello};
+use hither_protocol::message::control::{Diff, Hello, MotionFormat};
 use hither_protocol::motion::Position;
 use hither_protocol::session::{Event as ClientEvent, Session, Transmit};
 
@@ -48,7 +50,7 @@ impl Stage {
 
     /// A room with 20 ticks in a second.
     fn at_20_hz() -> Self {
-        Self::new(RoomPolicy { tick_hz: 20, ..RoomPolicy::default() })
+        Self::new(RoomPolicy { motion: at_hz(20), ..RoomPolicy::default() })
     }
 
     /// A member joins and gets the first page of its roster.
@@ -139,11 +141,12 @@ impl Stage {
     }
 
     /// A member decodes and acks everything that has come.
-    fn ack(&mut self, slot: Slot) {
+    fn ack(&mut self, slot: Slot) -> Vec<Bytes> {
         let datagrams = self.datagrams(slot);
         for ack in self.seats.get_mut(&slot).unwrap().decode(self.now, &datagrams) {
             self.room.handle_ack(self.now, slot, &ack);
         }
+        datagrams
     }
 
     fn ack_all(&mut self) {
@@ -219,7 +222,7 @@ impl Stage {
 
 impl Seat {
     fn tell(&mut self, bytes: &[u8]) {
-        self.client.handle_control(bytes).unwrap();
+        self.client.handle_control(Timestamp::default(), bytes).unwrap();
         self.control.push(ToClient::decode(after_prefix(bytes)).unwrap().unwrap());
     }
 
@@ -231,10 +234,12 @@ impl Seat {
     /// Lets the client decode datagrams; returns the acks that it sends for them.
     fn decode(&mut self, now: Timestamp, datagrams: &[Bytes]) -> Vec<Ack> {
         for datagram in datagrams {
-            self.client.handle_datagram(&datagram[1..]);
+            self.client.handle_datagram(now, &datagram[1..]);
         }
+        // A client may keep its acks back for a while; these stories do not wait.
+        let due = self.client.poll_timeout().map_or(now, |due| due.max(now));
         let mut acks = Vec::new();
-        while let Some(transmit) = self.client.poll_transmit(now) {
+        while let Some(transmit) = self.client.poll_transmit(due) {
             let Transmit::Datagram(bytes) = transmit else { continue };
             let mut reader = hither_protocol::varint::Reader::new(&bytes[1..]);
             let mut next = || hither_protocol::motion::upward::read(&mut reader, |_| None).unwrap();
@@ -244,6 +249,11 @@ impl Seat {
         }
         acks
     }
+}
+
+/// Two axes at so many ticks in a second.
+fn at_hz(tick_hz: u32) -> MotionFormat {
+    MotionFormat { tick_hz, ..MotionFormat::default() }
 }
 
 fn new_member(name: &str) -> NewMember {

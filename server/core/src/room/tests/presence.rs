@@ -50,7 +50,7 @@ fn p2_patches_of_one_tick_are_merged_and_the_newest_wins() {
 
 #[test]
 fn p3_a_presence_over_its_size_is_refused_and_nothing_changes() {
-    let policy = RoomPolicy { tick_hz: 20, presence_bytes_max: 100, ..RoomPolicy::default() };
+    let policy = RoomPolicy { motion: at_hz(20), presence_bytes_max: 100, ..RoomPolicy::default() };
     let mut stage = Stage::new(policy);
     let too_large = NewMember { presence: padded(100), ..new_member("big") };
     assert_eq!(stage.join_with(too_large), Err(Refusal::TooLarge));
@@ -69,7 +69,7 @@ fn p3_a_presence_over_its_size_is_refused_and_nothing_changes() {
 
 #[test]
 fn p3_patches_beyond_what_a_tick_carries_of_one_member_wait_for_the_next() {
-    let policy = RoomPolicy { tick_hz: 20, presence_bytes_max: 100, ..RoomPolicy::default() };
+    let policy = RoomPolicy { motion: at_hz(20), presence_bytes_max: 100, ..RoomPolicy::default() };
     let mut stage = Stage::new(policy);
     let ann = stage.join("ann");
     stage.tick();

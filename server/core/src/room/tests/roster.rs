@@ -15,7 +15,7 @@ fn r3_joined_says_what_the_member_has_to_know() {
     assert_eq!((joined.room, joined.epoch, joined.slot), (HANDLE, EPOCH, ben));
     assert_eq!((joined.generation, joined.tick), (Generation(0), stage.room.tick));
     assert_eq!(joined.rights, hither_protocol::message::Rights::MOTION);
-    assert_eq!((joined.motion.tick_hz, joined.motion.axes), (20, 2));
+    assert_eq!(joined.motion, at_hz(20));
     assert!(matches!(told[1], ToClient::Roster(_)), "then comes the roster");
 }
 
@@ -156,7 +156,7 @@ fn r6_a_leave_is_answered_at_once_and_told_in_the_tick() {
 #[test]
 fn r7_a_lost_member_is_seen_as_lost_and_goes_when_its_grace_is_over() {
     let grace = Duration::from_secs(5);
-    let mut stage = Stage::new(RoomPolicy { tick_hz: 20, grace, ..RoomPolicy::default() });
+    let mut stage = Stage::new(RoomPolicy { motion: at_hz(20), grace, ..RoomPolicy::default() });
     let ann = stage.join("ann");
     let ben = stage.join("ben");
     stage.tick();

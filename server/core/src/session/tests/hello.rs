@@ -6,7 +6,12 @@ use bytes::Bytes;
 #[test]
 fn h2_the_hello_asks_for_the_user_and_is_answered_once_it_is_known() {
     let mut stage = Stage::new();
-    let hello = Hello { version: VERSION, token: Some("secret".into()), name: Some("Ann".into()) };
+    let hello = Hello {
+        token: Some("secret".into()),
+        name: Some("Ann".into()),
+        version: VERSION,
+        reliable_motion: true,
+    };
     let bytes = ToServer::Hello(hello).encode();
     for byte in bytes.iter() {
         assert_eq!(stage.session.poll_effect(), None);
@@ -80,7 +85,7 @@ fn l1_a_token_or_a_name_over_its_size_closes() {
         (None, long(65), true),
     ] {
         let mut stage = Stage::new();
-        stage.say(ToServer::Hello(Hello { version: VERSION, token, name }));
+        stage.say(ToServer::Hello(Hello { version: VERSION, token, name, ..Hello::default() }));
         if closes {
             assert_eq!(stage.close_code(), CloseCode::TooLarge.number());
         } else {

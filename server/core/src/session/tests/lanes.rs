@@ -7,7 +7,7 @@ use hither_protocol::motion::Axes;
 
 fn sample(room: RoomHandle) -> Vec<u8> {
     let mut bytes = Vec::new();
-    Sample { room, number: 1, position: Position::xy(1, 2) }.put(&mut bytes, Axes::TWO);
+    Sample { room, number: 1, position: Position::xy(1, 2) }.put(&mut bytes, &Axes::TWO);
     bytes
 }
 

@@ -7,8 +7,9 @@ mod rooms;
 
 use std::time::Duration;
 
-use hither_protocol::message::control::{Leave, Ping, SetStatus};
+use hither_protocol::message::control::{Join, Leave, Ping, Presence, SendEvent, SetStatus};
 use hither_protocol::message::edits::{Op, OpKind, Open, Submit};
+use hither_protocol::message::{Map, Value};
 use hither_protocol::motion::Position;
 use hither_protocol::motion::upward::{Ack, Sample};
 

@@ -14,7 +14,7 @@ fn sample(number: u32) -> Sample {
 impl Stage {
     fn send(&mut self, number: u32) -> Vec<u32> {
         let mut bytes = Vec::new();
-        sample(number).put(&mut bytes, hither_protocol::motion::Axes::TWO);
+        sample(number).put(&mut bytes, &hither_protocol::motion::Axes::TWO);
         let (motions, read) = self.datagram(&bytes);
         assert_eq!(read, Ok(()));
         numbers(&motions)

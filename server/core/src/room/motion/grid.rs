@@ -1,0 +1,68 @@
+//! Where everybody is, in cells: what a viewer with a viewport is told costs what it sees, not what the room has.
+//!
+//! The cells are a sorted list, made anew in each tick in which somebody asks, without allocating: a row of cells is one
+//! stretch of it. The side of a cell is a power of two, about a quarter of the first viewport that was set.
+
+use hither_protocol::Slot;
+use hither_protocol::message::control::Viewport;
+
+use super::mover::Mover;
+
+/// Cells by row and column.
+#[derive(Debug, Default)]
+pub(super) struct Grid {
+    shift: Option<u32>,
+    cells: Vec<(i32, i32, Slot)>,
+    is_current: bool,
+}
+
+impl Grid {
+    /// Chooses the side of the cells, once.
+    pub(super) fn suit(&mut self, viewport: &Viewport) {
+        let side =
+            viewport.right.abs_diff(viewport.left).max(viewport.bottom.abs_diff(viewport.top));
+        self.shift.get_or_insert((side / 4).max(1).ilog2());
+    }
+
+    /// Somebody may have moved.
+    pub(super) fn expire(&mut self) {
+        self.is_current = false;
+    }
+
+    /// Calls `found` with each slot that is in a cell which the rectangle touches.
+    pub(super) fn within(
+        &mut self,
+        movers: &[Mover],
+        rectangle: &Viewport,
+        mut found: impl FnMut(Slot),
+    ) {
+        let shift = self.shift.unwrap_or(0);
+        self.refresh(movers, shift);
+        let (left, right) = (rectangle.left >> shift, rectangle.right >> shift);
+        let (top, bottom) = (rectangle.top >> shift, rectangle.bottom >> shift);
+        if i64::from(bottom) - i64::from(top) > self.cells.len() as i64 {
+            // More rows than members: it is cheaper to look at each member.
+            self.cells.iter().for_each(|(_, _, slot)| found(*slot));
+            return;
+        }
+        for row in top..=bottom {
+            let from = self.cells.partition_point(|(y, x, _)| (*y, *x) < (row, left));
+            let row = self.cells[from..].iter().take_while(|(y, x, _)| *y == row && *x <= right);
+            row.for_each(|(_, _, slot)| found(*slot));
+        }
+    }
+
+    fn refresh(&mut self, movers: &[Mover], shift: u32) {
+        if std::mem::replace(&mut self.is_current, true) {
+            return;
+        }
+        self.cells.clear();
+        for (index, mover) in movers.iter().enumerate() {
+            if let Some(place) = mover.place() {
+                let (x, y) = (place.position.x() >> shift, place.position.y() >> shift);
+                self.cells.push((y, x, Slot(index as u16)));
+            }
+        }
+        self.cells.sort_unstable();
+    }
+}

@@ -1,0 +1,288 @@
+//! A member as a receiver of frames: what it has acked, what it was sent, how long its round trip takes, and how often
+//! it is worth while to send it something.
+
+use std::time::Duration;
+
+use hither_protocol::motion::WINDOW;
+use hither_protocol::motion::frame::PartHeader;
+use hither_protocol::{Tick, Timestamp};
+
+use super::sight::Sight;
+
+/// How often a viewer that has not acked is sent the same again.
+const REPEAT_EVERY: Duration = Duration::from_millis(16);
+/// After so long without any ack, and so many frames, a viewer is taken to be gone for now, and gets everything at the
+/// slower pace. Where half of all frames and acks are lost, chance takes 20 in a row once in a million.
+const SILENT_AFTER: Duration = Duration::from_millis(300);
+const SILENT_AFTER_FRAMES: u32 = 20;
+const SILENT_EVERY: Duration = Duration::from_millis(250);
+/// How much later than usual an ack may come at least, before it is missed.
+const SPARE_LEAST: Duration = Duration::from_millis(4);
+/// What a round trip is taken for before the first ack.
+const ROUND_TRIP_FIRST: Duration = Duration::from_millis(50);
+/// A round trip may be so much longer than the shortest, and two ticks, before its path is taken to be congested.
+const QUEUE_SPARED: Duration = Duration::from_millis(50);
+/// The slowest pace of a viewer whose path is congested, in ticks.
+const PACE_MAX: u32 = 8;
+/// How many ticks, behind the lag, a reference is looked for: momentum of longer ago says nothing.
+const REFERENCES: u32 = 8;
+
+/// One viewer of a room's motion.
+#[derive(Debug)]
+pub(super) struct Viewer {
+    /// Its user does not look, so it gets no motion.
+    pub(super) away: bool,
+    /// What it sees, if it does not see everybody.
+    pub(super) sight: Option<Box<Sight>>,
+    parts: Vec<PartState>,
+    /// The parts whose last frame is not acked, bit i for part i.
+    unacked: u128,
+    /// From a frame to its ack, which a client holds back until its next datagram: the mean, and how far off it is.
+    round_trip: Duration,
+    round_trip_off: Duration,
+    /// The shortest round trip of late: what the path takes without a queue.
+    round_trip_least: Duration,
+    /// When it was last sent a frame.
+    sent_at: Timestamp,
+    /// When it was last heard of, by an ack, or began to be waited for.
+    waiting_since: Timestamp,
+    /// The last tick that it was sent again.
+    repeated: Option<Tick>,
+    /// How many frames it was sent since then.
+    unanswered: u32,
+    /// Whether it lacks a frame that was put off.
+    put_off: bool,
+}
+
+/// One part of a room as the viewer has it.
+#[derive(Clone, Copy, Debug, Default)]
+struct PartState {
+    /// The first tick that was sent: an ack of one before is of an earlier membership of the same client.
+    first: Option<Tick>,
+    acked: Option<Tick>,
+    /// Bit i: the tick i before the acked one is acked, too.
+    held: u64,
+    sent: Option<Tick>,
+}
+
+impl Viewer {
+    pub(super) fn new(now: Timestamp) -> Self {
+        Self {
+            away: false,
+            sight: None,
+            parts: Vec::new(),
+            unacked: 0,
+            round_trip: ROUND_TRIP_FIRST,
+            round_trip_off: ROUND_TRIP_FIRST / 16,
+            round_trip_least: ROUND_TRIP_FIRST,
+            sent_at: now,
+            waiting_since: now,
+            repeated: None,
+            unanswered: 0,
+            put_off: false,
+        }
+    }
+
+    /// It looks away, or back. Nothing is sent meanwhile, so what it holds stays good as long as a baseline may be old.
+    pub(super) fn set_away(&mut self, now: Timestamp, away: bool) {
+        self.away = away;
+        self.wait(now);
+        self.put_off = false;
+    }
+
+    /// It sees everybody from now on: what it holds of its own is of no use, and its next frames are against nothing.
+    pub(super) fn see_all(&mut self, now: Timestamp) {
+        self.sight = None;
+        self.parts.clear();
+        self.unacked = 0;
+        self.wait(now);
+    }
+
+    /// Whether it was sent a frame since it began.
+    pub(super) fn was_sent_any(&self) -> bool {
+        !self.parts.is_empty()
+    }
+
+    /// Whether it was sent a frame of this tick: then it holds for good what that says.
+    pub(super) fn was_sent(&self, tick: Tick) -> bool {
+        self.parts.iter().any(|state| state.sent >= Some(tick))
+    }
+
+    /// The newest tick that it has acked of a part: what it lacks is what changed after it.
+    pub(super) fn acked(&self, part: usize) -> Option<Tick> {
+        self.parts.get(part)?.acked
+    }
+
+    /// What a part may be coded against: the acked tick as long as the viewer holds it for sure (M5), and one at least
+    /// `lag` before it. Nothing before `horizon` will do, since its points are forgotten.
+    pub(super) fn header(&self, part: usize, lag: u32, horizon: Tick) -> PartHeader {
+        let index = part as u16;
+        let state = self.parts.get(part).copied().unwrap_or_default();
+        let usable = |tick: &Tick| {
+            let age = state.sent.and_then(|sent| sent.since(*tick));
+            *tick >= horizon && age.is_some_and(|age| age <= WINDOW)
+        };
+        let baseline = state.acked.filter(usable);
+        let before = state.held >> lag & ((1 << REFERENCES) - 1);
+        let reference = baseline.filter(|_| before != 0).and_then(|baseline| {
+            baseline.0.checked_sub(lag + before.trailing_zeros()).map(Tick).filter(usable)
+        });
+        PartHeader { index, baseline, reference }
+    }
+
+    /// Before this tick no frame to come has a baseline or a reference in a part; `None` if it was sent nothing of it.
+    pub(super) fn oldest(&self, part: usize, lag: u32) -> Option<Tick> {
+        let state = self.parts.get(part)?;
+        let window = state.sent?.0.saturating_sub(WINDOW);
+        // Acks that come late, or of later ticks, may make any of these a reference.
+        let before = |acked: Tick| acked.0.saturating_sub(lag + REFERENCES - 1);
+        Some(Tick(window.max(state.acked.map_or(0, before))))
+    }
+
+    /// A part of the frame of `tick` is on its way.
+    pub(super) fn handle_sent(&mut self, now: Timestamp, part: usize, tick: Tick) {
+        if part >= self.parts.len() {
+            self.parts.resize(part + 1, PartState::default());
+        }
+        let state = &mut self.parts[part];
+        if state.sent == Some(tick) {
+            self.repeated = Some(tick);
+        }
+        state.first.get_or_insert(tick);
+        state.sent = Some(tick);
+        if self.unacked == 0 {
+            self.wait(now);
+        }
+        // All parts of a frame are sent at one time.
+        self.unanswered += u32::from(self.sent_at != now);
+        self.sent_at = now;
+        self.unacked |= 1 << part;
+    }
+
+    /// It lacks nothing of a part any more, acked or not.
+    pub(super) fn handle_obsolete(&mut self, part: usize) {
+        self.unacked &= !(1 << part);
+    }
+
+    /// It lacks nothing at all.
+    pub(super) fn handle_all_obsolete(&mut self) {
+        self.unacked = 0;
+    }
+
+    /// It has decoded these parts of the frame of `tick`, which was first sent `round_trip` ago.
+    pub(super) fn handle_ack(
+        &mut self,
+        now: Timestamp,
+        tick: Tick,
+        parts: u128,
+        round_trip: Option<Duration>,
+    ) {
+        let (mut known, mut is_news) = (true, false);
+        // How long it was silent says nothing of its path.
+        let was_silent = self.is_silent();
+        let mut rest = parts;
+        while rest != 0 {
+            let part = rest.trailing_zeros() as usize;
+            rest &= rest - 1;
+            let was_sent = |state: &&mut PartState| {
+                state.first.is_some_and(|first| first <= tick) && state.sent >= Some(tick)
+            };
+            let Some(state) = self.parts.get_mut(part).filter(was_sent) else {
+                known = false;
+                continue;
+            };
+            is_news |= state.acked < Some(tick);
+            state.handle_ack(tick);
+            if state.acked == state.sent {
+                self.unacked &= !(1 << part);
+            }
+        }
+        if known {
+            self.wait(now);
+            if let Some(sample) = round_trip.filter(|_| is_news && !was_silent) {
+                self.measure(sample, self.repeated == Some(tick));
+            }
+        }
+    }
+
+    /// Mean and deviation as RFC 6298 has them. The ack of a tick that was sent again may be that of the repeat: then
+    /// the sample is too long, never too short, and says nothing of the deviation.
+    fn measure(&mut self, sample: Duration, was_repeated: bool) {
+        if !was_repeated || sample < self.round_trip {
+            self.round_trip_off = (self.round_trip_off * 3 + sample.abs_diff(self.round_trip)) / 4;
+        }
+        self.round_trip = (self.round_trip * 7 + sample) / 8;
+        // A path that has become longer for good is no queue: the least follows, in some hundred acks.
+        self.round_trip_least = sample.min((self.round_trip_least * 127 + sample) / 128);
+    }
+
+    /// Whether the last frame of a part is not acked.
+    pub(super) fn is_waited_for(&self, part: usize) -> bool {
+        self.unacked >> part & 1 == 1
+    }
+
+    /// The parts whose last frames are not acked.
+    pub(super) fn unacked(&self) -> impl Iterator<Item = usize> {
+        (0..self.parts.len()).filter(|part| self.is_waited_for(*part))
+    }
+
+    /// When it is to be sent a stop again that it was first sent at `stopped_at` (M11).
+    pub(super) fn repeat_at(&self, stopped_at: Timestamp) -> Timestamp {
+        let pause = if self.is_silent() { SILENT_EVERY } else { REPEAT_EVERY };
+        // However the samples vary, it is not waited for much longer than usual.
+        let spare_max = self.round_trip / 4 + REPEAT_EVERY;
+        let spare = (self.round_trip_off * 4).clamp(SPARE_LEAST, spare_max);
+        (stopped_at + self.round_trip + spare).max(self.sent_at + pause)
+    }
+
+    /// When a tick is of use to it: at once, unless its path is congested or it is silent (M14).
+    pub(super) fn next_at(&self, tick_period: Duration) -> Timestamp {
+        if self.is_silent() {
+            return self.sent_at + SILENT_EVERY;
+        }
+        let queue = self.round_trip.saturating_sub(self.round_trip_least);
+        if queue <= QUEUE_SPARED + tick_period * 2 {
+            return self.sent_at;
+        }
+        // Half of the queue is let go before the next is sent; a tick is never a little too early.
+        let pause = (queue / 2).min(tick_period * PACE_MAX);
+        self.sent_at + pause.saturating_sub(tick_period / 2)
+    }
+
+    /// A frame waits until [`Self::next_at`], or none does.
+    pub(super) fn set_put_off(&mut self, put_off: bool) {
+        self.put_off = put_off;
+    }
+
+    /// Whether it waits for a frame.
+    pub(super) fn is_put_off(&self) -> bool {
+        self.put_off
+    }
+
+    /// Its answer is waited for from now on.
+    fn wait(&mut self, now: Timestamp) {
+        (self.waiting_since, self.unanswered) = (now, 0);
+    }
+
+    fn is_silent(&self) -> bool {
+        self.unacked != 0
+            && self.unanswered >= SILENT_AFTER_FRAMES
+            && self.sent_at.since(self.waiting_since) > SILENT_AFTER
+    }
+}
+
+impl PartState {
+    fn handle_ack(&mut self, tick: Tick) {
+        let Some(acked) = self.acked else {
+            (self.acked, self.held) = (Some(tick), 1);
+            return;
+        };
+        match tick.since(acked) {
+            Some(ahead) => {
+                self.held = self.held.checked_shl(ahead).unwrap_or(0) | 1;
+                self.acked = Some(tick);
+            }
+            None => self.held |= 1u64.checked_shl(acked.0 - tick.0).unwrap_or(0),
+        }
+    }
+}
