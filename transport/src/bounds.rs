@@ -1,10 +1,13 @@
 //! Every bound of a QUIC connection, in one place: quinn's defaults are none (200 streams of
 //! 1.25 MB, datagram buffers of 1 MiB, no limit on the whole connection).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hither_protocol::limits;
-use quinn::{IdleTimeout, TransportConfig, VarInt};
+use quinn::{AckFrequencyConfig, IdleTimeout, TransportConfig, VarInt};
+
+use crate::congestion::FlooredConfig;
 
 const IDLE_TIMEOUT_MS: u32 = 2_500;
 
@@ -34,6 +37,10 @@ pub(crate) const DATAGRAM_BUFFER: usize = limits::VIEWER_MOTION_QUEUE_BYTES_MAX;
 /// HTTP/3 needs the control stream and two of QPACK; Chromium greases with one more.
 const UNI_STREAMS: u32 = 8;
 
+/// Packets that a peer of ours may leave without an ACK for 25 ms; one more, and it answers at once. QUIC's default is
+/// one: with two datagrams between two frames, each frame had a lone ACK beside it. Browsers do not take the request.
+const PACKETS_BEFORE_ACK: u32 = 4;
+
 /// Which end a connection is configured for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Side {
@@ -58,7 +65,15 @@ pub(crate) fn transport_config(side: Side, datagram_bytes: usize) -> TransportCo
         .keep_alive_interval((side == Side::Server).then_some(KEEP_ALIVE))
         // Motion fits 1,200 bytes; a larger MTU makes snapshots cheaper for a few probes.
         .initial_mtu(1_200)
-        .min_mtu(1_200);
+        .min_mtu(1_200)
+        .ack_frequency_config(Some(ack_frequency()))
+        .congestion_controller_factory(Arc::new(FlooredConfig::default()));
+    config
+}
+
+fn ack_frequency() -> AckFrequencyConfig {
+    let mut config = AckFrequencyConfig::default();
+    config.ack_eliciting_threshold(PACKETS_BEFORE_ACK.into());
     config
 }
 

@@ -5,12 +5,14 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use hither_protocol::ALPN;
-use quinn::{ClientConfig, Endpoint, EndpointConfig, TokioRuntime, TransportErrorCode};
+use quinn::{ClientConfig, Endpoint, EndpointConfig, TransportErrorCode};
+use quinn_proto::RandomConnectionIdGenerator;
 use url::{Host, Url};
 
 use crate::bounds::{DATAGRAM_BUFFER, Side, transport_config};
 use crate::link::{Closed, Link, Transport};
 use crate::quic::{Owned, QuicLink};
+use crate::runtime::PatientRuntime;
 use crate::socket::{self, BindError, SocketBuffers};
 use crate::tls::ClientTls;
 
@@ -36,8 +38,7 @@ impl ClientEndpoint {
         let bound = socket::bind(any);
         let bound = bound.or_else(|_| socket::bind((Ipv4Addr::UNSPECIFIED, 0).into()));
         let (socket, socket_buffers) = bound?;
-        let config = EndpointConfig::default();
-        let endpoint = Endpoint::new(config, None, socket, Arc::new(TokioRuntime))?;
+        let endpoint = Endpoint::new(endpoint_config(), None, socket, PatientRuntime::shared())?;
         let transport = Arc::new(transport_config(Side::Client, DATAGRAM_BUFFER));
         let config = |alpn: &[u8]| -> Result<ClientConfig, BindError> {
             let mut config = ClientConfig::new(tls.config(alpn)?);
@@ -182,6 +183,16 @@ impl From<quinn::ConnectionError> for ConnectError {
             _ => Self::Closed(error.into()),
         }
     }
+}
+
+/// Of a client's connection id in bytes. It stands in every packet to this client, so each byte counts: three tell
+/// millions of connections on one socket apart, and quinn draws no two the same.
+const CONNECTION_ID_BYTES: usize = 3;
+
+fn endpoint_config() -> EndpointConfig {
+    let mut config = EndpointConfig::default();
+    config.cid_generator(|| Box::new(RandomConnectionIdGenerator::new(CONNECTION_ID_BYTES)));
+    config
 }
 
 /// QUIC's codes for TLS alerts.

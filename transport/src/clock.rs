@@ -26,6 +26,11 @@ impl Clock {
         self.started_at + self.started.elapsed()
     }
 
+    /// What this clock shows at `instant`; where it began, if that was before.
+    pub fn time_of(&self, instant: std::time::Instant) -> Timestamp {
+        self.started_at + Instant::from_std(instant).saturating_duration_since(self.started)
+    }
+
     /// The runtime's instant at which this clock shows `time`.
     pub fn instant(&self, time: Timestamp) -> Instant {
         self.started + time.since(self.started_at)

@@ -11,10 +11,14 @@
 mod bounds;
 mod client;
 mod clock;
+mod congestion;
 mod link;
 mod listener;
 pub mod memory;
 mod quic;
+#[cfg(feature = "relay")]
+pub mod relay;
+mod runtime;
 mod socket;
 mod stream;
 mod tls;

@@ -48,6 +48,15 @@ impl Link {
         }
     }
 
+    /// Bytes of datagrams that wait to be sent. More than a few mean that the path takes no more at the moment: what is
+    /// newer is better kept until they are gone.
+    pub fn unsent_datagram_bytes(&self) -> usize {
+        match &*self.0 {
+            Kind::Quic(link) => link.unsent_datagram_bytes(),
+            Kind::Memory(_) => 0,
+        }
+    }
+
     /// Waits for the next datagram of the peer, without the reserved byte. At most 32 KiB wait
     /// to be taken; then the oldest are dropped. Cancel safe.
     ///

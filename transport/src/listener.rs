@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hither_protocol::CloseCode;
-use quinn::{Connection, Endpoint, EndpointConfig, ServerConfig, TokioRuntime, TransportConfig};
+use quinn::{Connection, Endpoint, EndpointConfig, ServerConfig, TransportConfig};
 #[cfg(feature = "webtransport")]
 use web_transport_proto::http::StatusCode;
 
 use crate::bounds::{Side, bound_incoming, transport_config};
 use crate::link::{Closed, Link, Transport};
 use crate::quic::{Owned, QuicLink};
+use crate::runtime::PatientRuntime;
 use crate::socket::{self, BindError, SocketBuffers};
 use crate::tls::ServerTls;
 
@@ -42,7 +43,7 @@ impl Listener {
             EndpointConfig::default(),
             Some(server_config(tls, transport.clone())),
             socket,
-            Arc::new(TokioRuntime),
+            PatientRuntime::shared(),
         )?;
         Ok(Self { endpoint, local_addr, socket_buffers, transport })
     }

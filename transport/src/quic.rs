@@ -17,6 +17,8 @@ pub(crate) struct QuicLink {
     connection: Owned,
     flavor: Flavor,
     ended: Ended,
+    /// What the empty buffer of outgoing datagrams holds, in bytes.
+    datagram_space: usize,
     datagrams_dropped: AtomicU64,
     datagrams_taken: AtomicU64,
 }
@@ -33,8 +35,10 @@ impl QuicLink {
     }
 
     fn new(connection: Owned, flavor: Flavor, ended: Ended) -> Self {
+        let datagram_space = connection.0.datagram_send_buffer_space();
         Self {
             connection,
+            datagram_space,
             flavor,
             ended,
             datagrams_dropped: AtomicU64::default(),
@@ -72,6 +76,10 @@ impl QuicLink {
                 quinn::SendDatagramError::UnsupportedByPeer | quinn::SendDatagramError::Disabled,
             ) => Err(SendDatagramError::Unsupported),
         }
+    }
+
+    pub(crate) fn unsent_datagram_bytes(&self) -> usize {
+        self.datagram_space.saturating_sub(self.connection.0.datagram_send_buffer_space())
     }
 
     pub(crate) async fn recv_datagram(&self) -> Result<Bytes, Closed> {

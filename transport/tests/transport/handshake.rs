@@ -216,6 +216,21 @@ async fn a_silent_server_times_out() {
 }
 
 #[tokio::test]
+async fn a_clients_connection_ids_are_short() {
+    let server = tokio::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("https://{}", server.local_addr().unwrap());
+    let endpoint = client(&mint());
+    let mut initial = [0; 1_500];
+    tokio::select! {
+        _ = endpoint.connect(&url, Transport::Quic) => unreachable!("nobody answers"),
+        received = within(server.recv(&mut initial)) => assert!(received.unwrap() >= 1_200),
+    }
+    // RFC 9000, 17.2: one byte, four of the version, then the length of each id before it.
+    let [_, _, _, _, _, of_server, rest @ ..] = initial;
+    assert_eq!(rest[usize::from(of_server)], 3);
+}
+
+#[tokio::test]
 async fn datagrams_sent_before_the_server_lets_in_are_kept() {
     let certificate = mint();
     let listener = listen(&certificate);

@@ -35,6 +35,7 @@ suite!(
     dropping_the_last_clone_closes,
     dropping_an_end_closes_though_streams_are_open,
     stats_count_both_ways,
+    acknowledgements_ride_on_datagrams,
 );
 
 async fn names_its_transport(transport: Transport) {
@@ -254,4 +255,21 @@ async fn stats_count_both_ways(transport: Transport) {
         assert!(client.udp_bytes_sent > 300 && server.udp_bytes_received > 300);
         assert!(client.udp_sent >= 3 && server.udp_received >= 3 && client.packets_sent >= 3);
     }
+}
+
+async fn acknowledgements_ride_on_datagrams(transport: Transport) {
+    const FRAMES: u64 = 40;
+    let ends = connect(transport).await;
+    let before = ends.server.stats().udp_sent;
+    for _ in 0..FRAMES {
+        for _ in 0..3 {
+            ends.client.send_datagram(datagram(b"up")).unwrap();
+            ends.server.recv_datagram().await.unwrap();
+        }
+        ends.server.send_datagram(datagram(b"frame")).unwrap();
+        ends.client.recv_datagram().await.unwrap();
+    }
+    // Besides the frames: what ends the handshake, probes of the path's MTU, and ACKs of a machine that stalls.
+    let sent = ends.server.stats().udp_sent - before;
+    assert!(sent < FRAMES * 3 / 2, "{sent} packets for {FRAMES} frames");
 }
