@@ -18,3 +18,4 @@ pub mod registry;
 mod rooms;
 pub mod server;
 pub mod store;
+mod sync;

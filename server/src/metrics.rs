@@ -30,6 +30,10 @@ pub struct Metrics {
     pub datagrams_out: Counter,
     /// Frames sent again because nobody acked them.
     pub frames_repeated: Counter,
+    /// Frames put off for viewers whose path is congested, or who do not answer.
+    pub frames_paced: Counter,
+    /// Ticks left out by rooms whose ticks take too long.
+    pub ticks_skipped: Counter,
     /// Datagrams of either direction that were dropped, by cause.
     pub datagrams_dropped: PerLabel<DropCause, Counter>,
     /// Connections, hellos, joins and messages that were refused, by cause.
@@ -59,6 +63,8 @@ impl Metrics {
             datagrams_in: register(r, "datagrams_in", "Datagrams received", Counter::default()),
             datagrams_out: register(r, "datagrams_out", "Datagrams sent", Counter::default()),
             frames_repeated: register(r, "frames_repeated", "Frames repeated", Counter::default()),
+            frames_paced: register(r, "frames_paced", "Frames put off", Counter::default()),
+            ticks_skipped: register(r, "ticks_skipped", "Ticks left out", Counter::default()),
             datagrams_dropped: PerLabel::register(
                 r,
                 "datagrams_dropped",

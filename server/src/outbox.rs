@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use hither_protocol::limits;
 use tokio::sync::{Notify, mpsc};
 
 /// The bytes that wait on all lanes of one connection.
@@ -38,6 +39,11 @@ impl Budget {
     /// Whether a page of a roster or a document may be pushed: the rest is kept for what happens meanwhile.
     pub(crate) fn has_room_for_page(&self) -> bool {
         self.bytes.load(Ordering::Relaxed) < self.pages_max()
+    }
+
+    /// Whether motion may be pushed: little enough waits for it to be fresh when it is written.
+    pub(crate) fn has_room_for_motion(&self) -> bool {
+        self.bytes.load(Ordering::Relaxed) < limits::VIEWER_MOTION_QUEUE_BYTES_MAX
     }
 
     /// Waits until a page may be pushed, or the bound is exceeded.

@@ -1,7 +1,7 @@
 //! The assembly: the one place that names each adapter, and knows in which order they start and stop.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +9,7 @@ use axum::Router;
 use hither_certs::Certificate;
 use hither_core::{Rates, RoomPolicy, SessionPolicy};
 use hither_protocol::CloseCode;
-use hither_protocol::motion::Axes;
+use hither_transport::relay::{Impairment, Relay};
 use hither_transport::{BindError, Listener, ServerTls, TlsError};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -24,7 +24,8 @@ use crate::bots::Bots;
 use crate::config::{AuthConfig, Config, DemoConfig, NamespaceConfig, Origins, TlsConfig};
 use crate::connection::{Admission, Shared, run_incoming};
 use crate::http::{
-    Discovery, NoPage, Readiness, bots_router, ops_router, page_router, public_router, run_http,
+    Discovery, NoPage, Readiness, bots_router, network_router, ops_router, page_router,
+    public_router, run_http,
 };
 use crate::metrics::{Metrics, RejectCause};
 use crate::rooms::Rooms;
@@ -35,6 +36,8 @@ use hither_transport::Clock;
 const MEMORY_STORE_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// How long clients have to take their bye when the server stops; all in all it has two seconds.
 const DRAIN_DEADLINE: Duration = Duration::from_millis(1_500);
+/// What the demo's relay loses: the same from start to start.
+const RELAY_SEED: u64 = 1;
 /// How long the closes have to leave after that.
 const CLOSE_DEADLINE: Duration = Duration::from_millis(300);
 
@@ -76,6 +79,8 @@ pub struct Server {
     stopping: watch::Sender<bool>,
     /// Held by the ops plane, which tells how the stop goes, until all else has stopped.
     stopped: watch::Sender<bool>,
+    /// Held until all its clients have gone.
+    relay: Option<Arc<Relay>>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -142,7 +147,10 @@ impl Server {
         let stopped = watch::Sender::new(false);
         let origins = Origins::new(config.origins.clone(), http_addr);
         let shared = shared(&config, authenticator, origins, &metrics, draining.clone());
-        let demo = config.demo.as_ref().map(|demo| demo_router(demo, &shared)).transpose()?;
+        let relay = config.demo.as_ref().and_then(|_| reachable(listener.local_addr()));
+        let relay = relay.map(bind_relay).transpose()?.map(Arc::new);
+        let demo = config.demo.as_ref().map(|demo| demo_router(demo, &shared, relay.clone()));
+        let demo = demo.transpose()?;
 
         let mut tasks = vec![
             tokio::spawn(run_http(http, public_router(discovered, demo), draining)),
@@ -155,7 +163,7 @@ impl Server {
         }
         readiness.send_replace(Readiness::Ready);
         let (http, ops) = (http_addr, ops_addr);
-        Ok(Self { listener, http, ops, discovery, readiness, stopping, stopped, tasks })
+        Ok(Self { listener, http, ops, discovery, readiness, stopping, stopped, relay, tasks })
     }
 
     /// Where the server is, for whoever started it.
@@ -183,6 +191,7 @@ impl Server {
         }
         self.listener.close(CloseCode::GoingAway.number(), CloseCode::GoingAway.name());
         let _ = tokio::time::timeout(CLOSE_DEADLINE, self.listener.wait_idle()).await;
+        drop(self.relay);
         self.stopped.send_replace(true);
         for task in self.tasks {
             task.abort();
@@ -225,10 +234,32 @@ async fn run_renewal(
     }
 }
 
-/// The demo page and its bots.
-fn demo_router(demo: &DemoConfig, shared: &Arc<Shared>) -> Result<Router, NoPage> {
+/// The demo page, its bots and its bad network.
+fn demo_router(
+    demo: &DemoConfig,
+    shared: &Arc<Shared>,
+    relay: Option<Arc<Relay>>,
+) -> Result<Router, NoPage> {
     let bots = bots_router(Bots::new(shared.clone()), shared.origins.clone());
-    Ok(page_router(demo.page.as_deref())?.merge(bots))
+    let network = relay.map(|relay| network_router(relay, shared.origins.clone()));
+    Ok(page_router(demo.page.as_deref())?.merge(bots).merge(network.unwrap_or_default()))
+}
+
+/// The listener's address on loopback, if it has one. Who comes through a relay looks local to the server, so only who
+/// is local may.
+fn reachable(listener: SocketAddr) -> Option<SocketAddr> {
+    let ip = match listener.ip() {
+        ip if ip.is_loopback() => ip,
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, listener.port()))
+}
+
+/// A relay before the server, which impairs nothing until it is told to.
+fn bind_relay(server: SocketAddr) -> io::Result<Relay> {
+    Relay::bind(SocketAddr::new(server.ip(), 0), server, RELAY_SEED, Impairment::default())
 }
 
 fn shared(
@@ -260,10 +291,7 @@ fn shared(
 
 fn room_policy(namespace: &NamespaceConfig) -> RoomPolicy {
     RoomPolicy {
-        tick_hz: namespace.tick_hz,
-        // The config takes 1 to 4 only.
-        axes: Axes::new(namespace.axes).unwrap_or(Axes::TWO),
-        step: namespace.step,
+        motion: namespace.motion_format(),
         members_max: namespace.members_max,
         grace: Duration::from_millis(namespace.grace_ms),
         presence_bytes_max: namespace.presence_bytes_max,

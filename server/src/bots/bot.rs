@@ -74,7 +74,7 @@ impl Bot {
 
     /// Takes what came, moves, and sends what is due; false once it is out of the room.
     pub(super) fn act(&mut self, now: Timestamp) -> bool {
-        if !self.take_in() {
+        if !self.take_in(now) {
             return false;
         }
         if let Some(room) = self.room {
@@ -107,13 +107,13 @@ impl Bot {
         self.reacts_at = now + Duration::from_secs_f64(self.rng.random_range(REACTION_EVERY_S));
     }
 
-    fn take_in(&mut self) -> bool {
+    fn take_in(&mut self, now: Timestamp) -> bool {
         while let Some(Ok(datagram)) = self.link.recv_datagram().now_or_never() {
-            self.session.handle_datagram(&datagram);
+            self.session.handle_datagram(now, &datagram);
         }
         while let Some(read) = self.recv.read_chunk(CHUNK_BYTES).now_or_never() {
             let Ok(Some(chunk)) = read else { return false };
-            if self.session.handle_control(&chunk).is_err() {
+            if self.session.handle_control(now, &chunk).is_err() {
                 return false;
             }
         }

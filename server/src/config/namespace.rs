@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use hither_protocol::message::control::{AxisFormat, MotionFormat};
+use hither_protocol::motion::{Axes, Axis};
 use hither_protocol::{RoomName, limits as wire};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
@@ -13,17 +15,14 @@ use super::bounds::{positive, within};
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NamespaceConfig {
-    /// Ticks per second, 1 to 60. Each tick in which something moved costs one datagram per viewer,
-    /// so server CPU and packets grow with it. Default: 30.
-    #[serde(deserialize_with = "within::<1, 60, _, _>")]
+    /// Ticks per second, 1 to 60; 0 sends at once, at most 250 times a second. Each tick in which
+    /// something moved costs one datagram per viewer, so server CPU and packets grow with it: 0 is
+    /// for small rooms. Default: 30.
+    #[serde(deserialize_with = "within::<0, 60, _, _>")]
     pub tick_hz: u32,
-    /// Axes of motion, 1 to 4; bytes grow with them. Default: 2.
-    #[serde(deserialize_with = "within::<1, { wire::AXES_MAX as u64 }, _, _>")]
-    pub axes: u8,
-    /// The smallest difference that motion keeps, in the room's units, above zero. Halving it costs
-    /// about one bit per axis and moved member. Default: 1.0.
-    #[serde(deserialize_with = "positive")]
-    pub step: f64,
+    /// Axes of motion, 1 to 4; bytes grow with them. Default: two, for x and y.
+    #[serde(deserialize_with = "axes")]
+    pub axes: Vec<AxisConfig>,
     /// Members that a room may have, 1 to 4,096. What is sent grows with its square. Default:
     /// 4,096.
     #[serde(deserialize_with = "within::<1, { wire::MEMBERS_MAX as u64 }, _, _>")]
@@ -60,12 +59,60 @@ pub struct NamespaceConfig {
     pub edits_per_s: u32,
 }
 
+/// One of a namespace's `axes`.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AxisConfig {
+    /// The smallest difference that motion keeps, in the room's units, above zero. Halving it costs
+    /// about one bit per moved member. Default: 1.0.
+    #[serde(deserialize_with = "positive")]
+    pub step: f64,
+    /// The lowest value, in steps, at least -2^30; samples outside are dropped. Default: -2^30.
+    pub min: i32,
+    /// The highest value, in steps, at most 2^30 - 1. Default: 2^30 - 1.
+    pub max: i32,
+    /// Whether `min` is the step after `max`, as of an angle: differences go the shorter way.
+    /// Default: false.
+    pub wraps: bool,
+}
+
+impl Default for AxisConfig {
+    fn default() -> Self {
+        let Axis { min, max, wraps } = Axis::OPEN;
+        Self { step: 1.0, min, max, wraps }
+    }
+}
+
+impl NamespaceConfig {
+    /// What a room's motion is, as its members are told.
+    pub fn motion_format(&self) -> MotionFormat {
+        let format = |axis: &AxisConfig| {
+            let AxisConfig { step, min, max, wraps } = *axis;
+            AxisFormat { step, min, max, wraps }
+        };
+        let tick_hz = if self.tick_hz == 0 { wire::TICK_HZ_MAX } else { self.tick_hz };
+        MotionFormat { tick_hz, axes: self.axes.iter().map(format).collect() }
+    }
+}
+
+/// Axes that a room can have.
+fn axes<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<AxisConfig>, D::Error> {
+    let axes = Vec::<AxisConfig>::deserialize(input)?;
+    let ranges: Vec<Axis> =
+        axes.iter().map(|axis| Axis { min: axis.min, max: axis.max, wraps: axis.wraps }).collect();
+    match Axes::new(&ranges) {
+        Some(_) => Ok(axes),
+        None => Err(D::Error::custom(
+            "1 to 4 axes are needed, each with a min not above its max, from -2^30 to 2^30 - 1",
+        )),
+    }
+}
+
 impl Default for NamespaceConfig {
     fn default() -> Self {
         Self {
             tick_hz: 30,
-            axes: 2,
-            step: 1.0,
+            axes: vec![AxisConfig::default(); 2],
             members_max: wire::MEMBERS_MAX,
             grace_ms: 5_000,
             presence_bytes_max: wire::PRESENCE_BYTES_MAX,

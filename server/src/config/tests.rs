@@ -124,7 +124,7 @@ fn an_unknown_key_is_an_error_that_names_its_line() {
 #[test]
 fn limits_may_only_be_lowered() {
     let lowered = serve(&format!(
-        "{MINIMAL}[limits]\npending_hellos_max = 9\n[namespaces.a]\nmembers_max = 8\nstep = 1\n"
+        "{MINIMAL}[limits]\npending_hellos_max = 9\n[namespaces.a]\nmembers_max = 8\naxes = [{{ step = 1 }}, {{}}]\n"
     ))
     .unwrap();
     assert_eq!(lowered.limits, LimitsConfig { pending_hellos_max: 9, ..LimitsConfig::default() });
@@ -139,7 +139,6 @@ fn limits_may_only_be_lowered() {
         ("limits", "viewer_queue_bytes_max", 262_145),
         ("limits", "viewer_motion_bytes_max", 32_769),
         ("namespaces.a", "tick_hz", 61),
-        ("namespaces.a", "axes", 5),
         ("namespaces.a", "members_max", 4_097),
         ("namespaces.a", "presence_bytes_max", 4_097),
         ("namespaces.a", "event_bytes_max", 16_385),
@@ -152,10 +151,12 @@ fn limits_may_only_be_lowered() {
         let text = format!("{MINIMAL}\n[{table}]\n{key} = {over}");
         check_wrong(&text, &["line 5", key, &format!("{over} is not within")]);
     }
-    check_wrong("[namespaces.a]\ntick_hz = 0", &["line 2", "0 is not within 1 and 60"]);
     check_wrong("[namespaces.a]\nmembers_max = -1", &["line 2"]);
-    check_wrong("[namespaces.a]\nstep = 0.0", &["line 2", "above zero"]);
-    check_wrong("[namespaces.a]\nstep = nan", &["line 2", "above zero"]);
+    check_wrong("[namespaces.a]\naxes = [{ step = 0.0 }]", &["line 2", "above zero"]);
+    check_wrong("[namespaces.a]\naxes = [{ step = nan }]", &["line 2", "above zero"]);
+    for axes in ["[]", "[{}, {}, {}, {}, {}]", "[{ min = 1, max = 0 }]", "[{ max = 2000000000 }]"] {
+        check_wrong(&format!("[namespaces.a]\naxes = {axes}"), &["line 2", "1 to 4 axes"]);
+    }
 }
 
 #[test]
@@ -169,4 +170,15 @@ fn values_of_the_wrong_kind_name_their_line() {
     check_wrong("origins = [\"https://a/path\"]", &["line 1", "https://a/path"]);
     check_wrong("[namespaces.\"a:b\"]\ntick_hz = 20", &["a:b"]);
     check_wrong("[namespaces.Big]\ntick_hz = 20", &["Big"]);
+}
+
+#[test]
+fn a_namespace_has_axes_with_ranges_and_may_send_at_once() {
+    let text = format!(
+        "{MINIMAL}[namespaces.game]\ntick_hz = 0\naxes = [{{ step = 0.5 }}, {{ min = 0, max = 359, wraps = true }}]\n"
+    );
+    let motion = serve(&text).unwrap().namespaces["game"].motion_format();
+    assert_eq!(motion.tick_hz, 250);
+    let axes: Vec<_> = motion.axes.iter().map(|axis| (axis.step, axis.max, axis.wraps)).collect();
+    assert_eq!(axes, [(0.5, (1 << 30) - 1, false), (1.0, 359, true)]);
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use hither_core::session::{Dropped, Motion};
 use hither_core::{Effect, Session};
 use hither_protocol::message::Refusal;
@@ -18,7 +19,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::admission::Pending;
-use super::lanes::{CHUNK_BYTES, LaneEvent, run_edits_lane, write_lane};
+use super::arrivals::{Arrival, arrivals};
+use super::lanes::{LaneEvent, run_edits_lane, write_lane};
 use super::{Peer, Shared};
 use crate::auth::{Applicant, AuthError};
 use crate::metrics::{DropCause, RejectCause};
@@ -51,7 +53,7 @@ pub(super) async fn run_connection(
     let connection = Connection {
         shared: shared.clone(),
         session,
-        outlet: Outlet { link: link.clone(), control, edits: None },
+        outlet: Outlet { link: link.clone(), reliable_motion: false, control, edits: None },
         budget,
         peer,
         pending: Some(pending),
@@ -63,10 +65,11 @@ pub(super) async fn run_connection(
         silence: Duration::ZERO,
     };
     let driver = pin!(connection.drive(recv, lane_events));
-    let mut writer = pin!(write_lane(send, control_out));
-    let (bye, _pending) = match select(driver, writer.as_mut()).await {
+    // Polled only when it has woken itself, which a plain future beside the driver would not be.
+    let mut writer = FuturesUnordered::from_iter([write_lane(send, control_out)]);
+    let (bye, _pending) = match select(driver, writer.next()).await {
         Either::Left((end, _)) => end,
-        Either::Right(((), driver)) => {
+        Either::Right((_, driver)) => {
             // A client that takes no more of its control lane is gone.
             link.close(CloseCode::Done.number(), "");
             driver.await
@@ -75,7 +78,7 @@ pub(super) async fn run_connection(
     if let Some(bye) = bye {
         // A client that gets its bye closes the connection itself; one that does not is closed. Until then it counts as
         // pending if it never said hello.
-        let _ = timeout(BYE_DEADLINE, async { tokio::join!(writer, link.closed()) }).await;
+        let _ = timeout(BYE_DEADLINE, async { tokio::join!(writer.next(), link.closed()) }).await;
         link.close(bye.code, &bye.reason);
     }
 }
@@ -116,11 +119,12 @@ impl Connection {
     /// Runs until the connection has ended or is to be closed; then says how.
     async fn drive(
         mut self,
-        mut control: RecvStream,
-        mut lane_events: mpsc::Receiver<(u64, LaneEvent)>,
+        control: RecvStream,
+        lane_events: mpsc::Receiver<(u64, LaneEvent)>,
     ) -> (Option<Bye>, Option<Pending>) {
         let link = self.outlet.link.clone();
-        let mut draining = self.shared.draining.clone();
+        let draining = self.shared.draining.clone();
+        let mut arrivals = arrivals(&link, control, lane_events, self.budget.clone(), draining);
         let mut timer = pin!(sleep_until(Instant::now()));
         let mut timer_at = None;
         while self.closing.is_none() {
@@ -136,23 +140,19 @@ impl Connection {
                     Ok(datagram) => self.handle_datagram(&datagram),
                     Err(_) => break,
                 },
-                chunk = control.read_chunk(CHUNK_BYTES) => match chunk {
-                    Ok(Some(chunk)) => self.handle_control(&chunk),
-                    Ok(None) => self.session.handle_control_end(),
-                    Err(_) => break,
+                Some(arrival) = arrivals.next() => match arrival {
+                    Arrival::Control(Ok(Some(chunk))) => self.handle_control(&chunk),
+                    Arrival::Control(Ok(None)) => self.session.handle_control_end(),
+                    Arrival::Control(Err(_)) | Arrival::Closed => break,
+                    Arrival::Stream(send, recv) => self.open_lane(send, recv),
+                    Arrival::Lane(number, event) => self.handle_lane(number, event),
+                    Arrival::Budget => self.handle_budget(),
+                    Arrival::Draining => self.handle_draining(),
                 },
-                stream = link.accept_stream() => match stream {
-                    Ok((send, recv)) => self.open_lane(send, recv),
-                    Err(_) => break,
-                },
-                Some((number, event)) = lane_events.recv() => self.handle_lane(number, event),
                 () = timer.as_mut(), if due.is_some() => {
                     timer_at = None;
                     self.handle_timeout();
                 }
-                () = self.budget.changed() => self.handle_budget(),
-                _ = draining.wait_for(|draining| *draining) => self.handle_draining(),
-                _ = link.closed() => break,
             }
             self.carry_out().await;
         }
@@ -270,7 +270,8 @@ impl Connection {
                 }
                 Effect::Send(bytes) => self.outlet.control.push(bytes),
                 Effect::Join { request, name, member } => {
-                    let outlet = self.outlet.clone();
+                    let reliable_motion = self.session.has_reliable_motion();
+                    let outlet = Outlet { reliable_motion, ..self.outlet.clone() };
                     let joined = self.shared.rooms.join(&name, request, member, outlet).await;
                     self.handle_join(request, joined);
                 }
@@ -294,6 +295,13 @@ impl Connection {
                         Ok(())
                     });
                 }
+                Effect::Viewport { room, slot, viewport, follow } => {
+                    self.ask(room, |room, _| {
+                        room.handle_viewport(slot, viewport, follow);
+                        Ok(())
+                    });
+                }
+                Effect::Datagram(datagram) => self.handle_datagram(&datagram),
                 Effect::Submit { room, slot, submit } => {
                     self.ask(room, |room, now| {
                         room.handle_submit(now, slot, submit);

@@ -3,17 +3,15 @@
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::header::ORIGIN;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use axum::{Json, Router};
 use hither_protocol::RoomName;
 use serde::{Deserialize, Serialize};
 
+use super::asker::{BODY_BYTES_MAX, check_asker};
 use crate::bots::Bots;
 use crate::config::Origins;
-
-const BODY_BYTES_MAX: usize = 1_024;
 
 #[derive(Debug, Deserialize)]
 struct Wanted {
@@ -33,8 +31,7 @@ struct Desk {
 }
 
 /// `POST /demo/bots` with `{"room":"default:lobby","count":50}` has that room end up with so many bots, 0 for none. The
-/// answer, `{"count":50}`, is how many the bounds allow. Only pages that may connect may ask: others get 403, and so
-/// does who does not say its origin, since every browser does.
+/// answer, `{"count":50}`, is how many the bounds allow. Only pages that may connect may ask.
 pub(crate) fn bots_router(bots: Arc<Bots>, origins: Origins) -> Router {
     Router::new()
         .route("/demo/bots", post(set_bots))
@@ -47,10 +44,7 @@ async fn set_bots(
     headers: HeaderMap,
     Json(wanted): Json<Wanted>,
 ) -> Result<Json<Granted>, StatusCode> {
-    let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
-    if !origin.is_some_and(|origin| origins.allows(origin)) {
-        return Err(StatusCode::FORBIDDEN);
-    }
+    check_asker(&origins, &headers)?;
     let room: RoomName = wanted.room.parse().map_err(|_| StatusCode::BAD_REQUEST)?;
     let count = bots.set(&room, wanted.count).ok_or(StatusCode::NOT_FOUND)?;
     Ok(Json(Granted { count }))

@@ -2,18 +2,20 @@
 //! sent reliably is queued under the lock, so that its order is the room's, and datagrams are sent outside it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use hither_core::room::Counters;
 use hither_core::{NewMember, Output, Recipient, Room, RoomId, RoomPolicy};
+use hither_protocol::limits::MOTION_DATAGRAM_BYTES_MAX;
 use hither_protocol::message::Refusal;
+use hither_protocol::message::control::{MotionBytes, ToClient};
 use hither_protocol::{Slot, Timestamp};
 use hither_transport::{Link, SendDatagramError};
 use tokio::sync::{Notify, OnceCell};
 
+use super::gate::{Alarm, Gate, Inside};
 use crate::metrics::{DropCause, Metrics};
 use crate::outbox::LaneSender;
 use crate::registry::Closable;
@@ -31,6 +33,8 @@ pub(crate) struct Joined {
 #[derive(Clone, Debug)]
 pub(crate) struct Outlet {
     pub(crate) link: Link,
+    /// Whether motion goes over the control lane, too.
+    pub(crate) reliable_motion: bool,
     pub(crate) control: LaneSender,
     /// The lane of edits, once it is open.
     pub(crate) edits: Option<LaneSender>,
@@ -54,24 +58,22 @@ pub(crate) struct RoomCell {
     store: Arc<dyn Store>,
     metrics: Arc<Metrics>,
     loaded: OnceCell<()>,
-    closed: AtomicBool,
     wake: Notify,
-    state: Mutex<State>,
+    gate: Gate<State>,
 }
 
 #[derive(Debug)]
 struct State {
     room: Room,
     outlets: Vec<Option<Outlet>>,
-    /// When the ticker will call next.
-    scheduled: Option<Timestamp>,
+    alarm: Alarm<Timestamp>,
     members: usize,
 }
 
 /// What is to be done outside the lock.
 #[derive(Default)]
 struct Outside {
-    datagrams: Vec<(Link, Bytes)>,
+    datagrams: Vec<(Slot, Link, Bytes)>,
     stores: Vec<(u64, Pending<()>)>,
 }
 
@@ -86,7 +88,7 @@ impl RoomCell {
     ) -> Arc<Self> {
         let room = Room::new(id.clone(), policy.clone(), clock.now(), phase);
         metrics.rooms.inc();
-        let state = State { room, outlets: Vec::new(), scheduled: None, members: 0 };
+        let state = State { room, outlets: Vec::new(), alarm: Alarm::default(), members: 0 };
         Arc::new(Self {
             id,
             policy,
@@ -94,9 +96,8 @@ impl RoomCell {
             store,
             metrics,
             loaded: OnceCell::new(),
-            closed: AtomicBool::new(false),
             wake: Notify::new(),
-            state: Mutex::new(state),
+            gate: Gate::new(state),
         })
     }
 
@@ -114,7 +115,9 @@ impl RoomCell {
     pub(super) async fn load(&self) -> Result<(), StoreError> {
         let load = || async {
             let document = self.store.load(&self.id.name).await?;
-            self.lock().room.handle_loaded(document);
+            if let Some(mut state) = self.gate.enter() {
+                state.room.handle_loaded(document);
+            }
             Ok(())
         };
         self.loaded.get_or_try_init(load).await.copied()
@@ -212,15 +215,19 @@ impl RoomCell {
     /// Does what is due.
     pub(super) fn tick(self: &Arc<Self>) {
         let start = self.clock.now();
-        self.with(|room, now| room.handle_timeout(now));
-        self.metrics.tick_seconds.observe(self.clock.now().since(start).as_secs_f64());
+        let is_tick = self.with(|room, now| room.handle_timeout(now));
+        let took = self.clock.now().since(start);
+        self.metrics.tick_seconds.observe(took.as_secs_f64());
+        if is_tick == Some(true) {
+            self.with(|room, _| room.handle_tick_took(took));
+        }
     }
 
     /// When the ticker is to call [`Self::tick`]; from now on an earlier time wakes it.
     pub(super) fn schedule(&self) -> Option<Timestamp> {
-        let mut state = self.lock();
-        state.scheduled = state.room.poll_timeout();
-        state.scheduled
+        let mut state = self.gate.enter()?;
+        let due = state.room.poll_timeout();
+        state.alarm.set(due)
     }
 
     /// Waits until the schedule has changed, or the room is closed.
@@ -230,15 +237,16 @@ impl RoomCell {
 
     /// Closes the room if it has no members; true if it is closed, now or before.
     pub(super) fn close_if_empty(&self) -> bool {
-        let state = self.lock();
-        if state.room.is_empty() && !self.is_closed() {
-            self.close();
+        if let Some(state) = self.gate.enter()
+            && state.room.is_empty()
+        {
+            self.close(&state);
         }
         self.is_closed()
     }
 
-    fn close(&self) {
-        self.closed.store(true, Ordering::Release);
+    fn close(&self, state: &Inside<'_, State>) {
+        state.close();
         self.metrics.rooms.dec();
         self.wake.notify_one();
     }
@@ -252,10 +260,7 @@ impl RoomCell {
         let now = self.clock.now();
         let mut outside = Outside::default();
         let result = {
-            let mut state = self.lock();
-            if self.is_closed() {
-                return None;
-            }
+            let mut state = self.gate.enter()?;
             let handled = catch_unwind(AssertUnwindSafe(|| {
                 let result = handle(&mut state, now);
                 self.carry_out(&mut state, &mut outside);
@@ -274,7 +279,7 @@ impl RoomCell {
     }
 
     fn carry_out(&self, state: &mut State, outside: &mut Outside) {
-        let State { room, outlets, scheduled, members } = state;
+        let State { room, outlets, alarm, members } = state;
         while let Some(output) = room.poll_output() {
             match output {
                 Output::Control(to, bytes) => {
@@ -289,7 +294,11 @@ impl RoomCell {
                 }
                 Output::Datagram(to, bytes) => {
                     if let Some(Some(outlet)) = outlets.get(to.index()) {
-                        outside.datagrams.push((outlet.link.clone(), bytes));
+                        if outlet.reliable_motion {
+                            self.queue_motion(outlet, &bytes);
+                        } else {
+                            outside.datagrams.push((to, outlet.link.clone(), bytes));
+                        }
                     }
                 }
                 Output::Store(edit) => {
@@ -306,17 +315,39 @@ impl RoomCell {
         if counters != Counters::default() {
             self.metrics.datagrams_dropped[DropCause::Stale].inc_by(counters.samples_stale);
             self.metrics.frames_repeated.inc_by(counters.frames_repeated);
+            self.metrics.frames_paced.inc_by(counters.frames_paced);
+            self.metrics.ticks_skipped.inc_by(counters.ticks_skipped);
         }
-        let due = room.poll_timeout();
-        if due.is_some_and(|due| scheduled.is_none_or(|scheduled| due < scheduled)) {
-            *scheduled = due;
+        if alarm.is_late_for(room.poll_timeout()) {
             self.wake.notify_one();
+        }
+    }
+
+    /// Motion that waits would be late when it comes: with a queue it is dropped, and the next tick has all of it.
+    fn queue_motion(&self, outlet: &Outlet, datagram: &Bytes) {
+        if outlet.control.budget().has_room_for_motion() {
+            let datagram = datagram[1..].to_vec();
+            outlet.control.push(ToClient::Motion(MotionBytes { datagram }).encode());
+            self.metrics.datagrams_out.inc();
+        } else {
+            self.metrics.datagrams_dropped[DropCause::BufferFull].inc();
         }
     }
 
     fn carry_out_outside(self: &Arc<Self>, outside: Outside) {
         let mut observed = std::ptr::null();
-        for (link, datagram) in outside.datagrams {
+        let mut last = None;
+        for (to, link, datagram) in outside.datagrams {
+            // A path that has not taken the ticks before gets no more of them: the next tick says all of it, newer.
+            let is_free = match last {
+                Some((slot, is_free)) if slot == to => is_free,
+                _ => link.unsent_datagram_bytes() <= MOTION_DATAGRAM_BYTES_MAX,
+            };
+            last = Some((to, is_free));
+            if !is_free {
+                self.metrics.datagrams_dropped[DropCause::BufferFull].inc();
+                continue;
+            }
             // Viewers who share a datagram mostly follow one another, and the histogram takes a lock.
             if observed != datagram.as_ptr() {
                 observed = datagram.as_ptr();
@@ -347,23 +378,22 @@ impl RoomCell {
             }
             Err(error) => {
                 tracing::error!(room = %self.id.name, %error, "the store failed; the room is closed");
-                let mut state = self.lock();
-                if !self.is_closed() {
+                if let Some(mut state) = self.gate.enter() {
                     self.end(&mut state, Refusal::Unavailable);
                 }
             }
         }
     }
 
-    fn close_broken(&self, state: &mut State) {
+    fn close_broken(&self, state: &mut Inside<'_, State>) {
         tracing::error!(room = %self.id.name, "the room is broken and closed");
         self.end(state, Refusal::RoomClosed);
     }
 
     /// Tells every member that the room is no more, and closes it.
-    fn end(&self, state: &mut State, reason: Refusal) {
+    fn end(&self, state: &mut Inside<'_, State>, reason: Refusal) {
         // Closed before anybody knows, so that who hears of it and asks again is not taken for a member still.
-        self.close();
+        self.close(state);
         let left = Room::closing(&self.id, reason);
         for outlet in state.outlets.iter().flatten() {
             outlet.control.push(left.clone());
@@ -373,20 +403,16 @@ impl RoomCell {
     }
 
     fn remove_outlet(&self, slot: Slot) {
-        if let Some(outlet) = self.lock().outlets.get_mut(slot.index()) {
+        let Some(mut state) = self.gate.enter() else { return };
+        if let Some(outlet) = state.outlets.get_mut(slot.index()) {
             *outlet = None;
         }
-    }
-
-    /// A panic under the lock closes the room before the lock is free, so what a poisoned lock holds is never used.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Closable for RoomCell {
     fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
+        self.gate.is_closed()
     }
 }
 

@@ -1,6 +1,7 @@
 //! All rooms of the node: looked up in the registry when a member joins, never on the path of a move.
 
 mod cell;
+mod gate;
 mod ticker;
 
 pub(crate) use cell::{Joined, Outlet, RoomCell};

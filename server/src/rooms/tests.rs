@@ -48,7 +48,7 @@ impl Guest {
     fn new() -> Self {
         let (link, _peer) = memory::pair();
         let (sender, control) = lane(&Budget::new(1 << 20));
-        let outlet = Outlet { link, control: sender, edits: None };
+        let outlet = Outlet { link, reliable_motion: false, control: sender, edits: None };
         Self { outlet, control, _peer }
     }
 
