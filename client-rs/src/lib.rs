@@ -60,7 +60,7 @@ pub use outgoing::{Refused, SendError};
 pub use polled::{Polled, PolledState};
 pub use room::{Room, SubmitError};
 
-pub use hither_protocol::message::control::{Hello, Member, MotionFormat, Status, User};
+pub use hither_protocol::message::control::{Hello, Member, MotionFormat, Status, User, Viewport};
 pub use hither_protocol::message::edits::{Ack, Op, OpKind};
 pub use hither_protocol::message::{Map, Refusal, Rights, Value};
 pub use hither_protocol::motion::Position;

@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread;
+use std::time::Instant;
 
-use hither_protocol::message::control::Status;
+use hither_protocol::limits::AXES_MAX;
+use hither_protocol::message::control::{Status, Viewport};
 use hither_protocol::message::edits::Op;
 use hither_protocol::message::{Map, Value};
 use hither_protocol::motion::Position;
@@ -170,6 +172,25 @@ impl Polled {
     /// moved yet are left out.
     pub fn positions(&self, room: RoomHandle) -> impl Iterator<Item = (Slot, Position)> + '_ {
         self.positions.get(&room).into_iter().flatten().copied()
+    }
+
+    /// Asks to be sent the motion in a rectangle only, as [`Room::set_viewport`](crate::Room::set_viewport).
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub fn set_viewport(
+        &mut self,
+        room: RoomHandle,
+        viewport: Option<Viewport>,
+        follow: Option<Slot>,
+    ) -> Result<(), SendError> {
+        self.connection()?.set_viewport(room, viewport, follow)
+    }
+
+    /// Where another member is to be drawn at `at`, as [`Room::sample`](crate::Room::sample), by what has come until
+    /// now and not as of the last update.
+    pub fn sample(&self, room: RoomHandle, slot: Slot, at: Instant) -> Option<[f64; AXES_MAX]> {
+        self.client.as_ref()?.connection().handle.sample(room, slot, at)
     }
 
     /// Patches this member's presence, as [`Room::update_presence`](crate::Room::update_presence).

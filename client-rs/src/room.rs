@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
-use hither_protocol::message::control::Member;
+use hither_protocol::limits::AXES_MAX;
+use hither_protocol::message::control::{Member, Viewport};
 use hither_protocol::message::edits::{Ack, Op};
 use hither_protocol::message::{Map, Value};
 use hither_protocol::motion::Position;
@@ -62,10 +64,36 @@ impl Room {
         self.read(|room| room.position(slot)).flatten()
     }
 
+    /// Where the member of a slot is to be drawn at `at`, in steps: on its way between the positions that have come, a
+    /// tick and a half behind them or as late as frames are, and at rest exactly where it rests. Ask for one moment for
+    /// a whole picture, for now or for when the picture will be seen, and for no earlier one later. `None` as for
+    /// [`Self::position`].
+    ///
+    /// The first call for a room begins to keep what this takes, 420 bytes for each member that moves.
+    pub fn sample(&self, slot: Slot, at: Instant) -> Option<[f64; AXES_MAX]> {
+        self.connection.handle.sample(self.room, slot, at)
+    }
+
     /// Sets this member's newest position, in steps of the room's axes. It is cheap, and never waits: what goes out,
     /// and when, is decided by the room's tick, and the newest position always arrives in the end.
     pub fn set_motion(&self, position: Position) {
         self.connection.handle.with(|session, now| session.set_motion(now, self.room, position));
+    }
+
+    /// Asks to be sent only the motion of members in a rectangle of the room, and of `follow` wherever that is; `None`,
+    /// as from the beginning, is everybody. A member is shown from a tenth of the rectangle's size outside it, and
+    /// hidden beyond a quarter: it stays among the [members](Self::members) and has no [position](Self::position)
+    /// then. Call it as the view moves, at most as often as presence may change (60 times a second by default); a
+    /// rectangle costs the server more than none, and pays where it shows a part of the members.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub fn set_viewport(
+        &self,
+        viewport: Option<Viewport>,
+        follow: Option<Slot>,
+    ) -> Result<(), SendError> {
+        self.connection.set_viewport(self.room, viewport, follow)
     }
 
     /// Patches this member's presence: each field replaces that of its name, [`Value::Nil`] removes it. The whole
@@ -226,6 +254,15 @@ impl Connection {
     pub(crate) fn update_presence(&self, room: RoomHandle, patch: Map) -> Result<(), SendError> {
         check_presence(&patch)?;
         self.act(room, |session| session.update_presence(room, patch))
+    }
+
+    pub(crate) fn set_viewport(
+        &self,
+        room: RoomHandle,
+        viewport: Option<Viewport>,
+        follow: Option<Slot>,
+    ) -> Result<(), SendError> {
+        self.act(room, |session| session.set_viewport(room, viewport, follow))
     }
 
     pub(crate) fn send_event(

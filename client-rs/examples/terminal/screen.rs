@@ -1,9 +1,10 @@
 //! The screen: draws what is known of the room. It keeps nothing and asks nobody, so that a test sees the same as a
 //! user.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use hither_client::{Map, Member, Position, Status, Value};
+use hither_client::{Map, Member, Position, Slot, Status, Value};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Alignment, Rect};
 use ratatui::style::{Color, Style, Stylize};
@@ -26,6 +27,8 @@ const RISE: Duration = Duration::from_millis(400);
 pub(crate) struct Picture<'a> {
     /// The room.
     pub(crate) app: &'a App,
+    /// Where its members are to be seen.
+    pub(crate) positions: &'a BTreeMap<Slot, Position>,
     /// Its name.
     pub(crate) room: &'a str,
     /// The connection in one line.
@@ -127,7 +130,7 @@ impl Picture<'_> {
         }
         let own = self.app.slot;
         let (mine, others): (Vec<_>, Vec<_>) =
-            self.app.positions.iter().partition(|(slot, _)| Some(**slot) == own);
+            self.positions.iter().partition(|(slot, _)| Some(**slot) == own);
         for (slot, position) in others.into_iter().chain(mine) {
             if let Some(member) = self.app.members.get(slot) {
                 let label = if Some(*slot) == own { "you".into() } else { name_of(member) };
@@ -136,7 +139,7 @@ impl Picture<'_> {
         }
         self.draw_reactions(space, buffer);
         let is_alone = own.is_some() && self.app.members.len() == 1;
-        if is_alone && self.app.positions.is_empty() {
+        if is_alone && self.positions.is_empty() {
             let line = Line::from("Nobody else is here. Move the mouse.").dark_gray().centered();
             let row = Rect { y: space.y + space.height / 2, height: space.height.min(1), ..space };
             line.render(row, buffer);
@@ -146,7 +149,7 @@ impl Picture<'_> {
     fn draw_reactions(&self, space: Rect, buffer: &mut Buffer) {
         for reaction in &self.app.reactions {
             let age = self.now.duration_since(reaction.at);
-            let Some(position) = self.app.positions.get(&reaction.slot) else { continue };
+            let Some(position) = self.positions.get(&reaction.slot) else { continue };
             let Some((column, row)) = cell_of(space, *position) else { continue };
             let risen = 1 + (age.as_millis() / RISE.as_millis()) as u16;
             if age < crate::app::REACTION_STAYS && row >= space.y + risen {
@@ -288,10 +291,8 @@ mod tests {
     use super::*;
     use crate::app::tests::member;
     use crate::app::{Entry, Reaction};
-    use hither_client::Slot;
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
-    use std::collections::BTreeMap;
 
     fn app() -> App {
         let mut app = App::default();
@@ -307,7 +308,8 @@ mod tests {
 
     fn drawn(app: &App, now: Instant, width: u16, height: u16) -> Buffer {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-        let picture = Picture { app, room: "default:lobby", status: "quic · 3 here", now };
+        let (room, status) = ("default:lobby", "quic · 3 here");
+        let picture = Picture { app, positions: &app.positions, room, status, now };
         terminal.draw(|frame| frame.render_widget(&picture, frame.area())).unwrap();
         terminal.backend().buffer().clone()
     }

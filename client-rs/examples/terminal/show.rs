@@ -47,7 +47,9 @@ pub(crate) fn run(mut visit: Visit) -> Result<ExitCode> {
             bail!(cause);
         }
         let (room, status) = (visit.room().to_string(), visit.status());
-        let picture = Picture { app: &visit.app, room: &room, status: &status, now };
+        let positions = visit.positions_at(now);
+        let picture =
+            Picture { app: &visit.app, positions: &positions, room: &room, status: &status, now };
         let area = screen.terminal.draw(|frame| frame.render_widget(&picture, frame.area()))?.area;
         let mut wait = FRAME;
         while event::poll(std::mem::take(&mut wait))? {

@@ -1,6 +1,7 @@
 //! A stay in one room over the polled handle: each turn takes what has come and gives it out as news.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use hither_client::{
     ConnectError, Event, Map, Member, Op, Polled, PolledState, Position, RoomHandle, RoomName,
@@ -95,6 +96,16 @@ impl Visit {
             news.extend(closed);
         }
         news
+    }
+
+    /// Where the members are to be seen: the others on their way, and this member where it has said that it is.
+    pub(crate) fn positions_at(&self, now: Instant) -> BTreeMap<Slot, Position> {
+        let seen = |slot: Slot, newest: Position| {
+            let Stage::In(room) = self.stage else { return newest };
+            let sample = self.net.sample(room, slot, now).filter(|_| Some(slot) != self.app.slot);
+            sample.map_or(newest, |values| Position::new(values.map(|value| value.round() as i32)))
+        };
+        self.app.positions.iter().map(|(slot, newest)| (*slot, seen(*slot, *newest))).collect()
     }
 
     /// Does something in the room.
@@ -229,7 +240,7 @@ impl Visit {
     fn look(&mut self, room: RoomHandle, edited: bool, news: &mut Vec<News>) {
         let Self { net, app, .. } = self;
         net.read(room, |room| {
-            let axes = usize::from(room.motion_format().axes);
+            let axes = room.motion_format().axes.len();
             for member in room.members().filter(|member| member.slot != room.slot()) {
                 let position = room.position(member.slot);
                 news.extend(position.and_then(|position| app.locate(member, position, axes)));

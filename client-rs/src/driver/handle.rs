@@ -5,11 +5,12 @@ use std::collections::btree_map::Entry;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use hither_protocol::limits::AXES_MAX;
 use hither_protocol::message::control::Hello;
 use hither_protocol::session::{Session, Transmit};
-use hither_protocol::{RoomHandle, Timestamp};
+use hither_protocol::{RoomHandle, Slot, Timestamp};
 use hither_transport::Link;
 use tokio::sync::{Notify, watch};
 
@@ -70,6 +71,12 @@ impl Handle {
             self.0.wake.notify_one();
         }
         result
+    }
+
+    /// Where a member is to be seen at `at`, see [`Session::sample`].
+    pub fn sample(&self, room: RoomHandle, slot: Slot, at: Instant) -> Option<[f64; AXES_MAX]> {
+        let now = self.0.clock.time_of(at);
+        self.0.lock().session.sample(now, room, slot)
     }
 
     /// Whether more than [`OUTGOING_BYTES_MAX`] bytes wait for the server to take them.

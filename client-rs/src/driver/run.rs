@@ -9,7 +9,7 @@ use bytes::Bytes;
 use hither_protocol::message::MessageError;
 use hither_protocol::message::control::Bye;
 use hither_protocol::session::{Event, Session};
-use hither_protocol::{CloseCode, RoomHandle};
+use hither_protocol::{CloseCode, RoomHandle, Timestamp};
 use hither_transport::{Link, RecvStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -24,6 +24,9 @@ const CHUNKS_MAX: usize = 8;
 
 /// Most datagrams that are taken before they are acked together. They come at once when a room has several parts.
 const DATAGRAMS_AT_ONCE: usize = 16;
+
+/// How often the session is told the round trip, which QUIC measures all the time.
+const ROUND_TRIP_EVERY: Duration = Duration::from_millis(500);
 
 /// What has just happened to a session, for the observer of [`Driver::run`].
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +50,8 @@ pub struct Driver {
     chunks_sender: mpsc::Sender<Chunk>,
     chunks: mpsc::Receiver<Chunk>,
     bye: Option<Bye>,
+    /// When the session is told the round trip next.
+    round_trip_due: Timestamp,
 }
 
 enum Input {
@@ -70,6 +75,7 @@ impl Driver {
             chunks_sender,
             chunks,
             bye: None,
+            round_trip_due: Timestamp::default(),
         }
     }
 
@@ -113,7 +119,7 @@ impl Driver {
                     Ok(())
                 }
                 Input::Control(Some(bytes)) => {
-                    self.handle_stream(observe, |session| session.handle_control(&bytes))
+                    self.handle_stream(observe, |session, now| session.handle_control(now, &bytes))
                 }
                 Input::Control(None) => {
                     // The server closes the connection next, and its code is worth a second's patience.
@@ -129,7 +135,7 @@ impl Driver {
                 Input::Ended(closed) => {
                     // A bye may have come with the close.
                     while let Some(Some(bytes)) = ready(read(&mut control)) {
-                        let take = |session: &mut Session| session.handle_control(&bytes);
+                        let take = |session: &mut Session, now| session.handle_control(now, &bytes);
                         if self.handle_stream(observe, take).is_err() {
                             break;
                         }
@@ -176,14 +182,20 @@ impl Driver {
         state.closing.is_some_and(|at| at <= now)
     }
 
-    fn handle_datagrams(&self, first: &[u8], observe: &mut impl FnMut(&mut Session, Activity)) {
+    fn handle_datagrams(&mut self, first: &[u8], observe: &mut impl FnMut(&mut Session, Activity)) {
         let now = self.shared.clock.now();
         let mut state = self.shared.lock();
-        state.session.handle_datagram(first);
+        if now >= self.round_trip_due {
+            self.round_trip_due = now + ROUND_TRIP_EVERY;
+            if let Some(round_trip) = self.link.round_trip() {
+                state.session.handle_round_trip(round_trip);
+            }
+        }
+        state.session.handle_datagram(now, first);
         for _ in 1..DATAGRAMS_AT_ONCE {
             // An end of the connection is found again by the loop.
             let Some(Ok(datagram)) = ready(self.link.recv_datagram()) else { break };
-            state.session.handle_datagram(&datagram);
+            state.session.handle_datagram(now, &datagram);
         }
         observe(&mut state.session, Activity::Datagrams);
         self.shared.flush(&mut state, now);
@@ -192,11 +204,11 @@ impl Driver {
     fn handle_stream(
         &mut self,
         observe: &mut impl FnMut(&mut Session, Activity),
-        handle: impl FnOnce(&mut Session) -> Result<(), MessageError>,
+        handle: impl FnOnce(&mut Session, Timestamp) -> Result<(), MessageError>,
     ) -> Result<(), MessageError> {
         let now = self.shared.clock.now();
         let mut state = self.shared.lock();
-        let handled = handle(&mut state.session);
+        let handled = handle(&mut state.session, now);
         // What came before an error stands, a bye above all.
         while let Some(event) = state.session.poll_event() {
             if let Event::Bye(bye) = &event {
@@ -204,6 +216,8 @@ impl Driver {
             }
             observe(&mut state.session, Activity::Event(event));
         }
+        // Motion may have come here, too (M15).
+        observe(&mut state.session, Activity::Datagrams);
         self.shared.flush(&mut state, now);
         handled
     }
@@ -216,7 +230,7 @@ impl Driver {
         if let Some(bytes) = bytes {
             let mine = is_open(&self.shared.lock(), room, lane);
             return if mine {
-                self.handle_stream(observe, |session| session.handle_edits(room, &bytes))
+                self.handle_stream(observe, |session, _now| session.handle_edits(room, &bytes))
             } else {
                 Ok(())
             };

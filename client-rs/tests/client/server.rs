@@ -6,12 +6,12 @@ use hither_client::{Client, Link, Map, Member, Room, RoomHandle, Slot, User};
 use hither_protocol::message::FrameBuffer;
 use hither_protocol::message::Rights;
 use hither_protocol::message::control::{
-    Diff, Hello, Join, Joined, Roster, ToClient, ToServer, Welcome,
+    Diff, Hello, Join, Joined, MotionFormat, Roster, ToClient, ToServer, Welcome,
 };
 use hither_protocol::message::edits::{EditsToClient, EditsToServer};
-use hither_protocol::motion::frame::{FrameHeader, PartHeader, put_part};
+use hither_protocol::motion::frame::{FrameHeader, FrameWriter, PartHeader};
 use hither_protocol::motion::upward::{self, Upward};
-use hither_protocol::motion::{Axes, Coding, Entry, Position};
+use hither_protocol::motion::{Axes, Change, Entry, Place, Position};
 use hither_protocol::varint::Reader;
 use hither_protocol::{Epoch, Tick};
 use hither_transport::{RecvStream, SendStream, memory};
@@ -116,17 +116,16 @@ impl Server {
 
     /// Sends a frame with one part, in which these slots are where they are.
     pub(crate) fn frame(&self, room: RoomHandle, tick: u32, positions: &[(Slot, Position)]) {
-        let mut out = vec![0];
-        let header = FrameHeader { room, epoch_check: 9, tick: Tick(tick), parts: 1 };
-        header.put(&mut out);
+        let header = FrameHeader { room, epoch_check: 9, tick: Tick(tick) };
+        let mut frame = FrameWriter::new(vec![0], &header);
         let entry = |&(slot, position): &(Slot, Position)| Entry {
             offset: slot.0 as u8,
-            coding: Coding::Absolute { generation: 0, position },
+            change: Change::Appeared(Place { generation: 0, position }),
         };
         let entries: Vec<Entry> = positions.iter().map(entry).collect();
-        let part = PartHeader { index: 0, baseline: None };
-        put_part(&mut out, Axes::TWO, header.tick, part, &entries);
-        self.link.send_datagram(out.into()).unwrap();
+        let part = PartHeader { index: 0, baseline: None, reference: None };
+        assert!(frame.put_part(&MotionFormat::default().format(), part, &[], &entries));
+        self.link.send_datagram(frame.finish().into()).unwrap();
     }
 
     /// The records of the next datagram.
