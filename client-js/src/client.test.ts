@@ -47,7 +47,7 @@ describe('a client', () => {
     expect([client.getStatus(), room.getStatus()]).toEqual(['connecting', 'connecting'])
     await pass()
     const [hello, join] = server.newest.control.filter(({ type }) => type !== 'ping')
-    expect(hello).toEqual({ type: 'hello', version: 1, name: 'Ada' })
+    expect(hello).toEqual({ type: 'hello', version: 1, name: 'Ada', reliableMotion: false })
     expect(join).toMatchObject({ type: 'join', room: 'default:lobby', presence: { color: 7 } })
     server.newest.welcome()
     expect([client.getStatus(), room.getStatus()]).toEqual(['connected', 'connected'])

@@ -25,6 +25,11 @@ export interface ClientOptions {
   /** SHA-256 of the server's certificate in hex, to trust that one alone. Default: what the server's http says. */
   readonly certSha256?: string
   /**
+   * What carries motion: `datagrams`, or `stream`, where every loss holds up all that follows; for a network without
+   * datagrams, and to compare. Default: `datagrams`.
+   */
+  readonly motion?: 'datagrams' | 'stream'
+  /**
    * Makes connections in another way than by WebTransport, as tests do; `url` and `certSha256` count for nothing then.
    * Default: WebTransport.
    */
@@ -191,8 +196,8 @@ class RoomClient implements Client {
       const timer = setTimeout(() => handleEnd({ reason: 'no connection in time' }), CONNECT_DEADLINE)
       signal.onabort = () => handleEnd({ reason: '' })
       const connect = async (): Promise<void> => {
-        const { name, auth } = this.#options
-        const hello = { name, token: (await auth?.())?.token }
+        const { name, auth, motion } = this.#options
+        const hello = { name, token: (await auth?.())?.token, reliableMotion: motion === 'stream' }
         attempt.signal.throwIfAborted()
         const transport = await this.#connect(attempt.signal)
         if (attempt.signal.aborted) return transport.close(4000, '')

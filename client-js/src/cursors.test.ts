@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Client, createClient } from './client.ts'
 import type { Room } from './room.ts'
-import { type PartToPut, putFrame } from './testing/frames.ts'
+import { OPEN, openAxes, type PartToPut, putFrame } from './testing/frames.ts'
 import { type FakeConnection, FakeServer } from './testing/server.ts'
 import { pass, stopTime } from './testing/time.ts'
 import { Writer } from './wire/bytes.ts'
@@ -28,10 +28,10 @@ beforeEach(async () => {
 })
 
 /** Sends a frame of room 7 with one part. */
-function show(tick: number, entries: PartToPut['entries'], baseline = 0, at: FakeConnection = connection): void {
+function show(tick: number, entries: PartToPut['entries'], against: Partial<PartToPut> = {}): void {
   const writer = new Writer()
-  putFrame(writer, 7, 1025, tick, [{ index: 0, baseline, entries }])
-  at.sendDatagram(writer.take())
+  putFrame(writer, 7, 1025, tick, [{ index: 0, entries, ...against }])
+  connection.sendDatagram(writer.take())
 }
 
 function hex(bytes: Uint8Array | undefined): string {
@@ -56,7 +56,7 @@ describe("one's own cursor", () => {
     await pass(100)
     const repeats = connection.datagrams.length
     expect(repeats).toBe(5)
-    show(11, [{ slot: 0, generation: 3, values: [5, 5] }])
+    show(11, [{ slot: 0, generation: 3, position: [5, 5] }])
     await pass(1_000)
     expect(connection.datagrams.map(hex).slice(repeats)).toEqual(['03070b01'])
   })
@@ -78,29 +78,45 @@ describe("one's own cursor", () => {
   it('its age is the time until it comes back', async () => {
     room.cursors.set({ x: 5, y: 5 })
     await pass(40)
-    show(11, [{ slot: 0, generation: 3, values: [5, 5] }])
+    show(11, [{ slot: 0, generation: 3, position: [5, 5] }])
     expect(room.getStats()).toMatchObject({ cursorAgeMs: 40, cursorAges: 1 })
   })
 })
 
 describe("others' cursors", () => {
-  it('M5, M7: follow the frames, and each frame is acked at once', () => {
+  it('M5, M7: follow the frames, and each frame is acked within 24 ms', async () => {
     const seen: number[][] = []
     room.cursors.subscribe(({ connectionId, x, y }) => seen.push([connectionId, x, y]))
-    show(11, [{ slot: 1, generation: 3, values: [100, 50] }])
-    show(12, [{ slot: 1, values: [5, -5] }], 11)
-    show(14, [{ slot: 1, values: [1, 1] }], 13)
+    const known = [{ slot: 1, generation: 3, position: [100, 50] }]
+    show(11, known)
+    show(12, [{ slot: 1, generation: 3, position: [105, 45] }], { baseline: 11, known })
+    show(14, [{ slot: 1, generation: 3, position: [106, 46] }], { baseline: 13, known })
     expect(seen).toEqual([
       [GRACE_ID, 100, 50],
       [GRACE_ID, 105, 45],
     ])
-    expect(connection.datagrams.map(hex)).toEqual(['03070b01', '03070c01'])
+    await pass(24)
+    expect(connection.datagrams.map(hex)).toEqual(['03070b0103070c01'])
     expect(room.cursors.get(GRACE_ID)).toMatchObject({ x: 105, y: 45 })
     expect(room.getStats()).toMatchObject({ datagramsIn: 3, cursorsIn: 2, motionUnusable: 1 })
   })
 
+  it('M16: are not shown where they were long ago, once a page wakes up', async () => {
+    const seen: number[] = []
+    room.cursors.subscribe(({ x }) => seen.push(x))
+    const at = (x: number): PartToPut['entries'] => [{ slot: 1, generation: 3, position: [x, 0] }]
+    show(11, at(1))
+    await pass(600)
+    for (let tick = 12; tick <= 17; tick++) show(tick, at(tick))
+    expect(seen, 'tick 17 is 300 ms old').toEqual([1])
+    expect(room.cursors.get(GRACE_ID)?.x).toBe(1)
+    show(18, at(18))
+    show(19, at(19))
+    expect(seen).toEqual([1, 18, 19])
+  })
+
   it('M6: of a member that the roster does not have yet are kept until it does', () => {
-    show(11, [{ slot: 2, generation: 8, values: [1, 2] }])
+    show(11, [{ slot: 2, generation: 8, position: [1, 2] }])
     const late = { ...GRACE, slot: 2, generation: 8 }
     const diff = { leaves: [], presence: [], statuses: [], events: [] }
     connection.say({ type: 'diff', room: 7, tick: 11, ...diff, joins: [late] })
@@ -108,24 +124,64 @@ describe("others' cursors", () => {
   })
 
   it('M6: of an earlier holder of a slot are not shown', () => {
-    show(11, [{ slot: 1, generation: 2, values: [1, 2] }])
+    show(11, [{ slot: 1, generation: 2, position: [1, 2] }])
     expect(room.cursors.get(GRACE_ID)).toBeUndefined()
   })
 
   it('go with their member', () => {
-    show(11, [{ slot: 1, generation: 3, values: [1, 2] }])
+    const gone: number[] = []
+    room.cursors.subscribe(
+      () => {},
+      (id) => gone.push(id),
+    )
+    show(11, [{ slot: 1, generation: 3, position: [1, 2] }])
     const diff = { joins: [], presence: [], statuses: [], events: [] }
     connection.say({ type: 'diff', room: 7, tick: 12, ...diff, leaves: [1] })
     let count = 0
     room.cursors.forEach(() => count++)
-    expect(count).toBe(0)
+    expect([count, gone]).toEqual([0, [GRACE_ID]])
+    // That it vanishes from the frames, too, is no news.
+    show(13, [])
+    expect(gone).toEqual([GRACE_ID])
+  })
+
+  it('M6, M13: go when they vanish, and come back when they appear', () => {
+    const told: unknown[] = []
+    const end = room.cursors.subscribe(
+      ({ x }) => told.push(x),
+      (id) => told.push(`gone ${id}`),
+    )
+    const known = [{ slot: 1, generation: 3, position: [1, 2] }]
+    show(11, known)
+    show(12, [{ slot: 1, generation: 3 }], { baseline: 11, known })
+    expect(room.cursors.get(GRACE_ID)).toBeUndefined()
+    expect(room.getOthers()).toHaveLength(1)
+    show(13, [{ slot: 1, generation: 3, position: [3, 4] }], { baseline: 12 })
+    expect(room.cursors.get(GRACE_ID)).toMatchObject({ x: 3, y: 4 })
+    expect(told).toEqual([1, `gone ${GRACE_ID}`, 3])
+    expect(room.getStats().cursorsIn).toBe(2)
+    end()
+    show(14, [])
+    expect(told).toHaveLength(3)
+  })
+
+  it("the own slot's end in a frame is nobody's affair", () => {
+    show(11, [{ slot: 0, generation: 3, position: [1, 2] }])
+    const gone: number[] = []
+    room.cursors.subscribe(
+      () => {},
+      (id) => gone.push(id),
+    )
+    show(12, [])
+    expect(gone).toEqual([])
   })
 
   it('M1: malformed datagrams are dropped and counted', () => {
-    for (const bytes of [[9], [1], [1, 8, 1, 11, 0], [1, 7, 1, 11, 1, 0, 0]]) {
+    // Nothing, an unknown kind, half a header, another room, and a first part that is beyond the last of a room.
+    for (const bytes of [[], [9], [1], [1, 8, 1, 11, 0], [1, 7, 1, 11, 0]]) {
       connection.sendDatagram(new Uint8Array(bytes))
     }
-    expect([room.getStats().motionUnusable, connection.datagrams.length, connection.closed]).toEqual([4, 0, undefined])
+    expect([room.getStats().motionUnusable, connection.datagrams.length, connection.closed]).toEqual([5, 0, undefined])
   })
 
   it('a listener that throws stops neither the others nor the frame', async () => {
@@ -142,25 +198,32 @@ describe("others' cursors", () => {
       throw new Error('mine')
     })
     room.cursors.subscribe(({ x }) => seen.push(x))
-    show(11, [{ slot: 1, generation: 3, values: [1, 2] }])
+    show(11, [{ slot: 1, generation: 3, position: [1, 2] }])
     vi.unstubAllGlobals()
+    await pass(24)
     expect([seen, thrown, connection.datagrams.length]).toEqual([[1], [new Error('mine')], 1])
   })
 
   it('are visited one by one, and nothing else is handed over', () => {
-    show(11, [{ slot: 1, generation: 3, values: [1, 2] }])
+    show(11, [{ slot: 1, generation: 3, position: [1, 2] }])
     const visits: unknown[][] = []
     room.cursors.forEach((...values: unknown[]) => visits.push(values))
     expect(visits).toEqual([[room.cursors.get(GRACE_ID)]])
   })
 
   it('are all new after a reconnect', async () => {
-    show(11, [{ slot: 1, generation: 3, values: [1, 2] }])
+    show(11, [{ slot: 1, generation: 3, position: [1, 2] }])
     connection.die()
     expect(room.cursors.get(GRACE_ID)).toMatchObject({ x: 1, y: 2 })
+    const gone: number[] = []
+    room.cursors.subscribe(
+      () => {},
+      (id) => gone.push(id),
+    )
     await pass(250)
     server.newest.welcome(7, [GRACE])
     expect(room.cursors.get(GRACE_ID)).toBeUndefined()
+    expect(gone).toEqual([GRACE_ID])
   })
 
   it('of a room that was left are told no more, within a frame, too', () => {
@@ -175,10 +238,10 @@ describe("others' cursors", () => {
       leave()
     })
     show(11, [
-      { slot: 1, generation: 3, values: [1, 2] },
-      { slot: 2, generation: 8, values: [3, 4] },
+      { slot: 1, generation: 3, position: [1, 2] },
+      { slot: 2, generation: 8, position: [3, 4] },
     ])
-    show(12, [{ slot: 1, generation: 3, values: [5, 6] }])
+    show(12, [{ slot: 1, generation: 3, position: [5, 6] }])
     expect(seen).toEqual([1])
   })
 })
@@ -187,11 +250,12 @@ describe('the axes of a room', () => {
   /** Enters another room, with this motion; the cursor there goes out, and Grace's comes in. */
   function axes(count: number, step: number, values: number[]): { sent: string; cursor: object | undefined } {
     const { room } = client.enterRoom('default:other')
-    connection.admit(8, [GRACE], { motion: { hz: 20, axes: count, step } })
+    connection.admit(8, [GRACE], { motion: { hz: 20, axes: openAxes(count).map((axis) => ({ ...axis, step })) } })
     room.cursors.set({ x: 3, y: -2, z: 1.5, w: 1 })
     const sent = hex(connection.datagrams.at(-1))
     const writer = new Writer()
-    putFrame(writer, 8, 1025, 11, [{ index: 0, baseline: 0, entries: [{ slot: 1, generation: 3, values }] }])
+    const entries = [{ slot: 1, generation: 3, position: values }]
+    putFrame(writer, 8, 1025, 11, [{ index: 0, entries }], openAxes(count))
     connection.sendDatagram(writer.take())
     return { sent, cursor: room.cursors.get(GRACE_ID) }
   }
@@ -213,8 +277,17 @@ describe('the axes of a room', () => {
     expect([sent, cursor]).toMatchObject(['0208010200', { x: 20, y: 28 }])
   })
 
+  it('M2: have ranges, into which the own cursor is brought, and each its own step', () => {
+    const { room } = client.enterRoom('default:other')
+    const yaw = { step: 0.5, min: 0, max: 719, wraps: true }
+    connection.admit(8, [GRACE], { motion: { hz: 20, axes: [{ ...OPEN, min: -3, max: 3 }, yaw] } })
+    room.cursors.set({ x: 9, y: -1 })
+    // x 3, and y 718 half degrees.
+    expect(hex(connection.datagrams.at(-1))).toBe('020801069c0b')
+  })
+
   it('M6: that it does not have are 0 for a member whose frame came before it, though the own cursor has them', () => {
-    show(11, [{ slot: 2, generation: 8, values: [1, 2] }])
+    show(11, [{ slot: 2, generation: 8, position: [1, 2] }])
     room.cursors.set({ x: 5, y: 5, z: 77, w: 78 })
     const nothing = { leaves: [], presence: [], statuses: [], events: [] }
     const late = { ...GRACE, slot: 2, generation: 8 }

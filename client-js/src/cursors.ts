@@ -1,7 +1,11 @@
-// The cursors of a room: the one part of it that is called for each move, so nothing here allocates when it is.
+// The cursors of a room: the one part of it that is called for each move and for each picture, so nothing here makes
+// garbage when it is.
 
+import { animate, type Animated } from './animation.ts'
 import { clock } from './connection.ts'
 import { Emitter } from './emitter.ts'
+import type { Axis } from './motion/axes.ts'
+import { Curve, type PlayClock } from './motion/playback.ts'
 import type { Membership, MotionListener } from './session/membership.ts'
 import type { Ages } from './stats.ts'
 import type { Unsubscribe } from './types.ts'
@@ -22,7 +26,7 @@ export interface Point {
 export interface Cursor extends Required<Point> {
   /** Whose it is: `User.connectionId`. */
   readonly connectionId: number
-  /** When it changed last, by `performance.now()`. */
+  /** When it changed last, or the moment that it was sampled for, by `performance.now()`. */
   readonly time: number
 }
 
@@ -34,12 +38,29 @@ export interface Cursors {
    * sent when there is one.
    */
   set(point: Point): void
-  /** The cursor of another member, if it has one. */
+  /** The cursor of another member, if it has one and the viewport does not leave it out: the newest position. */
   get(connectionId: number): Cursor | undefined
+  /**
+   * The cursor of another member as it is to be drawn at `time` of `performance.now()`, by default now: on its way
+   * between the positions that have come, a tick and a half behind them or as late as frames are, and at rest exactly
+   * where the member rests. A jump of more than 1,000 units within a tick, or after a second of rest, is shown as one.
+   *
+   * There is one such object for each member, too: the next call changes it. Times must not fall.
+   */
+  sample(connectionId: number, time?: number): Cursor | undefined
   /** Calls `visit` with the cursor of each other member that has one. */
   forEach(visit: (cursor: Cursor) => void): void
-  /** Calls `listener` with each other member's cursor when it has moved. */
-  subscribe(listener: (cursor: Cursor) => void): Unsubscribe
+  /**
+   * Calls `listener` with each other member's cursor when it has moved, and `gone` with the `connectionId` of a cursor
+   * that `get` does not have any more: its member has left, or is out of the viewport.
+   */
+  subscribe(listener: (cursor: Cursor) => void, gone?: (connectionId: number) => void): Unsubscribe
+  /**
+   * Calls `listener` in the next animation frame, and in each one from then on in which `sample` may have another
+   * answer, with the time to sample for. All rooms share one `requestAnimationFrame`, and while nothing moves none is
+   * asked for. Where there is none, as in Node, it is a timer of 16 ms.
+   */
+  onFrame(listener: (time: number) => void): Unsubscribe
 }
 
 interface MovingCursor extends Cursor {
@@ -50,14 +71,24 @@ interface MovingCursor extends Cursor {
   time: number
 }
 
+/** A member's cursor: where it is, and where it is to be seen. */
+interface Shown {
+  readonly newest: MovingCursor
+  readonly sampled: MovingCursor
+  readonly curve: Curve
+}
+
 /** The cursors of a room, over whatever membership it has. */
-export class RoomCursors implements Cursors, MotionListener {
+export class RoomCursors implements Cursors, MotionListener, Animated {
   /** How old the own cursor was each time that it came back. */
   readonly ages: Ages = { cursorAgeMs: null, cursorAges: 0 }
-  readonly #cursors = new Map<number, MovingCursor>()
-  readonly #emitter = new Emitter<{ moved: [Cursor] }>()
+  readonly #cursors = new Map<number, Shown>()
+  readonly #emitter = new Emitter<{ moved: [Cursor]; gone: [number]; frame: [number] }>()
+  readonly #values = new Float64Array(4)
   readonly #wake: () => void
   #membership: Membership | undefined
+  /** That of the membership which the cursors are from: it may have ended. */
+  #clock: PlayClock | undefined
   #isSet = false
   #x = 0
   #y = 0
@@ -79,35 +110,62 @@ export class RoomCursors implements Cursors, MotionListener {
   }
 
   get(connectionId: number): Cursor | undefined {
-    return this.#cursors.get(connectionId)
+    return this.#cursors.get(connectionId)?.newest
+  }
+
+  sample(connectionId: number, time: number = clock()): Cursor | undefined {
+    const shown = this.#cursors.get(connectionId)
+    if (!shown || !this.#clock) return undefined
+    shown.curve.sample(this.#clock, this.#clock.at(time), this.#values)
+    put(shown.sampled, this.#values, time)
+    return shown.sampled
   }
 
   forEach(visit: (cursor: Cursor) => void): void {
-    this.#cursors.forEach((cursor) => visit(cursor))
+    this.#cursors.forEach(({ newest }) => visit(newest))
   }
 
-  subscribe(listener: (cursor: Cursor) => void): Unsubscribe {
-    return this.#emitter.subscribe('moved', listener)
+  subscribe(listener: (cursor: Cursor) => void, gone: (connectionId: number) => void = () => {}): Unsubscribe {
+    const ends = [this.#emitter.subscribe('moved', listener), this.#emitter.subscribe('gone', gone)]
+    return () => ends.forEach((end) => end())
+  }
+
+  onFrame(listener: (time: number) => void): Unsubscribe {
+    const end = this.#emitter.subscribe('frame', listener)
+    this.#animate()
+    return end
+  }
+
+  handleFrame(time: number): boolean {
+    this.#emitter.emit('frame', time)
+    return this.#emitter.has('frame') && !!this.#clock?.isMoving(time)
   }
 
   /** Goes on in a new membership, where all others are new, or in none for now. */
   handleMembership(membership: Membership | undefined): void {
     this.#membership = membership
     if (!membership) return
-    this.#cursors.clear()
+    for (const id of this.#cursors.keys()) this.handleLeave(id)
+    this.#clock = membership.clock
+    this.#values.fill(0)
     if (this.#isSet) this.#send()
   }
 
-  handleMotion(member: Stay, position: Int32Array, step: number): void {
+  handleMotion(member: Stay, position: Int32Array, axes: readonly Axis[]): void {
     const id = connectionId(member)
-    let cursor = this.#cursors.get(id)
-    if (!cursor) this.#cursors.set(id, (cursor = { connectionId: id, x: 0, y: 0, z: 0, w: 0, time: 0 }))
-    cursor.x = (position[0] as number) * step
-    cursor.y = (position[1] as number) * step || 0
-    cursor.z = (position[2] as number) * step || 0
-    cursor.w = (position[3] as number) * step || 0
-    cursor.time = clock()
-    this.#emitter.emit('moved', cursor)
+    let shown = this.#cursors.get(id)
+    if (!shown) this.#cursors.set(id, (shown = unmoved(id, axes)))
+    for (let index = 0; index < axes.length; index++) {
+      this.#values[index] = (position[index] as number) * (axes[index] as Axis).step
+    }
+    put(shown.newest, this.#values, clock())
+    if (this.#clock) shown.curve.handlePoint(this.#clock, position)
+    this.#emitter.emit('moved', shown.newest)
+    this.#animate()
+  }
+
+  handleVanished(member: Stay): void {
+    this.handleLeave(connectionId(member))
   }
 
   handleEcho(age: number): void {
@@ -117,7 +175,14 @@ export class RoomCursors implements Cursors, MotionListener {
 
   /** A member is gone. */
   handleLeave(connectionId: number): void {
-    this.#cursors.delete(connectionId)
+    if (!this.#cursors.delete(connectionId)) return
+    this.#emitter.emit('gone', connectionId)
+    this.#animate()
+  }
+
+  /** The next frame shows something else. */
+  #animate(): void {
+    if (this.#emitter.has('frame')) animate(this)
   }
 
   #send(): void {
@@ -125,6 +190,20 @@ export class RoomCursors implements Cursors, MotionListener {
     this.#membership.setMotion(clock(), this.#x, this.#y, this.#z, this.#w)
     this.#wake()
   }
+}
+
+function unmoved(connectionId: number, axes: readonly Axis[]): Shown {
+  const cursor = { connectionId, x: 0, y: 0, z: 0, w: 0, time: 0 }
+  return { newest: cursor, sampled: { ...cursor }, curve: new Curve(axes) }
+}
+
+/** Moves a cursor to the values of the axes that there are; the other values are 0. */
+function put(cursor: MovingCursor, values: Float64Array, time: number): void {
+  cursor.x = values[0] as number
+  cursor.y = values[1] as number
+  cursor.z = values[2] as number
+  cursor.w = values[3] as number
+  cursor.time = time
 }
 
 /** The slots of a room; a generation before it makes a number that no other stay has. */

@@ -45,6 +45,14 @@ export class Emitter<Types extends { [K in keyof Types]: Pair }> {
     }
   }
 
+  /** Whether anybody listens to a type. */
+  has(type: keyof Types): boolean {
+    for (let index = 0; index < this.#entries.length; index++) {
+      if ((this.#entries[index] as Entry).type === type) return true
+    }
+    return false
+  }
+
   /** Has no listener called any more. */
   clear(): void {
     for (const entry of this.#entries) entry.call = undefined

@@ -21,4 +21,5 @@ export type {
   Unsubscribe,
   User,
   Value,
+  Viewport,
 } from './types.ts'

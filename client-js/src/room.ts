@@ -7,7 +7,7 @@ import { type Records, RoomRecords } from './records.ts'
 import { clock, type Connection } from './connection.ts'
 import { patched } from './session/document.ts'
 import type { MemberChange, Membership, MembershipListener, Refusal } from './session/membership.ts'
-import type { Seen } from './wire/control.ts'
+import type { Seen, Viewport } from './wire/control.ts'
 import { type RoomStats, stats } from './stats.ts'
 import type {
   MemberStatus,
@@ -74,6 +74,14 @@ export interface Room<T extends RoomTypes = RegisteredTypes> {
     data: T['Events'][K],
     options?: { readonly to?: readonly number[] },
   ): void
+  /**
+   * Asks for the cursors within a rectangle alone, in the application's unit, with a margin that the server adds; null,
+   * and the default: for all. Set it whenever the page scrolls: the newest goes out ten times in a second at most. It
+   * holds over reconnects.
+   */
+  setViewport(viewport: Viewport | null): void
+  /** Asks for the cursor of one more member, by `connectionId`, wherever it is, until it leaves; null: of none. */
+  follow(connectionId: number | null): void
   /** What the room's connection has done and how well. */
   getStats(): RoomStats
   /** Calls `listener` with each thing of a type, until the function that this returns is called. */
@@ -102,6 +110,8 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   #others: readonly User<T>[] = []
   #self: Self<T> | null = null
   #lost = false
+  #viewport: Viewport | null = null
+  #followed: number | null = null
   /** Whether the application has left, for good. */
   isLeft = false
 
@@ -144,6 +154,16 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     // A slot may have changed hands, and on the wire no slots stand for everyone.
     if (to && !(to.length && to.every((id) => this.#users.has(id)))) return this.handleRefused({ code: 3, message: '' })
     this.#membership.broadcast(name, data, to?.map(slotOf))
+  }
+
+  setViewport(viewport: Viewport | null): void {
+    this.#viewport = viewport && { ...viewport }
+    this.#sendViewport()
+  }
+
+  follow(connectionId: number | null): void {
+    this.#followed = connectionId
+    this.#sendViewport()
   }
 
   getStats(): RoomStats {
@@ -196,6 +216,7 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     for (const member of membership.members.values()) {
       if (member.slot !== membership.slot) this.#users.set(connectionId(member), user(member))
     }
+    if (this.#viewport || this.#followed !== null) this.#sendViewport()
     if (Object.keys(this.#unsent).length) membership.updatePresence(clock(), this.#unsent)
     this.#updateSelf()
     this.#setStatus('connected')
@@ -231,6 +252,8 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
       if (type === 'leave') {
         this.#users.delete(id)
         this.cursors.handleLeave(id)
+        // Whoever has the slot next is not meant.
+        if (id === this.#followed) this.follow(null)
       } else {
         this.#users.set(id, changed)
       }
@@ -277,6 +300,13 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     const member = membership?.members.get(membership.slot)
     if (membership && member)
       this.#self = { ...user<T>(member), presence: this.getPresence(), canWrite: membership.canWrite }
+  }
+
+  #sendViewport(): void {
+    const followed = this.#followed ?? NaN
+    const slot = this.#users.has(followed) ? slotOf(followed) : undefined
+    this.#membership?.setViewport(clock(), this.#viewport, slot)
+    this.#connection?.wake()
   }
 
   /** All changes of a tick are told with the same array, as it is after the last of them. */

@@ -8,7 +8,7 @@ import { noCounters } from './session/session.ts'
 export interface RoomStats {
   /** What carries the connection, like `webtransport`; `null` without one. */
   readonly transport: string | null
-  /** The last round trip in milliseconds; `null` before the first. */
+  /** The round trip in milliseconds, the shortest of the last few; `null` before the first. */
   readonly rttMs: number | null
   /** Ticks of the room in a second; `null` before it is entered. */
   readonly tickHz: number | null

@@ -1,8 +1,9 @@
 // What the application's own types are, and what it reads of rooms: plain data, apart from the objects that do things.
 
+import type { Viewport } from './wire/control.ts'
 import type { Fields, Value } from './wire/msgpack.ts'
 
-export type { Fields, Value }
+export type { Fields, Value, Viewport }
 
 /**
  * Declare your types once, and every room has them. Interfaces are fine.

@@ -1,23 +1,25 @@
-// All cursors on one canvas, drawn by one loop that runs only while something moves. Nothing here allocates for a frame
-// or for a move: this is the path that two hundred people share.
+// All cursors on one canvas, drawn only while something moves, where the client says that they are to be seen. Nothing
+// here allocates for a frame or for a move: this is the path that two hundred people share.
 
-import type { Board } from './board.ts'
+import type { Cursors } from '@hither/client'
+import type { Board, Place } from './board.ts'
 import { type Look, Looks } from './cursor-looks.ts'
 import { byId, wantsStillness } from './dom.ts'
 import { SPACE } from './register.ts'
 import { onTheme } from './theme.ts'
 
-/** How fast a drawn cursor nears the newest position, in milliseconds; ticks are about as far apart. */
-const SMOOTHING = 30
-/** A cursor this near to its place, in units of the room's space, has arrived. */
-const ARRIVED = 0.25
 /** Where a label lies from its cursor's tip, in CSS pixels. */
 const LABEL_X = 12
 const LABEL_Y = 15
 /** On a board narrower than this, in CSS pixels, bots have no labels. */
 const NARROW = 560
+/** What the layer knows the own cursor by; no member has it. */
+export const OWN = -1
 /** How much of a cursor is seen whose member does not look or has no connection. */
 const FAINT = 0.35
+/** How much of a ghost is seen, and of the line from it to its cursor. */
+const GHOST = 0.85
+const THREAD = 0.4
 
 interface Drawn {
   readonly id: number
@@ -26,11 +28,6 @@ interface Drawn {
   isBot: boolean
   look: Look
   alpha: number
-  isShown: boolean
-  x: number
-  y: number
-  toX: number
-  toY: number
 }
 
 /** Whose a cursor is, for the eye. */
@@ -51,17 +48,31 @@ export class CursorLayer {
   readonly #looks = new Looks()
   readonly #byId = new Map<number, Drawn>()
   #drawn: Drawn[] = []
+  #own: Place | undefined
   #frame = 0
-  #lastTime = 0
+  #drawnAt = -1
+  #cursors!: Cursors
+  #ghosts: Cursors | undefined
+  #ends: readonly (() => void)[] = []
 
-  constructor(board: Board) {
+  constructor(board: Board, cursors: Cursors) {
     this.#board = board
     this.#resize()
     board.onResize(() => this.#resize())
     onTheme(() => this.#dressAnew())
+    this.show(cursors)
   }
 
-  /** Says how a member's cursor looks. It is shown from its first move on. */
+  /** Draws these cursors from now on, and each one's ghost where others have it, if there are others. */
+  show(cursors: Cursors, ghosts?: Cursors): void {
+    for (const end of this.#ends) end()
+    this.#cursors = cursors
+    this.#ghosts = ghosts
+    this.#ends = [cursors, ghosts].flatMap((shown) => shown?.onFrame(this.#draw) ?? [])
+    this.#wake()
+  }
+
+  /** Says how a member's cursor looks. It is shown as soon as it has moved. */
   dress(id: number, { name, hue, isBot, isHere }: Dress): void {
     const look = this.#looks.get(name, hue, isBot)
     const alpha = isHere ? 1 : FAINT
@@ -69,32 +80,17 @@ export class CursorLayer {
     if (known) {
       Object.assign(known, { name, hue, isBot, look, alpha })
     } else {
-      const drawn = { id, name, hue, isBot, look, alpha, isShown: false, x: 0, y: 0, toX: 0, toY: 0 }
+      const drawn = { id, name, hue, isBot, look, alpha }
       this.#byId.set(id, drawn)
       this.#drawn.push(drawn)
     }
     this.#wake()
   }
 
-  /** Moves a cursor. */
-  move(id: number, x: number, y: number): void {
-    const drawn = this.#byId.get(id)
-    if (!drawn) return
-    drawn.toX = x
-    drawn.toY = y
-    if (!drawn.isShown || wantsStillness.matches) {
-      drawn.x = x
-      drawn.y = y
-    }
-    drawn.isShown = true
-    this.#wake()
-  }
-
-  /** Hides a cursor until its next move. */
-  hide(id: number): void {
-    const drawn = this.#byId.get(id)
-    if (!drawn?.isShown) return
-    drawn.isShown = false
+  /** Shows the own cursor at a place, or not at all. */
+  showOwn(place: Place | undefined): void {
+    if (!place && !this.#own) return
+    this.#own = place
     this.#wake()
   }
 
@@ -119,46 +115,68 @@ export class CursorLayer {
   }
 
   #wake(): void {
-    if (this.#frame) return
-    this.#lastTime = performance.now()
-    this.#frame = requestAnimationFrame(this.#draw)
+    this.#frame ||= requestAnimationFrame(this.#draw)
   }
 
   /** Bound once, so that a frame makes no function. */
   readonly #draw = (time: number): void => {
-    const part = 1 - Math.exp(-Math.max(time - this.#lastTime, 1) / SMOOTHING)
-    this.#lastTime = time
+    // Cursors and ghosts both say that there is something new in a frame.
+    if (time === this.#drawnAt) return
+    this.#drawnAt = time
+    cancelAnimationFrame(this.#frame)
+    this.#frame = 0
     this.#context.clearRect(0, 0, this.#canvas.width, this.#canvas.height)
-    let isMoving = false
+    for (let at = 0; this.#ghosts && at < this.#drawn.length; at++) {
+      const drawn = this.#drawn[at] as Drawn
+      const place = this.#placeOf(drawn.id, this.#cursors, time)
+      const ghost = this.#placeOf(drawn.id, this.#ghosts, time)
+      if (place && ghost && drawn.id !== OWN) this.#drawGhost(drawn, place, ghost)
+    }
     for (let at = 0; at < this.#drawn.length; at++) {
       const drawn = this.#drawn[at] as Drawn
-      if (!drawn.isShown) continue
-      if (approach(drawn, part)) isMoving = true
-      this.#drawOne(drawn)
+      const place = this.#placeOf(drawn.id, this.#cursors, time)
+      if (place) this.#drawOne(drawn, place)
     }
-    this.#frame = isMoving ? requestAnimationFrame(this.#draw) : 0
   }
 
-  #drawOne({ x, y, alpha, isBot, look: { arrow, label } }: Drawn): void {
+  #placeOf(id: number, cursors: Cursors, time: number): Place | undefined {
+    if (id === OWN) return this.#own
+    return wantsStillness.matches ? cursors.get(id) : cursors.sample(id, time)
+  }
+
+  /** A line to the cursor, so that one sees whose ghost it is. */
+  #drawGhost({ alpha, look: { ghost, line } }: Drawn, to: Place, from: Place): void {
+    const context = this.#context
+    context.globalAlpha = alpha * THREAD
+    context.strokeStyle = line
+    context.lineWidth = 1.5 * devicePixelRatio
+    context.beginPath()
+    context.moveTo(this.#left(from), this.#top(from))
+    context.lineTo(this.#left(to), this.#top(to))
+    context.stroke()
+    context.globalAlpha = alpha * GHOST
+    context.drawImage(ghost, this.#left(from) - devicePixelRatio, this.#top(from) - devicePixelRatio)
+  }
+
+  #drawOne({ alpha, isBot, look: { arrow, label } }: Drawn, place: Place): void {
     const { width, height } = this.#canvas
     const scale = devicePixelRatio
-    // Whole device pixels keep the text sharp; labels stay on the board where cursors are at its border.
-    const left = Math.round((x / SPACE) * width)
-    const top = Math.round((y / SPACE) * height)
+    const left = this.#left(place)
+    const top = this.#top(place)
+    // Labels stay on the board where cursors are at its border.
     const labelLeft = Math.min(left + Math.round(LABEL_X * scale), width - label.width)
     const labelTop = Math.min(top + Math.round(LABEL_Y * scale), height - label.height)
     this.#context.globalAlpha = alpha
     if (!isBot || width >= NARROW * scale) this.#context.drawImage(label, labelLeft, labelTop)
     this.#context.drawImage(arrow, left - scale, top - scale)
   }
-}
 
-/** Moves a cursor a part of its way; false once it has arrived. */
-function approach(drawn: Drawn, part: number): boolean {
-  const x = drawn.toX - drawn.x
-  const y = drawn.toY - drawn.y
-  const isMoving = Math.abs(x) > ARRIVED || Math.abs(y) > ARRIVED
-  drawn.x = isMoving ? drawn.x + x * part : drawn.toX
-  drawn.y = isMoving ? drawn.y + y * part : drawn.toY
-  return isMoving
+  /** Whole device pixels keep the text sharp. */
+  #left({ x }: Place): number {
+    return Math.round((x / SPACE) * this.#canvas.width)
+  }
+
+  #top({ y }: Place): number {
+    return Math.round((y / SPACE) * this.#canvas.height)
+  }
 }

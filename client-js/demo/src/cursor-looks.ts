@@ -3,9 +3,12 @@
 import { colourOf } from './colour.ts'
 import { isDark } from './theme.ts'
 
-/** An arrow of a colour, and a label beside it, in device pixels. */
+/** An arrow of a colour, the outline of its ghost, and a label beside it, in device pixels. */
 export interface Look {
   readonly arrow: ImageBitmap
+  readonly ghost: ImageBitmap
+  /** The colour of a line between the two, as CSS. */
+  readonly line: string
   readonly label: ImageBitmap
 }
 
@@ -35,6 +38,8 @@ export class Looks {
     if (this.#kept.size > KEPT_MAX) this.#kept.clear()
     return {
       arrow: this.#keep(`${hue}`, () => this.#drawArrow(hue)),
+      ghost: this.#keep(`ghost ${hue}`, () => this.#drawGhost(hue)),
+      line: arrowColour(hue),
       label: this.#keep(`${isBot} ${hue} ${name}`, () => this.#drawLabel(name, hue, isBot)),
     }
   }
@@ -47,12 +52,22 @@ export class Looks {
 
   #drawArrow(hue: number): ImageBitmap {
     const context = this.#context(ARROW_SIZE, ARROW_SIZE)
-    context.fillStyle = colourOf(hue, isDark() ? 0.65 : 0.58)
+    context.fillStyle = arrowColour(hue)
     context.strokeStyle = isDark() ? '#0b0d14' : '#fff'
     context.lineWidth = 2
     context.lineJoin = 'round'
     context.stroke(ARROW)
     context.fill(ARROW)
+    return context.canvas.transferToImageBitmap()
+  }
+
+  #drawGhost(hue: number): ImageBitmap {
+    const context = this.#context(ARROW_SIZE, ARROW_SIZE)
+    context.strokeStyle = arrowColour(hue)
+    context.lineWidth = 1.5
+    context.lineJoin = 'round'
+    context.setLineDash([2.5, 1.5])
+    context.stroke(ARROW)
     return context.canvas.transferToImageBitmap()
   }
 
@@ -78,4 +93,8 @@ export class Looks {
     context.scale(this.#scale, this.#scale)
     return context
   }
+}
+
+function arrowColour(hue: number): string {
+  return colourOf(hue, isDark() ? 0.65 : 0.58)
 }

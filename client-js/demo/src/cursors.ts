@@ -1,10 +1,9 @@
-// The members' cursors: who they are comes with the others, where they are with the cursors.
+// Who the cursors' members are: where they are, the layer asks the client itself.
 
 import type { Room } from '@hither/client'
-import type { CursorLayer } from './cursor-layer.ts'
+import { type CursorLayer, OWN } from './cursor-layer.ts'
 import { oncePerFrame } from './dom.ts'
-import { OWN } from './hand.ts'
-import { hueOf, isBot, nameOf } from './member.ts'
+import { companyIn, hueOf, isBot, nameOf } from './member.ts'
 
 /** Shows everyone's cursor in the layer. */
 export function showCursors(room: Room, layer: CursorLayer): void {
@@ -14,7 +13,7 @@ export function showCursors(room: Room, layer: CursorLayer): void {
   }
   const dressOthers = (): void => {
     const ids = new Set([OWN])
-    for (const user of room.getOthers()) {
+    for (const user of companyIn(room)) {
       ids.add(user.connectionId)
       const isHere = user.status === 'active'
       layer.dress(user.connectionId, { name: nameOf(user), hue: hueOf(user), isBot: isBot(user), isHere })
@@ -24,12 +23,5 @@ export function showCursors(room: Room, layer: CursorLayer): void {
   dressSelf()
   room.subscribe('my-presence', dressSelf)
   // Fifty who come at once are fifty changes, and one look at them.
-  room.subscribe(
-    'others',
-    oncePerFrame(() => {
-      dressOthers()
-      room.cursors.forEach(({ connectionId, x, y }) => layer.move(connectionId, x, y))
-    }),
-  )
-  room.cursors.subscribe(({ connectionId, x, y }) => layer.move(connectionId, x, y))
+  room.subscribe('others', oncePerFrame(dressOthers))
 }

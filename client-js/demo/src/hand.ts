@@ -6,9 +6,6 @@ import { type Board, type Place, within } from './board.ts'
 import type { CursorLayer } from './cursor-layer.ts'
 import { SPACE } from './register.ts'
 
-/** What the layer knows the own cursor by; no member has it. */
-export const OWN = -1
-
 const STEP = 25
 const STEP_FAST = 100
 
@@ -31,9 +28,10 @@ export function createHand(room: Room, board: Board, layer: CursorLayer): Hand {
   const move = (to: Place, isDrawn: boolean): void => {
     place = to
     room.cursors.set(place)
-    if (isDrawn) layer.move(OWN, place.x, place.y)
-    else layer.hide(OWN)
+    layer.showOwn(isDrawn ? place : undefined)
   }
+  // Of the moves that a browser makes one event of, the event is the last, and no other is of use: only the newest
+  // position is sent, once in a tick.
   const follow = (event: PointerEvent): void => {
     move(board.placeOf(event.clientX, event.clientY), event.pointerType === 'touch')
   }

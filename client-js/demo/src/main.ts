@@ -8,6 +8,7 @@ import { CursorLayer } from './cursor-layer.ts'
 import { showCursors } from './cursors.ts'
 import { createHand } from './hand.ts'
 import { editMe, rememberedMe } from './me.ts'
+import { startNetwork } from './network-panel.ts'
 import { startNotes } from './notes.ts'
 import { startPanel } from './panel.ts'
 import { showPeople } from './people.ts'
@@ -31,7 +32,7 @@ function enter(): void {
   const { room } = client.enterRoom(roomIdOf(name), { initialPresence: me })
 
   const board = createBoard()
-  const layer = new CursorLayer(board)
+  const layer = new CursorLayer(board, room.cursors)
   const hand = createHand(room, board, layer)
   showCursors(room, layer)
   startNotes(room, board, hand)
@@ -40,6 +41,7 @@ function enter(): void {
   showPeople(room)
   editMe(room)
   showWire(room)
+  startNetwork(room, layer)
   speakOf(room)
   showConnection(client, room)
 

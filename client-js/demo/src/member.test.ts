@@ -1,8 +1,8 @@
 // What others say of themselves: whatever it is, there is something to show.
 
-import type { User } from '@hither/client'
+import type { Room, User } from '@hither/client'
 import { describe, expect, it } from 'vitest'
-import { hueOf, isBot, nameOf } from './member.ts'
+import { companyIn, hueOf, isBot, nameOf } from './member.ts'
 
 function user(presence: object, info: { name?: string } = {}): User {
   return { connectionId: 3, id: 'u', info, presence: presence as User['presence'], status: 'active' }
@@ -32,5 +32,10 @@ describe('a member', () => {
 
   it('is a bot if it says so, and only then', () => {
     expect([{ bot: true }, { bot: 1 }, {}].map((presence) => isBot(user(presence)))).toEqual([true, false, false])
+  })
+
+  it('is company unless it says that it only looks on', () => {
+    const others = [{}, { viewer: true }, { viewer: 1 }].map((presence) => user(presence))
+    expect(companyIn({ getOthers: () => others } as unknown as Room)).toEqual([others[0], others[2]])
   })
 })

@@ -1,7 +1,7 @@
 // Who somebody is, for the eye. Others may run another version of this page, or no page at all: what they say of
 // themselves is looked at before it is shown.
 
-import type { User } from '@hither/client'
+import type { Room, User } from '@hither/client'
 
 /** The longest name that is shown, in characters. */
 const NAME_MAX = 24
@@ -27,4 +27,14 @@ export function hueFrom(value: unknown): number | undefined {
 /** Whether a member says that it is a bot. */
 export function isBot({ presence }: User): boolean {
   return presence.bot === true
+}
+
+/** Whether a member only looks on, for somebody who is in the room anyway. */
+export function isViewer({ presence }: User): boolean {
+  return presence.viewer === true
+}
+
+/** The others that count as company: all but viewers. */
+export function companyIn(room: Room): readonly User[] {
+  return room.getOthers().filter((user) => !isViewer(user))
 }

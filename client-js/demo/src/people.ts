@@ -3,7 +3,7 @@
 import type { Room, User } from '@hither/client'
 import { setHue } from './colour.ts'
 import { byId, make, oncePerFrame } from './dom.ts'
-import { hueOf, isBot, nameOf } from './member.ts'
+import { companyIn, hueOf, isBot, nameOf } from './member.ts'
 
 /** People in the list; the others are counted. */
 const LISTED_MAX = 30
@@ -13,7 +13,7 @@ export function showPeople(room: Room): void {
   const list = byId('people')
   const botsLine = byId('people-bots')
   const show = (): void => {
-    const others = room.getOthers()
+    const others = companyIn(room)
     const people = others.filter((user) => !isBot(user))
     const bots = others.length - people.length
     const all = others.length + 1

@@ -9,6 +9,8 @@ export interface Presence {
   color: number
   /** Whether it is a bot. */
   bot?: boolean
+  /** Whether it only looks on, for a page that is a member already: it is nobody. */
+  viewer?: boolean
 }
 
 /** What happens once. */

@@ -3,7 +3,7 @@
 
 import type { Room } from '@hither/client'
 import { byId } from './dom.ts'
-import { isBot, nameOf } from './member.ts'
+import { companyIn, isBot, isViewer, nameOf } from './member.ts'
 import { isEmoji } from './reactions.ts'
 
 /** How long things are gathered before they are said, in milliseconds. */
@@ -53,9 +53,9 @@ export function speakOf(room: Room): void {
     timer ||= setTimeout(tell, GATHER)
   }
 
-  room.subscribe('others', (others, change) => {
-    if (change.type === 'update') return
-    if (change.type === 'reset') return say(`You are in the room. Others here: ${others.length}.`)
+  room.subscribe('others', (_, change) => {
+    if (change.type === 'reset') return say(`You are in the room. Others here: ${companyIn(room).length}.`)
+    if (change.type === 'update' || isViewer(change.user)) return
     const isNew = change.type === 'enter'
     if (isBot(change.user)) bots += isNew ? 1 : -1
     // Who reloads the page leaves and joins, which is nothing to tell.

@@ -3,13 +3,14 @@
 
 import type { Room, RoomStats } from '@hither/client'
 import { byId } from './dom.ts'
+import { drawBars, milliseconds, NOTHING, put } from './figures.ts'
+import { companyIn } from './member.ts'
 import { Sparkline } from './sparkline.ts'
 import { Meter, type Rates } from './wire-meter.ts'
 
 /** How often a sample is taken, in milliseconds, and which of them is shown. */
 const SAMPLE_EVERY = 100
 const SHOW_EACH = 5
-const NOTHING = '–'
 const STILL = 'What a cursor costs shows while others move.'
 const NO_AGE = 'Shows once you and somebody else move at the same time.'
 
@@ -28,8 +29,9 @@ export function showWire(room: Room): void {
     const rates = meter.sample(performance.now(), stats)
     if (samples++ % SHOW_EACH || document.hidden) return
     showBytes(rates)
-    showAge(stats, ages, room.getOthers().length > 0)
-    showFacts(stats, rates, room.getOthers().length + 1)
+    const others = companyIn(room).length
+    showAge(stats, ages, others > 0)
+    showFacts(stats, rates, others + 1)
     ages.draw()
   }, SAMPLE_EVERY)
 }
@@ -45,9 +47,10 @@ function showBytes({ bytesPerCursor: own, mapBytesPerCursor: maps }: Rates): voi
   put('wire-own', `${own.toFixed(1)} B`)
   put('wire-maps', `${maps.toFixed(1)} B`)
   put('peek-wire', `${own.toFixed(1)} B a cursor`)
-  const longest = Math.max(own, maps)
-  byId('wire-bar-own').style.setProperty('--part', `${own / longest}`)
-  byId('wire-bar-maps').style.setProperty('--part', `${maps / longest}`)
+  drawBars([
+    ['wire-bar-own', own],
+    ['wire-bar-maps', maps],
+  ])
 }
 
 function saving(part: number): string {
@@ -70,13 +73,4 @@ function showFacts(stats: RoomStats, { datagramsIn, datagramsOut }: Rates, membe
   put('wire-hz', stats.tickHz === null ? NOTHING : `${stats.tickHz} Hz`)
   put('wire-members', isIn ? `${members}` : NOTHING)
   put('wire-transport', stats.transport === null ? NOTHING : (TRANSPORTS[stats.transport] ?? stats.transport))
-}
-
-function put(id: string, text: string): void {
-  const element = byId(id)
-  if (element.textContent !== text) element.textContent = text
-}
-
-function milliseconds(value: number): string {
-  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`
 }

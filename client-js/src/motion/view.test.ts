@@ -1,15 +1,21 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type PartToPut, putFrame } from '../testing/frames.ts'
+import { Encoder, putHeader, putMore, putMoved, putNumber, putPlace, putPlaced } from '../testing/encoder.ts'
+import { type KnownToPut, OPEN, openAxes, type PartToPut, putFrame } from '../testing/frames.ts'
 import { DecodeError, Reader, Writer } from '../wire/bytes.ts'
-import { type FrameHeader, isOnAxis, readFrameHeader, WINDOW } from './frame.ts'
+import type { Axis } from './axes.ts'
+import { type FrameHeader, readFrameHeader, WINDOW } from './frame.ts'
 import { type Moved, View } from './view.ts'
 
-const header: FrameHeader = { room: 0, epochCheck: 0, tick: 0, parts: 0 }
+const header: FrameHeader = { room: 0, epochCheck: 0, tick: 0 }
 
-function frame(tick: number, parts: PartToPut[]): Uint8Array {
+function newView(axes = openAxes(2), epoch = 1): View {
+  return new View(axes, 20, epoch)
+}
+
+function frame(tick: number, parts: PartToPut[], axes?: readonly Axis[]): Uint8Array {
   const writer = new Writer()
-  putFrame(writer, 7, 1, tick, parts)
+  putFrame(writer, 7, 1, tick, parts, axes)
   return writer.take()
 }
 
@@ -21,54 +27,112 @@ function handle(view: View, bytes: Uint8Array, moved: Moved = () => {}): void {
 }
 
 function read(view: View, slot: number, generation: number): number[] | undefined {
-  const position = new Int32Array(view.axes)
+  const position = new Int32Array(view.axes.length)
   return view.read(slot, generation, position) ? [...position] : undefined
 }
 
 it('M3: of epochs and generations the low byte is compared', () => {
-  const view = new View(2, 2 ** 53 - 255)
-  handle(view, frame(1, [{ index: 0, baseline: 0, entries: [{ slot: 3, generation: 300, values: [5, 6] }] }]))
+  const view = newView(openAxes(2), 2 ** 53 - 255)
+  handle(view, frame(1, [{ index: 0, entries: [{ slot: 3, generation: 300, position: [5, 6] }] }]))
   expect(view.hasParts).toBe(true)
   expect(read(view, 3, 300)).toEqual([5, 6])
   expect(read(view, 3, 44 + 2 ** 31)).toEqual([5, 6])
   expect(read(view, 3, 45)).toBeUndefined()
-  expect([2, 4, 64, 4096].map((slot) => read(view, slot, 300))).toEqual(Array(4).fill(undefined))
+  expect([2, 4, 64, 4095].map((slot) => read(view, slot, 300))).toEqual(Array(4).fill(undefined))
+})
+
+it('M3: a frame of another epoch is of no use', () => {
+  const view = newView(openAxes(2), 2)
+  handle(view, frame(1, [{ index: 0, entries: [{ slot: 3, generation: 0, position: [5, 6] }] }]))
+  expect([view.hasParts, view.isUnusable, read(view, 3, 0)]).toEqual([false, true, undefined])
 })
 
 it('M7: nothing of a faulty frame is acked, nor of the frame before it', () => {
-  const view = new View(2, 1)
-  const entries = [{ slot: 0, generation: 0, values: [5, 6] }]
-  handle(view, frame(1, [{ index: 0, baseline: 0, entries }]))
+  const view = newView()
+  const entries = [{ slot: 0, generation: 0, position: [5, 6] }]
+  handle(view, frame(1, [{ index: 0, entries }]))
   expect([view.hasParts, [...view.parts]]).toEqual([true, [1, 0, 0, 0]])
-  const twoParts = frame(2, [
-    { index: 0, baseline: 1, entries: [] },
-    { index: 1, baseline: 0, entries: [] },
-  ])
-  expect(() => handle(view, twoParts.subarray(0, -1))).toThrow(DecodeError)
+  const known = [{ slot: 0, generation: 0, position: [5, 6] }]
+  const first = { index: 0, baseline: 1, known, entries: [] }
+  const far = { index: 1, entries: [{ slot: 64, generation: 0, position: [2 ** 20, -(2 ** 20)] }] }
+  const twoParts = frame(2, [first, far])
+  expect(() => handle(view, twoParts.subarray(0, -6))).toThrow(DecodeError)
   expect(view.hasParts).toBe(false)
   handle(view, twoParts)
   expect([view.hasParts, [...view.parts]], 'the first is a duplicate').toEqual([true, [3, 0, 0, 0]])
 })
 
+it('M5, M7: a part that is of no use hides those behind it, and those before it are acked', () => {
+  const view = newView()
+  const part = (index: number, baseline?: number): PartToPut => ({ index, baseline, entries: [] })
+  handle(view, frame(5, [part(0), part(1, 4), part(2)]))
+  expect([view.hasParts, view.isUnusable, [...view.parts]]).toEqual([true, true, [1, 0, 0, 0]])
+})
+
 it('M5: after a jump nothing is held that was not, or lies more than 32 ticks back', () => {
-  const part = { index: 0, baseline: 0, entries: [] }
+  const part = { index: 0, entries: [] }
   for (let jump = 1; jump <= 70; jump++) {
     const newest = 100 + jump
-    for (let baseline = newest - 35; baseline <= newest; baseline++) {
-      const view = new View(2, 1)
+    for (let held = newest - 35; held <= newest; held++) {
+      const view = newView()
       for (const tick of [97, 99, 100, newest]) handle(view, frame(tick, [part]))
-      handle(view, frame(1000, [{ ...part, baseline }]))
-      const isHeld = [97, 99, 100, newest].includes(baseline) && newest - baseline <= WINDOW
-      expect(view.hasParts, `${baseline} at ${newest}`).toBe(isHeld)
+      const isHeld = [97, 99, 100, newest].includes(held) && newest - held <= WINDOW
+      handle(view, frame(1000, [{ ...part, baseline: newest, reference: held }]))
+      expect(view.hasParts, `${held} as a reference at ${newest}`).toBe(isHeld)
+      for (const tick of [97, 99, 100, newest]) handle(view, frame(tick, [part]))
+      if (!isHeld) handle(view, frame(1000, [{ ...part, baseline: held }]))
+      expect(view.hasParts, `${held} at ${newest}`).toBe(false)
     }
   }
 })
 
-it('M5: a difference without a baseline is of no use, though the slot has a position', () => {
-  const view = new View(2, 1)
-  handle(view, frame(1, [{ index: 0, baseline: 0, entries: [{ slot: 0, generation: 0, values: [5, 6] }] }]))
-  handle(view, frame(2, [{ index: 0, baseline: 0, entries: [{ slot: 0, values: [1, 1] }] }]))
-  expect([view.hasParts, view.unusable, read(view, 0, 0)]).toEqual([false, 1, [5, 6]])
+it('M5: a slot that a frame without a baseline does not name is not to be seen any more', () => {
+  const view = newView()
+  const gone: unknown[] = []
+  const entry = (slot: number): PartToPut['entries'][0] => ({ slot, generation: 9, position: [slot, 0] })
+  handle(view, frame(1, [{ index: 0, entries: [0, 5, 9, 63].map(entry) }]))
+  handle(view, frame(2, [{ index: 0, entries: [entry(9)] }]), (slot, generation, position) =>
+    gone.push([slot, generation, position && [...position]]),
+  )
+  expect(gone).toEqual([
+    [9, 9, [9, 0]],
+    [0, -1, undefined],
+    [5, -1, undefined],
+    [63, -1, undefined],
+  ])
+  expect([0, 5, 9, 63].map((slot) => read(view, slot, 9))).toEqual([undefined, undefined, [9, 0], undefined])
+})
+
+it.each([
+  ['is known', 5],
+  ['its part does not have', 64],
+])('M2: a new slot that %s is refused', (_, offset) => {
+  const view = newView()
+  handle(view, frame(1, [{ index: 0, entries: [{ slot: 5, generation: 0, position: [1, 2] }] }]))
+  const writer = new Writer()
+  writer.bytes(Uint8Array.of(1, 7, 1, 2))
+  const encoder = new Encoder()
+  putHeader(encoder, undefined, { index: 0, age: 1, lag: 0 })
+  putMoved(encoder, [0, 0], 50, false)
+  putPlaced(encoder, true, true)
+  putNumber(encoder, offset)
+  putPlace(encoder, 0, [3, 4])
+  putPlaced(encoder, false, false)
+  putMore(encoder, false)
+  encoder.finish(writer)
+  expect(() => handle(view, writer.take())).toThrow(DecodeError)
+  expect([view.hasParts, read(view, 5, 0)]).toEqual([false, [1, 2]])
+})
+
+it('M6: an angle moves on around its ends', () => {
+  const axes = [{ ...OPEN, min: 0, max: 359, wraps: true }]
+  const view = newView(axes)
+  const at = (value: number): KnownToPut[] => [{ slot: 2, generation: 0, position: [value] }]
+  handle(view, frame(1, [{ index: 0, entries: at(340) }], axes))
+  handle(view, frame(2, [{ index: 0, baseline: 1, known: at(340), entries: at(355) }], axes))
+  const known = [{ slot: 2, generation: 0, position: [355], before: [340] }]
+  handle(view, frame(3, [{ index: 0, baseline: 2, reference: 1, known, entries: at(10) }], axes))
+  expect(read(view, 2, 0)).toEqual([10])
 })
 
 describe('a server whose datagrams and acks are lost, late and doubled', () => {
@@ -92,64 +156,80 @@ describe('a server whose datagrams and acks are lost, late and doubled', () => {
 
   interface Member {
     generation: number
-    values: [number, number]
+    position: [number, number]
     changed: number
   }
   type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
 
   function run(steps: Step[]): void {
-    const view = new View(2, 1)
+    const view = newView()
     const members = new Map<number, Member>()
-    const snapshots = new Map<number, Map<number, Member>>([[0, new Map()]])
+    const generations = new Map<number, number>()
+    const snapshots = new Map<number, Map<number, Member>>()
     const sent = new Map<number, number>()
-    const acked = new Map<number, number>()
+    const acked = new Map<number, number[]>()
     const held = new Map<number, number>()
-    const shown = new Map<number, number[]>()
+    const shown = new Map<number, number[] | undefined>()
     const todo: { at: number; act: () => void }[] = []
     let tick = 0
 
     const parts = [...new Set(SLOTS.map((slot) => slot >> 6))]
     const part = (index: number): PartToPut => {
-      const known = acked.get(index) ?? 0
-      const baseline = known && sent.get(index)! - known <= WINDOW ? known : 0
-      const entries = SLOTS.filter((slot) => slot >> 6 === index).flatMap((slot) => {
+      // What the viewer holds for sure: the newest two of what it has acked.
+      const oldest = (sent.get(index) ?? 0) - WINDOW
+      const [reference, baseline] = [NaN, ...(acked.get(index) ?? [])].filter((tick) => !(tick < oldest)).slice(-2)
+      const now = SLOTS.filter((slot) => slot >> 6 === index)
+      if (!baseline) return { index, entries: now.flatMap((slot) => ({ slot, ...members.get(slot)! })).filter(isHere) }
+      const then = snapshots.get(baseline)!
+      const before = snapshots.get(reference || baseline)!
+      const known = now.map((slot) => ({ slot, ...then.get(slot)!, before: before.get(slot)?.position })).filter(isHere)
+      const entries = now.flatMap((slot) => {
         const member = members.get(slot)
-        if (!member || member.changed <= baseline) return []
-        const { generation, values } = member
-        const old = snapshots.get(baseline)!.get(slot)
-        if (old?.generation !== generation) return [{ slot, generation, values }]
-        return [{ slot, values: [values[0] - old.values[0], values[1] - old.values[1]] }]
+        if (!member) return then.has(slot) ? [{ slot, generation: 0 }] : []
+        return member.changed > baseline ? [{ slot, ...member }] : []
       })
-      return { index, baseline, entries }
+      return { index, baseline, reference: reference || undefined, known, entries }
     }
 
     const deliver = (tick: number, bytes: Uint8Array, put: PartToPut[], up: number[], now: number): void => {
-      handle(view, bytes, (slot, generation, position) => shown.set(slot, [generation, ...position]))
+      handle(view, bytes, (slot, generation, position) =>
+        shown.set(slot, position ? [generation, ...position] : undefined),
+      )
       const brought = put.filter(({ index }) => (view.parts[index >> 5]! >>> (index & 31)) & 1)
-      expect(view.unusable).toBe(put.length - brought.length)
+      expect(view.isUnusable).toBe(brought.length < put.length)
       expect(view.hasParts).toBe(brought.length > 0)
       for (const part of put) {
         if (tick <= (held.get(part.index) ?? 0)) continue
-        expect(brought, 'what is newest can always be used').toContain(part)
-        held.set(part.index, tick)
+        // One that is of no use hides those behind it.
+        if (!brought.includes(part)) expect(put.indexOf(part)).toBeGreaterThan(brought.length)
+        else held.set(part.index, tick)
       }
       for (const [index, tick] of held) {
-        for (const [slot, { generation, values }] of snapshots.get(tick)!) {
-          if (slot >> 6 !== index) continue
-          expect(read(view, slot, generation)).toEqual(values)
-          expect(shown.get(slot)).toEqual([generation % 256, ...values])
+        for (const slot of SLOTS.filter((slot) => slot >> 6 === index)) {
+          const member = snapshots.get(tick)!.get(slot)
+          expect(read(view, slot, member?.generation ?? generations.get(slot) ?? 0)).toEqual(member?.position)
+          expect(shown.get(slot)).toEqual(member && [member.generation % 256, ...member.position])
         }
       }
-      const ack = (): void => brought.forEach(({ index }) => acked.set(index, Math.max(acked.get(index) ?? 0, tick)))
+      const ack = (): void => {
+        for (const { index } of brought) {
+          const ticks = new Set([...(acked.get(index) ?? []), tick])
+          acked.set(
+            index,
+            [...ticks].sort((a, b) => a - b),
+          )
+        }
+      }
       for (const delay of up) todo.push({ at: now + delay, act: ack })
     }
 
     for (const [now, { ticks, moves, down, up }] of steps.entries()) {
       tick += ticks
       for (const { slot, to, what } of moves) {
-        const generation = (members.get(slot)?.generation ?? 250 + now) + Number(what === 'replace')
+        const generation = (generations.get(slot) ?? 250 + now) + Number(what === 'replace')
+        generations.set(slot, generation)
         if (what === 'leave') members.delete(slot)
-        else members.set(slot, { generation, values: to, changed: tick })
+        else members.set(slot, { generation, position: to, changed: tick })
       }
       snapshots.set(tick, new Map(members))
       const put = parts.map(part).filter(({ entries }) => entries.length > 0)
@@ -165,44 +245,63 @@ describe('a server whose datagrams and acks are lost, late and doubled', () => {
       for (const job of todo) if (job.at === now) job.act()
     }
   }
+
+  function isHere(one: { position?: readonly number[] }): boolean {
+    return one.position !== undefined
+  }
 })
 
 describe('bytes that no server sends', () => {
-  const entry = fc.record(
-    {
-      slot: fc.nat(63),
-      generation: fc.nat(255),
-      values: fc.tuple(fc.integer({ min: -(2 ** 30), max: 2 ** 30 - 1 }), fc.nat(9)),
-    },
-    { requiredKeys: ['slot', 'values'] },
-  )
+  const AXES: Axis[] = [
+    OPEN,
+    { ...OPEN, min: -100, max: 100 },
+    { ...OPEN, min: 0, max: 359, wraps: true },
+    { ...OPEN, min: 5, max: 5, wraps: true },
+  ]
+  const entry = fc.record({ slot: fc.nat(31), generation: fc.nat(255), to: fc.array(fc.nat(300), { minLength: 4 }) })
   const entries = fc
     .uniqueArray(entry, { maxLength: 6, selector: ({ slot }) => slot })
     .map((entries) => entries.sort((a, b) => a.slot - b.slot))
-  const sound = fc
-    .tuple(fc.integer({ min: 1, max: 40 }), fc.nat(3), entries)
-    .map(([tick, age, entries]) => frame(tick, [{ index: 0, baseline: Math.max(tick - age, 0), entries }]))
   const changes = fc.array(fc.tuple(fc.nat(200), fc.nat(255)), { maxLength: 3 })
-  const mutated = fc.tuple(sound, changes).map(([bytes, changes]) => {
-    for (const [at, byte] of changes) bytes[4 + (at % (bytes.length - 4))] = byte
-    return bytes
-  })
-  const random = fc.uint8Array({ maxLength: 120 }).map((tail) => Uint8Array.of(1, 7, 1, 9, 1, ...tail))
-  const datagrams = fc.array(fc.oneof(sound, mutated, random), { maxLength: 30 })
+  // What the first frame has said is known to the second.
+  const pairs = fc
+    .tuple(fc.integer({ min: 1, max: 4 }), entries, entries, changes)
+    .map(([count, then, now, changes]) => {
+      const axes = AXES.slice(0, count)
+      const at = (entries: typeof then): KnownToPut[] =>
+        entries.map(({ slot, generation, to }) => ({
+          slot,
+          generation,
+          position: axes.map((axis, at) => Math.min(Math.max(to[at]!, axis.min), axis.max)),
+        }))
+      const second = frame(2, [{ index: 0, baseline: 1, known: at(then), entries: at(now) }], axes)
+      for (const [at, byte] of changes) second[4 + (at % (second.length - 4))] = byte
+      return { axes, datagrams: [frame(1, [{ index: 0, entries: at(then) }], axes), second] }
+    })
+  const tails = fc.array(fc.tuple(fc.nat(3), fc.uint8Array({ maxLength: 120 })), { maxLength: 20 })
 
   it('M1, M2: are refused by DecodeError alone, and leave no position out of range', () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 4 }), datagrams, handleAll), { numRuns: 500 })
+    fc.assert(
+      fc.property(pairs, tails, ({ axes, datagrams }, tails) => {
+        const random = tails.map(([age, tail]) => Uint8Array.of(1, 7, 1, 3 + age, ...tail))
+        handleAll(axes, [...datagrams, ...random])
+      }),
+      { numRuns: 500 },
+    )
   })
 
-  function handleAll(axes: number, datagrams: Uint8Array[]): void {
-    const view = new View(axes, 1)
+  function handleAll(axes: Axis[], datagrams: Uint8Array[]): void {
+    const view = newView(axes)
     for (const bytes of datagrams) {
       try {
         handle(view, bytes, (slot, generation, position) => {
-          expect(position).toHaveLength(axes)
-          expect(position.every(isOnAxis)).toBe(true)
           expect(slot).toBeLessThan(4096)
-          expect(generation & 255).toBe(generation)
+          expect(generation & 255).toBe(position ? generation : 255)
+          axes.forEach(({ min, max }, axis) => {
+            if (!position) return
+            expect(position[axis]).toBeGreaterThanOrEqual(min)
+            expect(position[axis]).toBeLessThanOrEqual(max)
+          })
         })
       } catch (error) {
         expect(error).toBeInstanceOf(DecodeError)

@@ -44,11 +44,18 @@ describe('a silent connection', () => {
 })
 
 describe('a connection that answers', () => {
-  it('has a round trip, from the ping to its pong', () => {
-    const liveness = asked()
-    liveness.handleHeard(1_042)
-    liveness.handlePong(1_042)
-    expect([liveness.roundTrip, liveness.due]).toEqual([42, 2_042])
+  it('has a round trip, from the ping to its pong, the shortest of the last four', () => {
+    const liveness = new Liveness(0)
+    const trips = [42, 50, 40, 60, 55, 70, 65].map((trip) => {
+      const { due } = liveness
+      const pinged = Math.max(due, 0)
+      expect(liveness.handleTimeout(pinged)).toBe('ping')
+      liveness.handleHeard(pinged + trip)
+      liveness.handlePong(pinged + trip)
+      return liveness.roundTrip
+    })
+    expect(trips).toEqual([42, 42, 40, 40, 40, 40, 55])
+    expect(liveness.due).toBe(7 * 1_000 + [42, 50, 40, 60, 55, 70, 65].reduce((sum, trip) => sum + trip))
   })
 
   it('is asked at once, and has no round trip before', () => {

@@ -8,11 +8,14 @@ const PATIENCE = 1_250
 const LAST_CHANCE = 250
 /** A busy connection is asked now and then, too, so that its round trip is known. */
 const ROUND_TRIP_EVERY = 5_000
+/** Of so many round trips the shortest counts: what others took longer was spent waiting on either end. */
+const ROUND_TRIPS = 4
 
 /** Says when to ping and when to give up. Times are milliseconds of one clock. */
 export class Liveness {
-  /** The last round trip in milliseconds; NaN before the first. */
+  /** The round trip in milliseconds; NaN before the first. */
   roundTrip: number = NaN
+  #roundTrips: number[] = []
   #heard: number
   #pinged = -Infinity
   #waiting = false
@@ -38,7 +41,8 @@ export class Liveness {
   /** The answer to the last ping came. */
   handlePong(now: number): void {
     this.#waiting = false
-    this.roundTrip = now - this.#pinged
+    this.#roundTrips = [now - this.#pinged, ...this.#roundTrips].slice(0, ROUND_TRIPS)
+    this.roundTrip = Math.min(...this.#roundTrips)
   }
 
   /**

@@ -1,12 +1,16 @@
 // One room as a member sees it, sans-IO: who is there, what they say, where they point, and its document. It mirrors
 // `session::Room` of the Rust crate hither-protocol.
 
-import { AXIS_LIMIT, type FrameHeader } from '../motion/frame.ts'
+import { type Axis, bring, cut } from '../motion/axes.ts'
+import type { FrameHeader } from '../motion/frame.ts'
+import { PlayClock } from '../motion/playback.ts'
 import { View } from '../motion/view.ts'
 import type { Reader } from '../wire/bytes.ts'
-import type { EventMessage, MemberMessage, Seen, ToClient } from '../wire/control.ts'
-import { sayEvent, sayPresence } from '../wire/control.ts'
+import type { EventMessage, MemberMessage, Seen, ToClient, Viewport } from '../wire/control.ts'
+import { sayEvent, sayPresence, sayViewport } from '../wire/control.ts'
+import type { Said } from '../wire/lane.ts'
 import type { Fields, Value } from '../wire/msgpack.ts'
+import { Beat } from './beat.ts'
 import { Document, type DocumentListener, patched } from './document.ts'
 import { Mover } from './mover.ts'
 import type { Session } from './session.ts'
@@ -43,8 +47,10 @@ export interface MemberChange {
 
 /** What a membership tells of motion. */
 export interface MotionListener {
-  /** Another member has moved; `position` is reused, and in steps of `step` of the application's unit. */
-  handleMotion(member: MemberMessage, position: Int32Array, step: number): void
+  /** Another member has moved; `position` is reused, and in steps of `axes`. */
+  handleMotion(member: MemberMessage, position: Int32Array, axes: readonly Axis[]): void
+  /** Another member's motion is not to be seen any more. */
+  handleVanished(member: MemberMessage): void
   /** The own position came back, `age` milliseconds after it was set. */
   handleEcho(age: number): void
 }
@@ -56,6 +62,9 @@ export interface Refusal {
   readonly retryAfterMs?: number | undefined
 }
 
+/** How often the server hears of another viewport at most, in ms: a page that scrolls has one in each frame. */
+const VIEWPORT_EVERY_MS = 100
+
 /** The rights of `joined`, as bits. */
 const EDIT = 16
 
@@ -66,9 +75,9 @@ export class Membership {
   readonly generation: number
   readonly canWrite: boolean
   readonly tickHz: number
-  /** What one step of an axis is in the application's unit. */
-  readonly step: number
   readonly view: View
+  /** When the room's motion is to be seen. */
+  readonly clock: PlayClock
   readonly mover: Mover
   readonly members: Map<number, MemberMessage> = new Map()
   readonly listener: MembershipListener
@@ -76,9 +85,13 @@ export class Membership {
   /** Others' positions that frames have brought. */
   cursorsIn = 0
   readonly #session: Session
+  readonly #beat: Beat
   readonly #epoch: number
   readonly #eventsLost: boolean
   readonly #position = new Int32Array(4)
+  /** The slots of others whose motion is not told yet, and where one of them is. */
+  readonly #moved = new Set<number>()
+  readonly #place: Int32Array
   #entered = false
   #eventLast: number
   /** Events that are not told yet: before the roster is whole, nobody could say whose they are. */
@@ -87,18 +100,23 @@ export class Membership {
   /** What of the own presence was not sent yet, and when the next patch may be. */
   #patch: Fields | undefined
   #patchDue = 0
+  /** The viewport that was not sent yet, and when the next may be. */
+  #viewport: Said | undefined
+  #viewportDue = 0
 
   constructor(session: Session, joined: Message<'joined'>, listener: MembershipListener) {
-    const { hz, axes, step } = joined.motion
+    const { hz, axes } = joined.motion
     this.#session = session
     this.handle = joined.room
     this.slot = joined.slot
     this.generation = joined.generation
     this.canWrite = (joined.rights & EDIT) !== 0
     this.tickHz = hz
-    this.step = step
-    this.view = new View(axes, joined.epoch)
-    this.mover = new Mover(1_000 / hz, axes)
+    this.view = new View(axes, hz, joined.epoch)
+    this.clock = new PlayClock(hz)
+    this.#place = new Int32Array(axes.length)
+    this.#beat = new Beat(hz)
+    this.mover = new Mover(1_000 / hz, axes.length, (time) => this.#beat.slotAfter(time, session.roundTrip))
     this.listener = listener
     this.document = new Document(session, joined.room, joined.slot, listener.records)
     this.#epoch = joined.epoch
@@ -119,7 +137,11 @@ export class Membership {
 
   /** When `handleTimeout` has something to do; Infinity: not before more is set. */
   get due(): number {
-    return this.#patch ? Math.min(this.mover.due, this.#patchDue) : this.mover.due
+    return Math.min(
+      this.mover.due,
+      this.#patch ? this.#patchDue : Infinity,
+      this.#viewport ? this.#viewportDue : Infinity,
+    )
   }
 
   /** Patches the own presence (rule P1). It goes out once in a tick, merged: more would be over its rate. */
@@ -128,11 +150,33 @@ export class Membership {
     this.handleTimeout(now)
   }
 
+  /**
+   * Asks for the motion within a viewport, in the application's unit, and of the member in the slot `follow`; without
+   * either, for all (rule M13).
+   */
+  setViewport(now: number, viewport: Viewport | null, follow: number | undefined): void {
+    const [x, y = x] = this.view.axes as [Axis, Axis?]
+    const inSteps = viewport && {
+      left: cut(Math.floor(viewport.left / x.step)),
+      top: cut(Math.floor(viewport.top / y.step)),
+      right: cut(Math.ceil(viewport.right / x.step)),
+      bottom: cut(Math.ceil(viewport.bottom / y.step)),
+    }
+    this.#viewport = sayViewport(this.handle, inSteps ?? undefined, follow)
+    this.handleTimeout(now)
+  }
+
   handleTimeout(now: number): void {
-    if (!this.#patch || now < this.#patchDue) return
-    this.#session.send(sayPresence(this.handle, this.#patch))
-    this.#patch = undefined
-    this.#patchDue = now + 1_000 / this.tickHz
+    if (this.#patch && now >= this.#patchDue) {
+      this.#session.send(sayPresence(this.handle, this.#patch))
+      this.#patch = undefined
+      this.#patchDue = now + 1_000 / this.tickHz
+    }
+    if (this.#viewport && now >= this.#viewportDue) {
+      this.#session.send(this.#viewport)
+      this.#viewport = undefined
+      this.#viewportDue = now + VIEWPORT_EVERY_MS
+    }
   }
 
   /** Sends an event to everyone, or to the slots in `to` (rules V1, V3). */
@@ -140,14 +184,13 @@ export class Membership {
     this.#session.send(sayEvent(this.handle, name, data, to))
   }
 
-  /** Sets the own position in the application's unit; values out of range are cut to it (rule M2). */
+  /** Sets the own position in the application's unit; values are brought into the axes' ranges (rule M2). */
   setMotion(now: number, x: number, y: number, z: number, w: number): void {
-    const position = this.#position
-    position[0] = steps(x / this.step)
-    position[1] = steps(y / this.step)
-    position[2] = steps(z / this.step)
-    position[3] = steps(w / this.step)
-    this.mover.set(now, position)
+    this.#setAxis(0, x)
+    this.#setAxis(1, y)
+    this.#setAxis(2, z)
+    this.#setAxis(3, w)
+    this.mover.set(now, this.#position)
   }
 
   handleRoster(page: Message<'roster'>): void {
@@ -155,7 +198,7 @@ export class Membership {
     if (page.more || this.#entered) return
     this.#entered = true
     this.listener.handleEntered(this, this.#eventsLost)
-    for (const member of this.members.values()) this.#showMotion(member)
+    this.#tellMoved()
     this.#tellEvents()
   }
 
@@ -184,7 +227,11 @@ export class Membership {
     this.#early.push(...diff.events)
     if (!this.#entered) return
     if (changes.length) this.listener.handleMembers(changes)
-    for (const { type, member } of changes) if (type === 'enter') this.#showMotion(member)
+    // A frame may come before the control lane brings its member (rule M6).
+    for (const { type, member } of changes) {
+      if (type === 'enter' && member.slot !== this.slot) this.#moved.add(member.slot)
+    }
+    this.#tellMoved()
     this.#tellEvents()
   }
 
@@ -194,22 +241,33 @@ export class Membership {
     this.listener.handleOver(this.#entered ? 'room' : 'entry', refusal)
   }
 
-  handleFrame(now: number, frame: FrameHeader, reader: Reader): void {
+  /** Takes a frame, and returns when its ack is due at the latest. Throws `DecodeError` at a malformed part. */
+  handleFrame(now: number, frame: FrameHeader, reader: Reader): number {
     this.#now = now
-    this.view.handleFrame(frame, reader, this.#handleMoved)
+    if (frame.epochCheck === this.#epoch % 256) this.clock.handleFrame(now, frame.tick)
+    try {
+      this.view.handleFrame(frame, reader, this.#handleMoved)
+      return this.#beat.handleFrame(now, frame.tick, this.#session.roundTrip)
+    } finally {
+      this.#tellMoved()
+    }
   }
 
   /** Bound once, so that a frame makes no function. */
-  readonly #handleMoved = (slot: number, generation: number, position: Int32Array): void => {
+  readonly #handleMoved = (slot: number, generation: number, position: Int32Array | undefined): void => {
     if (slot === this.slot) {
-      if (generation !== this.generation % 256) return
+      if (!position || generation !== this.generation % 256) return
       const age = this.mover.handleEcho(this.#now, position)
       if (age === age) this.listener.cursors.handleEcho(age)
       return
     }
-    this.cursorsIn++
-    const member = this.members.get(slot)
-    if (member && member.generation % 256 === generation && this.#entered) this.#tellMotion(member, position)
+    if (position) this.cursorsIn++
+    this.#moved.add(slot)
+  }
+
+  #setAxis(index: number, value: number): void {
+    const axis = this.view.axes[index]
+    if (axis) this.#position[index] = bring(axis, Math.round(value / axis.step))
   }
 
   #tellEvents(): void {
@@ -221,20 +279,19 @@ export class Membership {
     }
   }
 
-  /** A frame may come before the control lane brings its member (rule M6). */
-  #showMotion(member: MemberMessage): void {
-    const position = new Int32Array(this.view.axes)
-    if (member.slot !== this.slot && this.view.read(member.slot, member.generation, position)) {
-      this.#tellMotion(member, position)
+  /** Tells what frames have brought of members that are known, unless it is old (rule M16). */
+  #tellMoved(): void {
+    if (!this.#entered || this.#beat.isStale) return
+    const position = this.#place
+    for (const slot of this.#moved) {
+      const member = this.members.get(slot)
+      if (!member || this.listener.isLeft) continue
+      if (this.view.read(slot, member.generation, position)) {
+        this.listener.cursors.handleMotion(member, position, this.view.axes)
+      } else {
+        this.listener.cursors.handleVanished(member)
+      }
     }
+    this.#moved.clear()
   }
-
-  #tellMotion(member: MemberMessage, position: Int32Array): void {
-    if (!this.listener.isLeft) this.listener.cursors.handleMotion(member, position, this.step)
-  }
-}
-
-function steps(value: number): number {
-  // Not a number counts as 0: an Int32Array would take it so, too.
-  return Math.min(Math.max(Math.round(value) || 0, -AXIS_LIMIT), AXIS_LIMIT - 1)
 }

@@ -23,7 +23,7 @@ function sends(mover: Mover, end: number): number[] {
 
 describe('repeats', () => {
   it('M10: the last sample is repeated for 300 ms', () => {
-    const mover = new Mover(TICK, 2)
+    const mover = new Mover(TICK, 2, () => undefined)
     mover.set(1000, at(1, 1))
     const times = sends(mover, 5000)
     expect(times.slice(0, 2), 'first when the next would be due').toEqual([1000, 1050])
@@ -39,14 +39,14 @@ describe('repeats', () => {
       [50, 1050],
       [100, 1050],
     ] as const) {
-      const mover = new Mover(period, 2)
+      const mover = new Mover(period, 2, () => undefined)
       mover.set(1000, at(1))
       expect(sends(mover, 1050).slice(0, 2)).toEqual([1000, first])
     }
   })
 
   it('M9: a repeat keeps its number, and a new sample takes the next of the session', () => {
-    const mover = new Mover(TICK, 2)
+    const mover = new Mover(TICK, 2, () => undefined)
     const writer = new Writer()
     const expected = new Writer()
     mover.set(1000, at(1, 2))
@@ -61,7 +61,7 @@ describe('repeats', () => {
   })
 
   it('M10: an echo ends them', () => {
-    const mover = new Mover(TICK, 2)
+    const mover = new Mover(TICK, 2, () => undefined)
     mover.set(1000, at(1, 1))
     expect(sends(mover, 1060)).toEqual([1000, 1050])
     mover.handleEcho(1060, at(0, 1))
@@ -71,7 +71,7 @@ describe('repeats', () => {
   })
 
   it('M10: an echo of an earlier visit ends nothing', () => {
-    const mover = new Mover(TICK, 2)
+    const mover = new Mover(TICK, 2, () => undefined)
     for (const [ms, x] of [
       [1000, 1],
       [1100, 2],
@@ -89,7 +89,7 @@ describe('repeats', () => {
       [31, 9050],
       [32, Infinity],
     ] as const) {
-      const mover = new Mover(TICK, 2)
+      const mover = new Mover(TICK, 2, () => undefined)
       for (let x = 0; x <= others; x++) {
         mover.set(1000 + x * 100, at(x))
         sends(mover, 1000 + x * 100)
@@ -102,7 +102,7 @@ describe('repeats', () => {
   })
 
   it('M10: they end in time without being sent, too', () => {
-    const mover = new Mover(TICK, 2)
+    const mover = new Mover(TICK, 2, () => undefined)
     mover.set(1000, at(1))
     sends(mover, 1000)
     mover.pollSample(1299, 7, 1, new Writer())
@@ -112,7 +112,7 @@ describe('repeats', () => {
   })
 
   it('M10: the 300 ms begin when the sample is sent', () => {
-    const mover = new Mover(500, 2)
+    const mover = new Mover(500, 2, () => undefined)
     mover.set(1000, at(1))
     sends(mover, 1000)
     mover.set(1001, at(2))
@@ -123,7 +123,7 @@ describe('repeats', () => {
 
 describe('pacing', () => {
   it('M10: of what is set within a tick the newest goes out', () => {
-    const mover = new Mover(40, 2)
+    const mover = new Mover(40, 2, () => undefined)
     mover.set(1000, at(1))
     expect(sends(mover, 1000)).toEqual([1000])
     for (let ms = 1001; ms < 1030; ms++) mover.set(ms, at(ms))
@@ -137,7 +137,7 @@ describe('pacing', () => {
   })
 
   it('M10: positions set all the time go out once a tick on average', () => {
-    const mover = new Mover(40, 2)
+    const mover = new Mover(40, 2, () => undefined)
     const times: number[] = []
     for (let ms = 1000; ms < 2000; ms++) {
       mover.set(ms, at(ms))
@@ -148,7 +148,7 @@ describe('pacing', () => {
   })
 
   it('M10: a position that none follows for 33 ms does not wait for its tick', () => {
-    const mover = new Mover(200, 2)
+    const mover = new Mover(200, 2, () => undefined)
     mover.set(1000, at(1))
     sends(mover, 1000)
     for (const ms of [1010, 1030, 1050]) {
@@ -160,7 +160,7 @@ describe('pacing', () => {
   })
 
   it('M10: a caller who is late once is not held up for it', () => {
-    const mover = new Mover(TICK, 2)
+    const mover = new Mover(TICK, 2, () => undefined)
     for (const ms of [1000, 1050, 1110, 1150, 1200, 1250]) {
       mover.set(ms, at(ms))
       expect(mover.due).toBe(ms)
@@ -169,15 +169,32 @@ describe('pacing', () => {
   })
 
   it('M10: repeats do not put off the next position', () => {
-    const mover = new Mover(80, 2)
+    const mover = new Mover(80, 2, () => undefined)
     mover.set(1000, at(1))
     expect(sends(mover, 1051), 'a slow tick is not waited for').toEqual([1000, 1050])
     mover.set(1051, at(2))
     expect(mover.due).toBe(1080 - 80 / 4)
   })
 
+  it('M10: with a beat the newest goes out in the next slot, once in an interval', () => {
+    const slots = [1_010, 1_060, 1_110]
+    const mover = new Mover(TICK, 2, (time) => slots.find((slot) => slot >= time))
+    for (const [ms, slot] of [
+      [1_002, 1_010],
+      [1_009, 1_010],
+      [1_012, 1_060],
+      [1_059, 1_060],
+    ] as const) {
+      mover.set(ms, at(ms))
+      expect(mover.due).toBe(slot)
+      if (ms % 10 === 9) sends(mover, slot)
+    }
+    mover.set(1_070, at(1_070))
+    expect(mover.due).toBe(1_110)
+  })
+
   it('M10: what was sent is not sent anew, and nothing after a stop', () => {
-    const mover = new Mover(TICK, 2)
+    const mover = new Mover(TICK, 2, () => undefined)
     expect(mover.due).toBe(Infinity)
     mover.set(1000, at(1))
     sends(mover, 5000)
@@ -186,7 +203,7 @@ describe('pacing', () => {
   })
 
   it('M10: a position is copied, with all its axes', () => {
-    const mover = new Mover(TICK, 3)
+    const mover = new Mover(TICK, 3, () => undefined)
     const position = Int32Array.of(1, 2, 3)
     mover.set(1000, position)
     position[2] = 9
@@ -200,7 +217,7 @@ describe('pacing', () => {
 
 describe('the time of an echo', () => {
   it('M10: is the time since its position was set, once', () => {
-    const mover = new Mover(TICK, 2)
+    const mover = new Mover(TICK, 2, () => undefined)
     mover.set(1000.25, at(1))
     sends(mover, 1001)
     mover.set(1010, at(2))
@@ -212,7 +229,7 @@ describe('the time of an echo', () => {
   })
 
   it('M10: is not known for a place that was sent twice', () => {
-    const mover = new Mover(TICK, 2)
+    const mover = new Mover(TICK, 2, () => undefined)
     for (const [ms, x] of [
       [1000, 1],
       [1100, 2],
@@ -226,7 +243,7 @@ describe('the time of an echo', () => {
   })
 
   it('M10: is not known before the position is sent', () => {
-    const mover = new Mover(TICK, 2)
+    const mover = new Mover(TICK, 2, () => undefined)
     mover.set(1000, at(1))
     expect(mover.handleEcho(1000, at(1))).toBeNaN()
     sends(mover, 1000)

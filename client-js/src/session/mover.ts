@@ -29,9 +29,12 @@ const RESTING = 2
 export class Mover {
   readonly #interval: number
   readonly #axes: number
+  readonly #slotAfter: (time: number) => number | undefined
   #state: typeof STILL | typeof MOVED | typeof RESTING = STILL
   readonly #position: Int32Array
+  // When the position was set, and when the first one that was not sent.
   #setAt = 0
+  #since = 0
   #number = 0
   // When the next position is due, an interval after the last, which repeats do not put off.
   #nextNew = -Infinity
@@ -43,10 +46,14 @@ export class Mover {
   readonly #sentSetAt: Float64Array = new Float64Array(SENT_MAX)
   #sentCount = 0
 
-  /** Sends once in a tick period on average while moving. */
-  constructor(tickPeriodMs: number, axes: number) {
+  /**
+   * Sends once in a tick period on average while moving. `slotAfter` gives the beat's next slot at or after a time, if
+   * the room has a beat.
+   */
+  constructor(tickPeriodMs: number, axes: number, slotAfter: (time: number) => number | undefined) {
     this.#interval = tickPeriodMs
     this.#axes = axes
+    this.#slotAfter = slotAfter
     this.#position = new Int32Array(axes)
     this.#sent = new Int32Array(SENT_MAX * axes)
   }
@@ -59,6 +66,7 @@ export class Mover {
         : this.#sentCount > 0 && this.#isAt(this.#sent, this.#sentCount - 1, position)
     if (isUnchanged) return
     for (let axis = 0; axis < this.#axes; axis++) this.#position[axis] = position[axis]!
+    if (this.#state !== MOVED) this.#since = now
     this.#setAt = now
     this.#state = MOVED
   }
@@ -80,8 +88,10 @@ export class Mover {
   get due(): number {
     if (this.#state === STILL) return Infinity
     if (this.#state === RESTING) return Math.min(this.#nextRepeat, this.#repeatUntil)
-    const turn = this.#nextNew - this.#interval / EARLY
-    return Math.min(Math.max(this.#setAt, turn), this.#setAt + LULL_MS)
+    // Slots are an interval apart; half of it tells the next from the one that was used.
+    const slot = this.#slotAfter(Math.max(this.#since, this.#nextNew - this.#interval / 2))
+    const turn = Math.max(this.#setAt, this.#nextNew - this.#interval / EARLY)
+    return slot ?? Math.min(turn, this.#setAt + LULL_MS)
   }
 
   /**

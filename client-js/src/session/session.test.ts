@@ -1,6 +1,6 @@
-import { describe, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { ACK, SAMPLE } from '../motion/frame.ts'
-import { putFrame } from '../testing/frames.ts'
+import { openAxes, putFrame } from '../testing/frames.ts'
 import { encodeAs } from '../testing/to-server.ts'
 import { Reader, Writer } from '../wire/bytes.ts'
 import { controlToClient, type ToClient } from '../wire/control.ts'
@@ -36,7 +36,7 @@ function crowded(first: number): { session: Session; memberships: Membership[]; 
       generation: 0,
       tick: 1,
       rights: 31,
-      motion: { hz: 20, axes: 4, step: 1 },
+      motion: { hz: 20, axes: openAxes(4) },
       eventLast: 0,
       events: [],
       eventsLost: false,
@@ -63,26 +63,61 @@ function count(bytes: Uint8Array | undefined, kind: number): number {
   return found
 }
 
-describe('the datagram that answers one', () => {
-  it.each([
-    ['short', 48, 0, 1, 2],
-    ['long', 7, 2 ** 32 - 16, 2 ** 32 - 1, 127],
-  ])(
-    'M8: has samples of 16 rooms, and with %s acks at most 64 records and 1,000 bytes',
-    (_, acks, first, tick, parts) => {
-      const { session, memberships, datagrams } = crowded(first)
-      const writer = new Writer()
-      for (let frame = 0; frame < 100; frame++) {
-        const room = first + (frame % 16)
-        const all = Array.from({ length: parts }, (_, index) => ({ index, baseline: 0, entries: [] }))
-        putFrame(writer, room, 1, tick, all)
-      }
-      for (const membership of memberships) membership.setMotion(0, 1e9, -1e9, 1e9, -1e9)
-      session.handleDatagram(0, writer.take())
-      const [datagram] = datagrams
-      expect(datagrams).toHaveLength(1)
-      expect([count(datagram, SAMPLE), count(datagram, ACK)]).toEqual([16, acks])
-      expect(datagram?.length).toBeLessThanOrEqual(1_000)
-    },
-  )
+/** A frame of nobody in `parts` parts. */
+function frame(room: number, tick: number, parts = 1): Uint8Array {
+  const writer = new Writer()
+  const indices = Array.from({ length: parts }, (_, index) => ({ index, entries: [] }))
+  putFrame(writer, room, 1, tick, indices, openAxes(4))
+  return writer.take()
+}
+
+it('M8: a datagram of 16 acks and the samples of 16 rooms has at most 1,000 bytes', () => {
+  const [first, tick] = [2 ** 32 - 16, 2 ** 32 - 2]
+  const { session, memberships, datagrams } = crowded(first)
+  const rooms = memberships.map(({ handle }) => handle)
+  for (const room of rooms) session.handleDatagram(0, frame(room, tick, 128))
+  expect(datagrams.map((bytes) => count(bytes, ACK))).toEqual([16])
+  for (const room of rooms.slice(1)) session.handleDatagram(50, frame(room, tick + 1, 128))
+  for (const membership of memberships) membership.setMotion(50, 1e9, -1e9, 1e9, -1e9)
+  expect(datagrams).toHaveLength(1)
+  session.handleDatagram(75, frame(first, tick + 1, 128))
+  const [, datagram] = datagrams
+  expect([datagrams.length, count(datagram, SAMPLE), count(datagram, ACK)]).toEqual([2, 16, 16])
+  expect(datagram?.length).toBeLessThanOrEqual(1_000)
+})
+
+it('M7: an ack waits for its slot, and goes up with whatever goes before', () => {
+  const { session, memberships, datagrams } = crowded(1)
+  session.handleDatagram(0, frame(1, 5))
+  expect(datagrams).toEqual([])
+  session.handleTimeout(0)
+  expect(session.due, 'the ping is away').toBe(24)
+  session.handleTimeout(23)
+  expect(datagrams).toEqual([])
+  session.handleTimeout(24)
+  expect(datagrams.map((bytes) => [count(bytes, SAMPLE), count(bytes, ACK)])).toEqual([[0, 1]])
+  session.handleDatagram(50, frame(1, 6))
+  memberships[1]?.setMotion(55, 1, 1, 0, 0)
+  session.handleTimeout(55)
+  expect(datagrams.map((bytes) => [count(bytes, SAMPLE), count(bytes, ACK)])[1]).toEqual([1, 1])
+  session.handleTimeout(74)
+  expect(datagrams).toHaveLength(2)
+})
+
+it('M10: a sample waits for the slot, with the acks', () => {
+  const { session, memberships, datagrams } = crowded(1)
+  session.handleDatagram(0, frame(1, 5))
+  memberships[0]?.setMotion(10, 1, 1, 0, 0)
+  session.handleTimeout(23)
+  expect(datagrams).toEqual([])
+  session.handleTimeout(24)
+  expect(datagrams.map((bytes) => [count(bytes, SAMPLE), count(bytes, ACK)])).toEqual([[1, 1]])
+})
+
+it('M7: of a room that is left nothing is acked', () => {
+  const { session, memberships, datagrams } = crowded(1)
+  session.handleDatagram(0, frame(1, 5))
+  memberships[0]?.leave()
+  session.handleTimeout(100)
+  expect(datagrams).toEqual([])
 })

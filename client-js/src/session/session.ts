@@ -10,6 +10,7 @@ import {
   sayHello,
   sayJoin,
   sayLeave,
+  sayMotion,
   sayPing,
   sayStatus,
   type Seen,
@@ -37,10 +38,12 @@ export interface SessionOutput {
   handleEnd(end: End): void
 }
 
-/** Who the client would like to be. */
+/** Who the client would like to be, and how it would like to be talked to. */
 export interface Hello {
   readonly token?: string | undefined
   readonly name?: string | undefined
+  /** Motion goes over the control lane, where every loss holds up all that follows. */
+  readonly reliableMotion?: boolean
 }
 
 /** Why a connection has ended. */
@@ -78,15 +81,14 @@ export function noCounters(): Counters {
   }
 }
 
-/**
- * What acks may take of a datagram, in bytes. Acks of 16 rooms fit, and with a sample of each room they stay below the
- * 64 records and 1,000 bytes that a datagram may have (rule M8): an ack has 4 bytes at least.
- */
-const ACKS_BYTES_MAX = 192
+/** So many acks wait for company at most. */
+const ACKS_MAX = 16
 
 /** A client's session over one connection. Hello is sent at once. */
 export class Session {
   readonly counters: Counters = noCounters()
+  /** The round trip in milliseconds; NaN before the first. */
+  roundTrip: number = NaN
   readonly #output: SessionOutput
   readonly #control = new FrameBuffer()
   readonly #entries = new Map<number, MembershipListener>()
@@ -95,25 +97,26 @@ export class Session {
   #list: readonly Membership[] = []
   readonly #liveness: Liveness
   readonly #datagram = new Reader()
-  readonly #frame: FrameHeader = { room: 0, epochCheck: 0, tick: 0, parts: 0 }
+  readonly #frame: FrameHeader = { room: 0, epochCheck: 0, tick: 0 }
+  /** The next datagram, with the acks that wait for company. These and a sample of each room fit one (rule M8). */
   readonly #up = new Writer()
+  #acks = 0
+  /** When they are due, at the latest. */
+  #acksDue = Infinity
+  readonly #reliableMotion: boolean
   #requests = 0
   #samples = 0
 
   constructor(now: number, hello: Hello, output: SessionOutput) {
     this.#output = output
     this.#liveness = new Liveness(now)
-    this.send(sayHello(hello.token, hello.name))
-  }
-
-  /** The last round trip in milliseconds; NaN before the first. */
-  get roundTrip(): number {
-    return this.#liveness.roundTrip
+    this.#reliableMotion = hello.reliableMotion === true
+    this.send(sayHello(hello.token, hello.name, this.#reliableMotion))
   }
 
   /** When `handleTimeout` has something to do next. */
   get due(): number {
-    let due = this.#liveness.due
+    let due = Math.min(this.#liveness.due, this.#acksDue)
     for (let index = 0; index < this.#list.length; index++) due = Math.min(due, (this.#list[index] as Membership).due)
     return due
   }
@@ -144,6 +147,7 @@ export class Session {
       const message = decodeMessage(controlToClient, bytes)
       if (message) this.#handleMessage(now, message)
     }
+    this.roundTrip = this.#liveness.roundTrip
   }
 
   /** Takes the next bytes of a room's edits lane. Throws `DecodeError` if the server broke the protocol. */
@@ -153,22 +157,15 @@ export class Session {
     this.#rooms.get(room)?.document.handleChunk(chunk)
   }
 
-  /** Takes a datagram, and answers with its acks at once (rule M7). Never throws. */
+  /** Takes a datagram; its ack goes up when it has company, or is due (rule M7). Never throws. */
   handleDatagram(now: number, bytes: Uint8Array): void {
     this.counters.datagramsIn++
     this.counters.datagramBytesIn += bytes.length
     this.#liveness.handleHeard(now)
-    const reader = this.#datagram.reset(bytes)
-    try {
-      while (reader.left) this.#handleFrame(now, reader)
-    } catch (error) {
-      if (!(error instanceof DecodeError)) throw error
-      this.counters.motionUnusable++
-    }
-    this.#flush(now)
+    this.#handleMotion(now, bytes)
   }
 
-  /** Does what is due: pings, samples, repeats. */
+  /** Does what is due: pings, samples, repeats, acks. */
   handleTimeout(now: number): void {
     const action = this.#liveness.handleTimeout(now)
     // There is never more than one on the way, so its token may be anything.
@@ -177,8 +174,12 @@ export class Session {
     this.#flush(now)
   }
 
-  /** Leaves a room. Nothing that is under way from it counts any more. */
+  /**
+   * Leaves a room. Nothing that is under way from it counts any more, and no ack goes up, which would be taken for one
+   * of the next membership; frames of other rooms are repeated.
+   */
   leave(room: number): void {
+    this.#clearUp()
     this.send(sayLeave(room))
     this.#drop(room)
   }
@@ -228,6 +229,8 @@ export class Session {
         return this.#liveness.handlePong(now)
       case 'bye':
         return this.#output.handleEnd({ ...message, closeCode: message.code })
+      case 'motion':
+        return this.#handleMotion(now, message.datagram)
     }
   }
 
@@ -239,7 +242,18 @@ export class Session {
     return room
   }
 
-  /** Takes one record. Throws `DecodeError` if the rest of the datagram is of no use. */
+  /** Takes a datagram, wherever it came. */
+  #handleMotion(now: number, bytes: Uint8Array): void {
+    try {
+      this.#handleFrame(now, this.#datagram.reset(bytes))
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error
+      this.counters.motionUnusable++
+    }
+    this.#flush(now)
+  }
+
+  /** Takes the frame that a datagram is. Throws `DecodeError` if the rest of it is of no use. */
   #handleFrame(now: number, reader: Reader): void {
     if (reader.u8() !== FRAME) throw new DecodeError()
     const frame = this.#frame
@@ -247,25 +261,39 @@ export class Session {
     const room = this.#rooms.get(frame.room)
     if (!room) throw new DecodeError()
     const { view } = room
-    room.handleFrame(now, frame, reader)
-    this.counters.motionUnusable += view.unusable
-    if (view.hasParts && this.#up.length < ACKS_BYTES_MAX) putAck(this.#up, frame.room, frame.tick, view.parts)
+    const due = room.handleFrame(now, frame, reader)
+    this.counters.motionUnusable += Number(view.isUnusable)
+    if (!view.hasParts) return
+    putAck(this.#up, frame.room, frame.tick, view.parts)
+    // Many acks mean many frames: they are not kept waiting.
+    this.#acksDue = Math.min(this.#acksDue, ++this.#acks < ACKS_MAX ? due : now)
   }
 
-  /** Sends the acks that were put, and the samples that are due, in one datagram. */
+  /** Sends the samples that are due, and all acks with them or if these are due, in one datagram. */
   #flush(now: number): void {
     const up = this.#up
+    const acksEnd = up.length
     for (let index = 0; index < this.#list.length; index++) {
       const room = this.#list[index] as Membership
       room.handleTimeout(now)
       this.#samples = room.mover.pollSample(now, room.handle, this.#samples, up)
     }
-    if (up.length) {
-      const bytes = up.take()
-      this.counters.datagramsOut++
-      this.counters.datagramBytesOut += bytes.length
-      this.#output.sendDatagram(bytes)
-    }
-    up.clear()
+    if (up.length === acksEnd && now < this.#acksDue) return
+    const bytes = up.take()
+    this.#clearUp()
+    if (this.#reliableMotion) this.send(sayMotion(bytes))
+    else this.#sendDatagram(bytes)
+  }
+
+  #clearUp(): void {
+    this.#up.clear()
+    this.#acks = 0
+    this.#acksDue = Infinity
+  }
+
+  #sendDatagram(bytes: Uint8Array<ArrayBuffer>): void {
+    this.counters.datagramsOut++
+    this.counters.datagramBytesOut += bytes.length
+    this.#output.sendDatagram(bytes)
   }
 }

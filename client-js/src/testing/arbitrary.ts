@@ -1,7 +1,8 @@
 // Random values and messages for property tests: whatever the protocol's tables allow.
 
 import fc, { type Arbitrary } from 'fast-check'
-import type { EventMessage, MemberMessage, ToClient, UserMessage } from '../wire/control.ts'
+import type { Axis } from '../motion/axes.ts'
+import type { EventMessage, MemberMessage, ToClient, UserMessage, Viewport } from '../wire/control.ts'
 import type { EditMessage, EditsToClient, Op, RecordMessage } from '../wire/edits.ts'
 import type { Fields, Value } from '../wire/msgpack.ts'
 import type { EditsToServer, ToServer } from './to-server.ts'
@@ -49,6 +50,9 @@ function list<T>(items: Arbitrary<T>): Arbitrary<T[]> {
   return fc.array(items, { maxLength: 4 })
 }
 
+const onAxis = fc.integer({ min: -(2 ** 30), max: 2 ** 30 - 1 })
+const viewport: Arbitrary<Viewport> = fc.record({ left: onAxis, top: onAxis, right: onAxis, bottom: onAxis })
+const datagram = fc.uint8Array({ maxLength: 1_000 })
 const user: Arbitrary<UserMessage> = fc.record({ id: name, name }, { requiredKeys: ['id'] })
 const member: Arbitrary<MemberMessage> = fc.record({ slot, generation: u32, user, presence: fields, status })
 const sent = { from: slot, generation: u32, name, data: values, time: int }
@@ -57,7 +61,10 @@ const refusal = { code: u32, message: string, retryAfterMs: int }
 
 /** Any message of the control lane to the server, with all that may be left out but is not when it is empty. */
 export const toServer: Arbitrary<ToServer> = fc.oneof(
-  fc.record({ type: type('hello'), version: u32, token: string, name }, { requiredKeys: ['type', 'version'] }),
+  fc.record(
+    { type: type('hello'), version: u32, token: string, name, reliableMotion: fc.boolean() },
+    { requiredKeys: ['type', 'version', 'reliableMotion'] },
+  ),
   fc.record(
     { type: type('join'), request: u32, room: string, presence: fields, seen: fc.record({ epoch: int, number: int }) },
     { requiredKeys: ['type', 'request', 'room', 'presence'] },
@@ -68,7 +75,17 @@ export const toServer: Arbitrary<ToServer> = fc.oneof(
   fc.record({ type: type('status'), status }),
   fc.record({ type: type('ping'), token: int }),
   fc.record({ type: type('bye'), code: u32, reason: string }),
+  fc.record({ type: type('viewport'), room: u32, viewport, follow: slot }, { requiredKeys: ['type', 'room'] }),
+  fc.record({ type: type('motion'), datagram }),
 )
+
+const axis: Arbitrary<Axis> = fc
+  .record({
+    step: fc.oneof(fc.constant(1), fc.double({ min: 0, minExcluded: true, max: 1e9, noNaN: true })),
+    ends: fc.tuple(onAxis, onAxis),
+    wraps: fc.boolean(),
+  })
+  .map(({ step, ends, wraps }) => ({ step, min: Math.min(...ends), max: Math.max(...ends), wraps }))
 
 /** Any message of the control lane to the client. */
 export const toClient: Arbitrary<ToClient> = fc.oneof(
@@ -83,9 +100,8 @@ export const toClient: Arbitrary<ToClient> = fc.oneof(
     tick: u32,
     rights: fc.nat(255),
     motion: fc.record({
-      hz: fc.integer({ min: 1, max: 60 }),
-      axes: fc.integer({ min: 1, max: 4 }),
-      step: fc.double({ min: 0, minExcluded: true, max: 1e9, noNaN: true }),
+      hz: fc.integer({ min: 1, max: 250 }),
+      axes: fc.array(axis, { minLength: 1, maxLength: 4 }),
     }),
     eventLast: int,
     events,
@@ -113,6 +129,7 @@ export const toClient: Arbitrary<ToClient> = fc.oneof(
     { type: type('bye'), code: u32, reason: string, retryAfterMs: int },
     { requiredKeys: ['type', 'code', 'reason'] },
   ),
+  fc.record({ type: type('motion'), datagram }),
 )
 
 const ops: Arbitrary<Op[]> = list(fc.record({ kind: fc.constantFrom<Op['kind'][]>(1, 2, 3), record: name, fields }))

@@ -3,9 +3,9 @@
 
 import { createInterface } from 'node:readline'
 import type { Membership, MembershipListener } from '../session/membership.ts'
-import { Session } from '../session/session.ts'
+import { type Hello, Session } from '../session/session.ts'
 import { DecodeError } from '../wire/bytes.ts'
-import { controlToClient, type MemberMessage, type Seen } from '../wire/control.ts'
+import { controlToClient, type MemberMessage, type Seen, type Viewport } from '../wire/control.ts'
 import { editsToClient, type Op } from '../wire/edits.ts'
 import { decodeMessage } from '../wire/lane.ts'
 import type { Fields, Value } from '../wire/msgpack.ts'
@@ -15,7 +15,7 @@ import { fromHex, toHex } from './vectors.ts'
 
 /** What Rust wants done; bytes are hex, users' values as `plain` makes them, times milliseconds. */
 type Step =
-  | { do: 'connect'; hello: { token?: string; name?: string } }
+  | { do: 'connect'; hello: Hello }
   | { do: 'control'; bytes: string }
   | { do: 'edits'; room: number; bytes: string }
   | { do: 'datagram'; bytes: string }
@@ -26,6 +26,7 @@ type Step =
   | { do: 'event'; room: number; name: string; data: unknown; to: number[] }
   | { do: 'status'; status: 0 | 1 }
   | { do: 'motion'; room: number; position: [number, number, number, number] }
+  | { do: 'viewport'; room: number; viewport: Viewport | null; follow?: number }
   | { do: 'open'; room: number }
   | { do: 'submit'; room: number; ops: { kind: Op['kind']; record: string; fields: unknown }[] }
   | { do: 'bye' }
@@ -58,11 +59,12 @@ class Client {
   readonly #rooms = new Map<number, Membership>()
   readonly #lanes = new Set<number>()
   #requests = 0
+  #roundTrip = NaN
   #sent: unknown[] = []
   #news: unknown[] = []
   #moved = new Map<string, Moved>()
 
-  constructor(now: number, hello: { token?: string; name?: string }) {
+  constructor(now: number, hello: Hello) {
     this.#session = new Session(now, hello, {
       sendControl: (bytes) => this.#sent.push(['control', toHex(bytes)]),
       sendDatagram: (bytes) => this.#sent.push(['datagram', toHex(bytes)]),
@@ -82,7 +84,12 @@ class Client {
     let broken = false
     try {
       this.#do(now, step)
-      while (this.#session.due <= now) this.#session.handleTimeout(now)
+      // The round trip that a pong has brought counts for what is due after all that was due before.
+      const { roundTrip } = this.#session
+      this.#session.roundTrip = this.#roundTrip
+      this.#doDue(now)
+      this.#session.roundTrip = this.#roundTrip = roundTrip
+      this.#doDue(now)
     } catch (thrown) {
       if (!(thrown instanceof DecodeError)) throw thrown
       broken = true
@@ -98,6 +105,7 @@ class Client {
       ),
       due: this.#session.due,
       unusable: this.#session.counters.motionUnusable,
+      roundTrip: this.#roundTrip,
       rooms: [...this.#rooms.values()].sort((a, b) => a.handle - b.handle).map(room),
       own: [...this.#rooms.values()].map(({ handle, slot, members }) => [
         handle,
@@ -108,6 +116,10 @@ class Client {
     this.#news = []
     this.#moved = new Map()
     return answer
+  }
+
+  #doDue(now: number): void {
+    while (this.#session.due <= now) this.#session.handleTimeout(now)
   }
 
   #do(now: number, step: Step): void {
@@ -136,6 +148,8 @@ class Client {
         return session.setStatus(step.status)
       case 'motion':
         return this.#room(step.room).setMotion(now, ...step.position)
+      case 'viewport':
+        return this.#room(step.room).setViewport(now, step.viewport, step.follow)
       case 'open':
         return this.#room(step.room).document.open()
       case 'submit':
@@ -177,9 +191,10 @@ class Client {
       cursors: {
         handleMotion: ({ slot }, position) => {
           if (!entered) return
-          const { handle, view } = entered
-          this.#moved.set(`${handle} ${slot}`, { room: handle, slot, position: [...position.subarray(0, view.axes)] })
+          const { handle } = entered
+          this.#moved.set(`${handle} ${slot}`, { room: handle, slot, position: [...position] })
         },
+        handleVanished: ({ slot }) => void this.#moved.delete(`${entered?.handle} ${slot}`),
         handleEcho: () => {},
       },
       records: {
@@ -194,11 +209,12 @@ class Client {
 
 /** All that a room shows. */
 function room(room: Membership): unknown {
-  const { handle, slot, generation, canWrite, tickHz, step, seen, view, document } = room
+  const { handle, slot, generation, canWrite, tickHz, seen, view, document } = room
   const members = [...room.members.values()].sort((a, b) => a.slot - b.slot)
-  const position = new Int32Array(view.axes)
+  const axes = view.axes.map(({ step, min, max, wraps }) => [plain(step), min, max, wraps])
+  const position = new Int32Array(axes.length)
   return {
-    format: [handle, slot, generation, canWrite, tickHz, view.axes, plain(step)],
+    format: [handle, slot, generation, canWrite, tickHz, axes],
     seen: [seen.epoch, seen.number],
     members: members.map((one) => member(one, one.slot === slot)),
     positions: members.flatMap(({ slot, generation }) =>

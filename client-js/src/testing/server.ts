@@ -5,6 +5,7 @@ import { controlToClient, type MemberMessage, type ToClient } from '../wire/cont
 import { editsToClient, type EditsToClient } from '../wire/edits.ts'
 import { decodeMessage } from '../wire/lane.ts'
 import type { Connect, TransportHandler } from '../transport/transport.ts'
+import { openAxes } from './frames.ts'
 import { controlToServer, editsToServer, type EditsToServer, encodeAs, type ToServer } from './to-server.ts'
 
 /** One connection as the server sees it. */
@@ -85,7 +86,7 @@ export class FakeConnection {
       generation: 3,
       tick: 10,
       rights: 31,
-      motion: { hz: 20, axes: 2, step: 1 },
+      motion: { hz: 20, axes: openAxes(2) },
       eventLast: 0,
       events: [],
       eventsLost: false,

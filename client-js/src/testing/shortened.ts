@@ -3,14 +3,18 @@
 import type { Value } from '../wire/msgpack.ts'
 import { plain } from './plain.ts'
 
-/** A field's key, and the keys inside it. One that ends in `?` is left out where its field is empty, 0 or off. */
+/**
+ * A field's key, and the keys inside it. One that ends in `?` is left out where its field is empty, 0 or off, one with
+ * an integer behind `=` where it is that.
+ */
 type Keys = { readonly [field: string]: string | readonly [key: string, inside: Keys] }
 
 const user = { id: 'i', name: 'n' }
 const member = { slot: 's', generation: 'g', user: ['u', user], presence: 'p?', status: 'a?' } as const
 const direct = { room: 'h', from: 'f', generation: 'g', name: 'k', data: 'd', time: 't' }
 const event = { number: 'n', from: 'f', generation: 'g', name: 'k', data: 'd', time: 't' }
-const motion = { hz: 'hz', axes: 'a', step: 'st' }
+const axis = { step: 'st=1', min: `n=${-(2 ** 30)}`, max: `x=${2 ** 30 - 1}`, wraps: 'w?' }
+const motion = { hz: 'hz', axes: ['a', axis] } as const
 const op = { kind: 'k', record: 'i', fields: 'f?' }
 const edit = { sequence: 'q', time: 't', user: 'u', slot: 's', generation: 'g', number: 'n', ops: ['o', op] } as const
 
@@ -52,6 +56,7 @@ export const keys: Record<'control' | 'edits', { readonly [type: string]: readon
     error: [7, { request: 'i', room: 'h', code: 'c', message: 'm', retryAfterMs: 'ra' }],
     pong: [8, { token: 't', time: 's' }],
     bye: [9, { code: 'c', reason: 'm?', retryAfterMs: 'ra' }],
+    motion: [10, { datagram: 'd' }],
   },
   edits: {
     snapshot: [1, { sequence: 'q', records: ['r', { id: 'i', version: 'v', fields: 'f' }], more: 'c?' }],
@@ -74,8 +79,9 @@ function shorten(value: unknown, inside: Keys | undefined): unknown {
     const named = inside[field]
     if (!named) throw new Error(`the specification has no field ${field}`)
     const [key, deeper] = typeof named === 'string' ? [named] : named
-    if (value === undefined || (key.endsWith('?') && isEmpty(value))) return []
-    return [[key.replace('?', ''), shorten(value, deeper)]]
+    const [name = '', standard] = key.split('=')
+    if (value === undefined || String(value) === standard || (name.endsWith('?') && isEmpty(value))) return []
+    return [[name.replace('?', ''), shorten(value, deeper)]]
   })
   return Object.fromEntries(entries)
 }

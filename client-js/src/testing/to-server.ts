@@ -1,15 +1,16 @@
 // The other direction of the lanes, as a server has it: it reads what a client says, and writes what a client reads.
 
-import { type Seen, status } from '../wire/control.ts'
+import { AXIS_LIMIT } from '../motion/axes.ts'
+import { type Seen, status, type Viewport } from '../wire/control.ts'
 import type { Op } from '../wire/edits.ts'
 import { encodeMessage, type Lane } from '../wire/lane.ts'
 import type { Fields, Value } from '../wire/msgpack.ts'
-import { any, int, integer, list, listOrNone, map, mapOrNone } from '../wire/schema.ts'
+import { any, binary, flag, int, integer, list, listOrNone, map, mapOrNone } from '../wire/schema.ts'
 import { optional, or, slot, struct, text, type Type, u32 } from '../wire/schema.ts'
 
 /** What a client says on the control lane. */
 export type ToServer =
-  | { type: 'hello'; version: number; token?: string; name?: string }
+  | { type: 'hello'; version: number; token?: string; name?: string; reliableMotion: boolean }
   | { type: 'join'; request: number; room: string; presence: Fields; seen?: Seen }
   | { type: 'leave'; room: number }
   | { type: 'presence'; room: number; patch: Fields }
@@ -17,12 +18,21 @@ export type ToServer =
   | { type: 'status'; status: number }
   | { type: 'ping'; token: number }
   | { type: 'bye'; code: number; reason: string }
+  | { type: 'viewport'; room: number; viewport?: Viewport; follow?: number }
+  | { type: 'motion'; datagram: Uint8Array }
 
 /** What a client says on an edits lane. */
 export type EditsToServer =
   { type: 'open'; room: number; slot: number; after?: number } | { type: 'submit'; number: number; ops: Op[] }
 
 const seen = struct<Seen>({ epoch: ['e', int], number: ['n', int] })
+const onAxis = integer(AXIS_LIMIT - 1, -AXIS_LIMIT)
+const viewport = struct<Viewport>({
+  left: ['l', onAxis],
+  top: ['t', onAxis],
+  right: ['r', onAxis],
+  bottom: ['b', onAxis],
+})
 const op = struct<Op>({
   kind: ['k', integer(3, 1) as Type<Op['kind']>],
   record: ['i', text],
@@ -31,7 +41,15 @@ const op = struct<Op>({
 
 /** The kinds and keys of the control lane to the server. */
 export const controlToServer: Lane<ToServer> = {
-  hello: [1, struct({ version: ['v', u32], token: ['t', optional(text)], name: ['n', optional(text)] })],
+  hello: [
+    1,
+    struct({
+      version: ['v', u32],
+      token: ['t', optional(text)],
+      name: ['n', optional(text)],
+      reliableMotion: ['m', flag],
+    }),
+  ],
   join: [
     2,
     struct({ request: ['i', u32], room: ['r', text], presence: ['p', mapOrNone], seen: ['e', optional(seen)] }),
@@ -42,6 +60,8 @@ export const controlToServer: Lane<ToServer> = {
   status: [6, struct({ status: ['a', status] })],
   ping: [7, struct({ token: ['t', int] })],
   bye: [8, struct({ code: ['c', u32], reason: ['m', or(text, () => '')] })],
+  viewport: [9, struct({ room: ['h', u32], viewport: ['v', optional(viewport)], follow: ['f', optional(slot)] })],
+  motion: [10, struct({ datagram: ['d', binary] })],
 }
 
 /** The kinds and keys of an edits lane to the server. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { OPEN } from '../testing/frames.ts'
 import { encodeAs } from '../testing/to-server.ts'
 import { fromHex, toHex, vectors } from '../testing/vectors.ts'
 import {
@@ -8,9 +9,11 @@ import {
   sayHello,
   sayJoin,
   sayLeave,
+  sayMotion,
   sayPing,
   sayPresence,
   sayStatus,
+  sayViewport,
   type ToClient,
 } from './control.ts'
 import { frame } from './framing.ts'
@@ -32,6 +35,7 @@ const ada = {
   presence: { color: '#0af', selection: [3] },
   status: 1,
 }
+const HALF = { ...OPEN, step: 0.5 }
 const joined = {
   type: 'joined',
   request: 1,
@@ -41,7 +45,7 @@ const joined = {
   generation: 1,
   tick: 90_000,
   rights: 31,
-  motion: { hz: 30, axes: 2, step: 0.5 },
+  motion: { hz: 30, axes: [HALF, HALF] },
   eventLast: 12,
   events: [],
   eventsLost: false,
@@ -57,11 +61,14 @@ const diff = {
   events: [],
 } satisfies ToClient
 
+const viewport = { left: -300, top: 0, right: 70_000, bottom: 2 ** 30 - 1 }
+
 /** How each vector to the server is said, with the keys of users' maps in their order. */
 const toServer: Record<string, Said> = {
-  'hello, anonymous': sayHello(undefined, undefined),
-  'hello with a name': sayHello(undefined, 'Ada'),
-  'hello with a token': sayHello('a.b.c', undefined),
+  'hello, anonymous': sayHello(undefined, undefined, false),
+  'hello with a name': sayHello(undefined, 'Ada', false),
+  'hello with a token': sayHello('a.b.c', undefined, false),
+  'hello that wants no datagrams': sayHello(undefined, undefined, true),
   join: sayJoin(1, 'default:lobby', {}, undefined),
   'join with a presence, going on after event 9': sayJoin(
     2,
@@ -78,12 +85,29 @@ const toServer: Record<string, Said> = {
   'status active': sayStatus(0),
   ping: sayPing(Number.MAX_SAFE_INTEGER),
   bye: sayBye(4000),
+  'viewport: everything': sayViewport(7, undefined, undefined),
+  'viewport: a rectangle': sayViewport(7, viewport, undefined),
+  'viewport: a rectangle, and a member to follow': sayViewport(7, viewport, 4_095),
+  'motion over the control lane: an ack and a sample': sayMotion(fromHex('030764010207011413')),
 }
 
 /** What each vector to the client says. */
 const toClient: Record<string, ToClient> = {
   welcome: { type: 'welcome', version: 1, user: { id: 'auth|4711', name: 'Ada' }, time },
   joined,
+  'joined where motion is a pose': {
+    ...joined,
+    motion: {
+      hz: 60,
+      axes: [
+        { ...OPEN, step: 0.01, min: -100_000, max: 100_000 },
+        { ...OPEN, step: 0.5, min: 0 },
+        { ...OPEN, step: 0.01, min: -100_000, max: 100_000 },
+        { step: 0.1, min: 0, max: 3_599, wraps: true },
+      ],
+    },
+  },
+  'joined where motion is all that it is by default': { ...joined, motion: { hz: 30, axes: [OPEN, OPEN] } },
   'joined with a missed event': { ...joined, events: [{ number: 12, ...wave }] },
   'joined, missed events lost': { ...joined, eventsLost: true },
   'roster, a page of more': {
@@ -120,6 +144,10 @@ const toClient: Record<string, ToClient> = {
   pong: { type: 'pong', token: Number.MAX_SAFE_INTEGER, time },
   'bye, come back': { type: 'bye', code: 4200, reason: 'restarting', retryAfterMs: 1_500 },
   'bye, expired': { type: 'bye', code: 4101, reason: 'the token has expired' },
+  'motion over the control lane': {
+    type: 'motion',
+    datagram: fromHex('010701e807c15fd532a98f6572e2be3359f9816f'),
+  },
 }
 
 it('knows every vector', () => {

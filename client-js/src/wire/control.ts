@@ -1,10 +1,12 @@
 // The messages of the control lane: hello, rooms, rosters, presence, events, refusals. docs/PROTOCOL.md tells of each
 // field. Times are milliseconds since the Unix epoch, rooms are handles.
 
+import { type Axis, AXIS_LIMIT } from '../motion/axes.ts'
+import { DecodeError } from './bytes.ts'
 import { type Lane, type Said, unlessEmpty } from './lane.ts'
-import { AXES_MAX } from './limits.ts'
+import { AXES_MAX, TICK_HZ_MAX } from './limits.ts'
 import { decodeInteger, type Fields, type Value } from './msgpack.ts'
-import { any, type Field, flag, int, integer, list, listOrNone, map, mapOrNone } from './schema.ts'
+import { any, binary, type Field, flag, int, integer, list, listOrNone, map, mapOrNone } from './schema.ts'
 import { optional, or, pair, positive, slot, struct, text, type Type, u32, u8 } from './schema.ts'
 
 /** The version of the protocol (rule H1). */
@@ -43,6 +45,7 @@ export type ToClient =
   | { type: 'error'; request?: number; room?: number; code: number; message: string; retryAfterMs?: number }
   | { type: 'pong'; token: number; time: number }
   | { type: 'bye'; code: number; reason: string; retryAfterMs?: number }
+  | { type: 'motion'; datagram: Uint8Array }
 
 /** The last event of an epoch that the client has seen. */
 export interface Seen {
@@ -56,11 +59,25 @@ export interface UserMessage {
   name?: string
 }
 
-/** How a room's motion is coded: ticks in a second, axes, and one step of an axis in the application's unit. */
+/** How a room's motion is coded and shown: ticks in a second, and 1 to 4 axes. */
 export interface MotionFormat {
   hz: number
-  axes: number
-  step: number
+  axes: Axis[]
+}
+
+/**
+ * A rectangle on the first two axes, or a stretch of the only one; its borders belong to it. An application gives it in
+ * its own unit, a message in steps.
+ */
+export interface Viewport {
+  /** The lowest value on the first axis. */
+  readonly left: number
+  /** The lowest value on the second axis. */
+  readonly top: number
+  /** The highest value on the first axis. */
+  readonly right: number
+  /** The highest value on the second axis. */
+  readonly bottom: number
 }
 
 /** A member as others see it. Its status is 0 active, 1 away, 2 lost. */
@@ -96,11 +113,26 @@ const user = struct<UserMessage>({
   name: ['n', optional(text)],
 })
 
-const motion = struct<MotionFormat>({
-  hz: ['hz', integer(60, 1)],
-  axes: ['a', integer(AXES_MAX, 1)],
-  step: ['st', positive],
+const onAxis = integer(AXIS_LIMIT - 1, -AXIS_LIMIT)
+
+const axis = struct<Axis>({
+  step: ['st', or(positive, () => 1)],
+  min: ['n', or(onAxis, () => -AXIS_LIMIT)],
+  max: ['x', or(onAxis, () => AXIS_LIMIT - 1)],
+  wraps: ['w', flag],
 })
+
+/** 1 to 4 axes, each with something in its range. */
+const axes: Type<Axis[]> = {
+  of: axis,
+  read(reader, depth) {
+    const axes = list(axis).read(reader, depth)
+    if (!axes.length || axes.length > AXES_MAX || axes.some(({ min, max }) => min > max)) throw new DecodeError()
+    return axes
+  },
+}
+
+const motion = struct<MotionFormat>({ hz: ['hz', integer(TICK_HZ_MAX, 1)], axes: ['a', axes] })
 
 /** The status of a later version reads as active. */
 export const status: Type<number> = {
@@ -174,11 +206,12 @@ export const controlToClient: Lane<ToClient> = {
   ],
   pong: [8, struct({ token: ['t', int], time: ['s', int] })],
   bye: [9, struct({ code: ['c', u32], reason, retryAfterMs })],
+  motion: [10, struct({ datagram: ['d', binary] })],
 }
 
-/** The first message: who the client would like to be. */
-export function sayHello(token: string | undefined, name: string | undefined): Said {
-  return [1, { v: VERSION, t: token, n: name }]
+/** The first message: who the client would like to be, and whether its motion goes over the control lane. */
+export function sayHello(token: string | undefined, name: string | undefined, reliableMotion: boolean): Said {
+  return [1, { v: VERSION, t: token, n: name, m: reliableMotion || undefined }]
 }
 
 /** Asks to enter a room. */
@@ -214,4 +247,15 @@ export function sayPing(token: number): Said {
 /** Ends the session. */
 export function sayBye(code: number): Said {
   return [8, { c: code }]
+}
+
+/** Asks for the motion within a viewport and of the member in the slot `follow`; without either, for all. */
+export function sayViewport(room: number, viewport: Viewport | undefined, follow: number | undefined): Said {
+  const { left: l, top: t, right: r, bottom: b } = viewport ?? {}
+  return [9, { h: room, v: viewport && { l, t, r, b }, f: follow }]
+}
+
+/** Sends what a datagram would carry. */
+export function sayMotion(datagram: Uint8Array): Said {
+  return [10, { d: datagram }]
 }

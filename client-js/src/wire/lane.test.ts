@@ -115,11 +115,16 @@ describe('a message', () => {
     ['a pair whose third is another pair', fromHex('920583a16807a16b01a16192930001920203')],
     ['a pair of one', raw(5, { h: 7, k: 1, a: [[0]] })],
     ['a map that is a list', raw(5, { h: 7, k: 1, p: [[0, []]] })],
-    ['no axes', raw(2, joined({ hz: 30, a: 0, st: 1 }))],
-    ['no ticks', raw(2, joined({ hz: 0, a: 2, st: 1 }))],
-    ['steps of nothing', raw(2, joined({ hz: 30, a: 2, st: 0 }))],
-    ['a step that is not a number', raw(2, joined({ hz: 30, a: 2, st: NaN }))],
-    ['an endless step', raw(2, joined({ hz: 30, a: 2, st: Infinity }))],
+    ['no axes', raw(2, joined({ hz: 30, a: [] }))],
+    ['five axes', raw(2, joined({ hz: 30, a: [{}, {}, {}, {}, {}] }))],
+    ['no ticks', raw(2, joined({ hz: 0, a: [{}] }))],
+    ['more than 250 ticks in a second', raw(2, joined({ hz: 251, a: [{}] }))],
+    ['steps of nothing', raw(2, joined({ hz: 30, a: [{ st: 0 }] }))],
+    ['a step that is not a number', raw(2, joined({ hz: 30, a: [{ st: NaN }] }))],
+    ['an endless step', raw(2, joined({ hz: 30, a: [{ st: Infinity }] }))],
+    ['an axis beyond 30 bits', raw(2, joined({ hz: 30, a: [{}, { n: -(2 ** 30) - 1 }] }))],
+    ['an axis with nothing in it', raw(2, joined({ hz: 30, a: [{ n: 1, x: 0, w: true }] }))],
+    ['a list of numbers for binary data', raw(10, { d: [1, 7] })],
     ['its body behind its end', fromHex('910481a16807')],
     ['a negative integer', raw(4, { h: -1 })],
     ['a kind of five bytes', fromHex('92ce0000000481a16807')],
@@ -130,8 +135,8 @@ describe('a message', () => {
   })
 
   it('F6: a number may be an integer', () => {
-    expect(decodeMessage(controlToClient, raw(2, joined({ hz: 30, a: 2, st: 1 })))).toMatchObject({
-      motion: { step: 1 },
+    expect(decodeMessage(controlToClient, raw(2, joined({ hz: 30, a: [{ st: 4 }] })))).toMatchObject({
+      motion: { axes: [{ step: 4 }] },
     })
   })
 

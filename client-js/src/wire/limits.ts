@@ -4,6 +4,8 @@
 export const MESSAGE_BYTES_MAX = 65_536
 /** Most members of a room; slots lie below it. */
 export const MEMBERS_MAX = 4_096
+/** Most ticks of a room in a second. */
+export const TICK_HZ_MAX = 250
 /** Most axes of a position. */
 export const AXES_MAX = 4
 /** Longest presence, in bytes. */

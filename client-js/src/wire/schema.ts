@@ -133,6 +133,15 @@ export const positive: Type<number> = {
   },
 }
 
+/** Binary data, copied. */
+export const binary: Type<Uint8Array> = {
+  read(reader) {
+    const value = decodeValue(reader)
+    if (!(value instanceof Uint8Array)) throw new DecodeError()
+    return value
+  },
+}
+
 /** An integer of 8 bits. */
 export const u8: Type<number> = integer(2 ** 8 - 1)
 /** An integer of 32 bits. */
