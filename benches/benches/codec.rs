@@ -5,9 +5,9 @@ use std::hint::black_box;
 
 use bytes::Bytes;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use hither_protocol::motion::frame::{FrameHeader, KIND, PartHeader, put_part, read_part};
+use hither_protocol::motion::frame::{FrameHeader, FrameReader, FrameWriter, KIND, PartHeader};
 use hither_protocol::motion::upward::{self, Ack, Sample};
-use hither_protocol::motion::{Axes, Coding, Entry, Position, View};
+use hither_protocol::motion::{Axes, Change, Entry, Format, Known, Place, Position, View};
 use hither_protocol::varint::Reader;
 use hither_protocol::{Epoch, RoomHandle, Tick};
 
@@ -18,6 +18,7 @@ const ROOM: RoomHandle = RoomHandle(7);
 const EPOCH: Epoch = Epoch(1);
 const BASELINE: Tick = Tick(1_000);
 const TICK: Tick = Tick(1_001);
+const FORMAT: Format = Format { tick_hz: 30, axes: Axes::TWO };
 
 criterion_group!(benches, parts, views, upwards);
 criterion_main!(benches);
@@ -26,20 +27,22 @@ fn parts(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("part");
     for movers in MOVERS {
         group.throughput(Throughput::Elements(movers.into()));
-        let entries = deltas(movers);
-        let part = PartHeader { index: 0, baseline: Some(BASELINE) };
+        let (known, entries) = (known(), moves(movers));
         let mut bytes = Vec::new();
         group.bench_function(BenchmarkId::new("encode", movers), |bencher| {
             bencher.iter(|| {
                 bytes.clear();
-                put_part(&mut bytes, Axes::TWO, TICK, part, black_box(&entries));
+                let out = std::mem::take(&mut bytes);
+                bytes = frame(out, TICK, Some(BASELINE), black_box(&known), black_box(&entries));
             });
         });
         let mut read = Vec::new();
         group.bench_function(BenchmarkId::new("decode", movers), |bencher| {
             bencher.iter(|| {
-                let mut reader = Reader::new(black_box(&bytes));
-                read_part(&mut reader, Axes::TWO, TICK, &mut read)
+                let (header, reader) = header(black_box(&bytes))?;
+                let mut frame = FrameReader::new(&header, reader);
+                frame.next_part(&FORMAT.axes).ok()?;
+                frame.read_entries(&FORMAT, &known, &mut read).ok()
             });
         });
     }
@@ -50,10 +53,10 @@ fn views(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("view");
     for movers in MOVERS {
         group.throughput(Throughput::Elements(movers.into()));
-        let baseline = frame(BASELINE, None, &absolutes());
-        let next = frame(TICK, Some(BASELINE), &deltas(movers));
+        let baseline = Bytes::from(frame(Vec::new(), BASELINE, None, &[], &appearances()));
+        let next = Bytes::from(frame(Vec::new(), TICK, Some(BASELINE), &known(), &moves(movers)));
         let viewer = || {
-            let mut view = View::new(Axes::TWO, EPOCH);
+            let mut view = View::new(FORMAT, EPOCH);
             show(&mut view, &baseline);
             view
         };
@@ -77,7 +80,7 @@ fn upwards(criterion: &mut Criterion) {
         bencher.iter(|| {
             bytes.clear();
             black_box(ack).put(&mut bytes);
-            black_box(sample).put(&mut bytes, Axes::TWO);
+            black_box(sample).put(&mut bytes, &Axes::TWO);
         });
     });
     group.bench_function("decode", |bencher| {
@@ -90,38 +93,58 @@ fn upwards(criterion: &mut Criterion) {
     });
 }
 
-fn absolutes() -> Vec<Entry> {
-    let entry = |offset: u8| {
-        let position = Position::xy(20 * i32::from(offset), 500);
-        Entry { offset, coding: Coding::Absolute { generation: 0, position } }
-    };
-    (0..64).map(entry).collect()
+fn place(offset: u8) -> Place {
+    Place { generation: 0, position: Position::xy(20 * i32::from(offset), 500) }
+}
+
+fn appearances() -> Vec<Entry> {
+    (0..64).map(|offset| Entry { offset, change: Change::Appeared(place(offset)) }).collect()
+}
+
+fn known() -> Vec<Known> {
+    (0..64).map(|offset| Known { offset, baseline: place(offset), reference: None }).collect()
 }
 
 /// `movers` slots, evenly spread, each some pixels further.
-fn deltas(movers: u8) -> Vec<Entry> {
+fn moves(movers: u8) -> Vec<Entry> {
     let entry = |mover: u8| {
-        let step = i32::from(mover % 23) - 11;
-        Entry { offset: mover * (64 / movers), coding: Coding::Delta([step, 2 * step, 0, 0]) }
+        let (offset, step) = (mover * (64 / movers), i32::from(mover % 23) - 11);
+        let from = place(offset).position;
+        let position = Position::xy(from.x() + step, from.y() + 2 * step);
+        Entry { offset, change: Change::Moved(position) }
     };
     (0..movers).map(entry).collect()
 }
 
-fn frame(tick: Tick, baseline: Option<Tick>, entries: &[Entry]) -> Bytes {
-    let mut bytes = Vec::new();
-    FrameHeader { room: ROOM, epoch_check: EPOCH.check(), tick, parts: 1 }.put(&mut bytes);
-    put_part(&mut bytes, Axes::TWO, tick, PartHeader { index: 0, baseline }, entries);
-    bytes.into()
+/// A frame of one part behind what `out` has.
+fn frame(
+    out: Vec<u8>,
+    tick: Tick,
+    baseline: Option<Tick>,
+    known: &[Known],
+    entries: &[Entry],
+) -> Vec<u8> {
+    let header = FrameHeader { room: ROOM, epoch_check: EPOCH.check(), tick };
+    let mut frame = FrameWriter::new(out, &header);
+    let part = PartHeader { index: 0, baseline, reference: None };
+    assert!(frame.put_part(&FORMAT, part, known, entries), "a part fits a frame");
+    frame.finish()
+}
+
+fn header(frame: &[u8]) -> Option<(FrameHeader, Reader<'_>)> {
+    let mut reader = Reader::new(frame);
+    if reader.u8() != Ok(KIND) {
+        return None;
+    }
+    let header = FrameHeader::read(&mut reader).ok()?;
+    Some((header, reader))
 }
 
 /// Shows a frame to a view, and says how many slots it moved.
 fn show(view: &mut View, frame: &Bytes) -> usize {
-    let mut reader = Reader::new(frame);
     let mut moved = 0;
-    if reader.u8() == Ok(KIND)
-        && let Ok(header) = FrameHeader::read(&mut reader)
-    {
-        let _ = view.handle_frame(&header, &mut reader, |_slot, _point| moved += 1);
+    if let Some((header, reader)) = header(frame) {
+        let _ = view.handle_frame(&header, reader, |_slot, _point| moved += 1);
     }
     moved
 }

@@ -11,8 +11,16 @@
 //! its first visit is still under way: then the first visit's arrival covers the second and what
 //! lies between, somewhat early. The view is right at that moment, which is what is measured, and
 //! at most the moves in flight (one or two a tick) are touched by it.
+//!
+//! Viewers that are made to stall are left out of all this. Of them, one thing is kept: how *stale*
+//! the first update was that they were shown after they woke, which is for how long the mouse had
+//! no longer been there.
+
+use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
+
+use crate::layout::Layout;
 
 /// Moves kept per member: 17 s at 60 Hz. A move that is covered later than that counts as not
 /// covered.
@@ -48,37 +56,49 @@ pub struct Arrival {
 pub struct WindowAges {
     /// Samples sent in it.
     pub moves: u64,
+    /// Pairs of one of its moves and a viewer that counts.
+    pub expected: u64,
     /// Receipts of a newer position in it.
     pub updates: u64,
-    /// Pairs of one of its moves and a viewer that this move, or a newer one, has reached.
+    /// How many of the expected the move, or a newer one, has reached.
     pub covered: u64,
     /// The ages of those pairs in µs, to three digits.
     pub ages_us: Histogram<u64>,
 }
 
-/// The bookkeeping of one run: all rooms, every viewer's view of every mover. Members are numbered
-/// across the rooms, those of one room in a row. Memory: 4 B a pair of viewer and mover, 24 KiB a
-/// member.
+/// The bookkeeping of one run: all rooms, every viewer's view of every mover. Memory: 4 B a pair of
+/// viewer and mover, 24 KiB a member that moves much.
 #[derive(Debug)]
 pub struct Ages {
-    members_per_room: usize,
+    layout: Layout,
     trails: Vec<Trail>,
-    /// The number of the newest move seen, by viewer, then by the mover's place in the room; 0 is
-    /// none.
-    seen: Vec<u32>,
+    /// By viewer, the number of the newest move seen of each mover by its place; 0 is none.
+    seen: Vec<Box<[u32]>>,
     windows: Vec<WindowAges>,
+    /// By room, the viewers that count.
+    viewers: Vec<u64>,
+    /// By viewer that is left out, how stale the first update since `wake_us` was, in µs.
+    woken: BTreeMap<usize, Option<u64>>,
+    wake_us: u64,
     unknown: u64,
 }
 
 impl Ages {
-    /// An empty book for `rooms` rooms of `members_per_room` each, counting in `windows` windows.
-    pub fn new(rooms: usize, members_per_room: usize, windows: usize) -> Self {
-        let members = rooms * members_per_room;
+    /// An empty book for the members of `layout`, counting in `windows` windows. The last `stalled`
+    /// members are left out as viewers, and must not move.
+    pub fn new(layout: &Layout, stalled: usize, windows: usize) -> Self {
+        let members = layout.members();
+        let row = |viewer| vec![0; layout.room(layout.room_of(viewer)).len()].into();
+        let woken: BTreeMap<_, _> = (members - stalled..members).map(|m| (m, None)).collect();
+        let viewers = |room| layout.room(room).filter(|member| !woken.contains_key(member)).count();
         Self {
-            members_per_room,
-            trails: (0..members).map(|_| Trail::new()).collect(),
-            seen: vec![0; members * members_per_room],
+            layout: layout.clone(),
+            trails: (0..members).map(|_| Trail::default()).collect(),
+            seen: (0..members).map(row).collect(),
             windows: (0..windows).map(|_| WindowAges::new()).collect(),
+            viewers: (0..layout.rooms()).map(|room| viewers(room) as u64).collect(),
+            woken,
+            wake_us: u64::MAX,
             unknown: 0,
         }
     }
@@ -87,7 +107,9 @@ impl Ages {
     pub fn handle_move(&mut self, mover: usize, sent: Move) {
         self.trails[mover].push(sent);
         if let Some(window) = sent.window {
-            self.windows[usize::from(window)].moves += 1;
+            let window = &mut self.windows[usize::from(window)];
+            window.moves += 1;
+            window.expected += self.viewers[self.layout.room_of(mover)].saturating_sub(1); // not itself
         }
     }
 
@@ -100,12 +122,14 @@ impl Ages {
         entries: impl IntoIterator<Item = (usize, (i32, i32))>,
     ) {
         let Arrival { viewer, at_us, window } = arrival;
-        let place = viewer % self.members_per_room;
-        let trails = &self.trails[viewer - place..][..self.members_per_room];
-        let seen = &mut self.seen[viewer * self.members_per_room..][..self.members_per_room];
+        let place = self.layout.place(viewer);
+        let trails = &self.trails[self.layout.room(self.layout.room_of(viewer))];
+        let row = &mut self.seen[viewer];
+        let counts = !self.woken.contains_key(&viewer);
+        let mut stalest_us = None;
         let mut updates = 0;
         for (mover, position) in entries {
-            let (trail, seen) = (&trails[mover], &mut seen[mover]);
+            let (trail, seen) = (&trails[mover], &mut row[mover]);
             if mover == place {
                 continue;
             }
@@ -113,7 +137,7 @@ impl Ages {
                 self.unknown += u64::from(!trail.holds(position, *seen));
                 continue;
             };
-            for covered in trail.kept_after(*seen)..=newer {
+            for covered in (trail.kept_after(*seen)..=newer).filter(|_| counts) {
                 let covered = trail.get(covered);
                 if let Some(window) = covered.window {
                     self.windows[usize::from(window)].cover(at_us.saturating_sub(covered.at_us));
@@ -121,10 +145,25 @@ impl Ages {
             }
             *seen = newer;
             updates += 1;
+            stalest_us = stalest_us.max(Some(trail.stale_us(newer, at_us)));
         }
-        if let Some(window) = window {
+        if let Some(window) = window.filter(|_| counts) {
             self.windows[usize::from(window)].updates += updates;
         }
+        if let Some(first) = self.woken.get_mut(&viewer).filter(|_| at_us >= self.wake_us) {
+            *first = first.or(stalest_us);
+        }
+    }
+
+    /// Those who stall will wake at `wake_us`.
+    pub fn set_wake(&mut self, wake_us: u64) {
+        self.wake_us = wake_us;
+    }
+
+    /// Of each who stalled, how stale the stalest part of the first frame with an update was that it
+    /// was shown after it woke, in µs; None if there was no such frame.
+    pub fn first_shown_us(&self) -> impl Iterator<Item = Option<u64>> {
+        self.woken.values().copied()
     }
 
     /// Positions shown that their member has not sent within its last 1,024 moves: more than none
@@ -146,7 +185,7 @@ impl WindowAges {
     )]
     fn new() -> Self {
         let ages_us = Histogram::new_with_bounds(1, AGE_US_MAX, 3).expect("valid bounds");
-        Self { moves: 0, updates: 0, covered: 0, ages_us }
+        Self { moves: 0, expected: 0, updates: 0, covered: 0, ages_us }
     }
 
     fn cover(&mut self, age_us: u64) {
@@ -156,24 +195,27 @@ impl WindowAges {
 }
 
 /// The last moves of one member, numbered from 1 in the order sent, in a ring.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Trail {
-    moves: Box<[Move]>,
+    moves: Vec<Move>,
     newest: u32,
 }
 
 impl Trail {
-    fn new() -> Self {
-        Self { moves: vec![Move::default(); KEPT as usize].into(), newest: 0 }
-    }
-
     fn push(&mut self, sent: Move) {
         self.newest += 1;
-        self.moves[(self.newest % KEPT) as usize] = sent;
+        match self.moves.get_mut(Self::at(self.newest)) {
+            Some(oldest) => *oldest = sent,
+            None => self.moves.push(sent),
+        }
     }
 
     fn get(&self, number: u32) -> Move {
-        self.moves[(number % KEPT) as usize]
+        self.moves[Self::at(number)]
+    }
+
+    fn at(number: u32) -> usize {
+        ((number - 1) % KEPT) as usize
     }
 
     /// The first move after `seen` that is still kept.
@@ -189,6 +231,12 @@ impl Trail {
         })
     }
 
+    /// For how long the mouse had left the place of this move at `now_us`.
+    fn stale_us(&self, number: u32, now_us: u64) -> u64 {
+        let left_us = if number < self.newest { self.get(number + 1).at_us } else { now_us };
+        now_us.saturating_sub(left_us)
+    }
+
     /// Whether a kept move up to `seen` was there. A repeat of the newest seen, by far the most
     /// frequent, is found at once.
     fn holds(&self, position: (i32, i32), seen: u32) -> bool {
@@ -199,6 +247,12 @@ impl Trail {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layout::Mix;
+
+    fn book(mix: &str, stalled: usize, windows: usize) -> Ages {
+        let mix: Mix = mix.parse().unwrap();
+        Ages::new(&Layout::from(&mix), stalled, windows)
+    }
 
     fn send(ages: &mut Ages, mover: usize, at_ms: u64, x: i32) {
         let sent = Move { at_us: at_ms * 1000, position: (x, 0), window: Some(0) };
@@ -227,7 +281,7 @@ mod tests {
     /// the second and third.
     #[test]
     fn an_example_by_hand_with_loss() {
-        let mut ages = Ages::new(1, 3, 1);
+        let mut ages = book("1x3", 0, 1);
         send(&mut ages, 0, 0, 10);
         assert!(show(&mut ages, 1, 0, 10, 7));
         assert!(show(&mut ages, 2, 0, 10, 9));
@@ -245,7 +299,7 @@ mod tests {
 
     #[test]
     fn a_newer_position_covers_the_older_ones_with_its_own_arrival() {
-        let mut ages = Ages::new(1, 2, 1);
+        let mut ages = book("1x2", 0, 1);
         send(&mut ages, 0, 0, 10);
         send(&mut ages, 0, 16, 20);
         send(&mut ages, 0, 32, 30);
@@ -256,7 +310,7 @@ mod tests {
 
     #[test]
     fn repeats_older_positions_and_ones_own_change_nothing() {
-        let mut ages = Ages::new(1, 2, 1);
+        let mut ages = book("1x2", 0, 1);
         send(&mut ages, 0, 0, 10);
         send(&mut ages, 0, 16, 20);
         assert!(show(&mut ages, 1, 0, 20, 20));
@@ -269,7 +323,7 @@ mod tests {
 
     #[test]
     fn a_position_never_sent_is_unknown() {
-        let mut ages = Ages::new(1, 2, 1);
+        let mut ages = book("1x2", 0, 1);
         send(&mut ages, 0, 0, 10);
         assert!(!show(&mut ages, 1, 0, 99, 1));
         assert_eq!((ages.unknown(), ages.windows()[0].covered), (1, 0));
@@ -278,7 +332,7 @@ mod tests {
     /// A, B, A, all under way: the first A to arrive stands for the second, and covers all three.
     #[test]
     fn a_pixel_visited_twice_stands_for_its_newest_visit() {
-        let mut ages = Ages::new(1, 2, 1);
+        let mut ages = book("1x2", 0, 1);
         send(&mut ages, 0, 0, 10);
         send(&mut ages, 0, 10, 20);
         send(&mut ages, 0, 20, 10);
@@ -291,7 +345,7 @@ mod tests {
     /// A is sent again after the frame with its first visit came, and before that is booked.
     #[test]
     fn a_frame_booked_late_stands_for_no_move_due_after_it() {
-        let mut ages = Ages::new(1, 2, 1);
+        let mut ages = book("1x2", 0, 1);
         send(&mut ages, 0, 0, 10);
         send(&mut ages, 0, 20, 20);
         send(&mut ages, 0, 40, 10);
@@ -301,7 +355,7 @@ mod tests {
 
     #[test]
     fn an_age_counts_in_the_window_of_the_move_and_an_update_in_that_of_the_arrival() {
-        let mut ages = Ages::new(2, 2, 2);
+        let mut ages = book("2x2", 0, 2);
         for (window, at_us, x) in [(None, 0, 1), (Some(0), 1000, 2), (Some(1), 2000, 3)] {
             ages.handle_move(3, Move { at_us, position: (x, 0), window });
         }
@@ -313,12 +367,52 @@ mod tests {
 
     #[test]
     fn a_view_older_than_the_ring_costs_coverage_and_nothing_else() {
-        let mut ages = Ages::new(1, 2, 1);
+        let mut ages = book("1x2", 0, 1);
         let sent = u64::from(KEPT) + 10;
         for at_ms in 0..sent {
             send(&mut ages, 0, at_ms, at_ms as i32);
         }
         assert!(show(&mut ages, 1, 0, sent as i32 - 1, sent));
         assert_eq!(ages.windows()[0].covered, u64::from(KEPT));
+    }
+
+    #[test]
+    fn rooms_of_different_sizes_expect_by_their_own() {
+        let mut ages = book("1x3,2x2", 0, 1);
+        send(&mut ages, 1, 0, 10);
+        send(&mut ages, 6, 0, 20);
+        assert_eq!((ages.windows()[0].moves, ages.windows()[0].expected), (2, 3));
+        assert!(show(&mut ages, 2, 1, 10, 5));
+        assert!(show(&mut ages, 5, 1, 20, 7), "the other member of the last room");
+        assert_eq!((ages.windows()[0].covered, ages.unknown()), (2, 0));
+    }
+
+    /// Member 2 stalls from the second move on and wakes at 100 ms, with the third shown, which the
+    /// mouse had left 60 ms ago.
+    #[test]
+    fn of_who_stalled_only_the_first_update_after_it_woke_is_kept() {
+        let mut ages = book("1x3", 1, 1);
+        ages.set_wake(100_000);
+        for (ms, x) in [(0, 1), (20, 2), (30, 3), (40, 4)] {
+            send(&mut ages, 0, ms, x);
+        }
+        assert_eq!(ages.windows()[0].expected, 4, "of the one other viewer");
+        assert!(!show(&mut ages, 2, 0, 1, 10));
+        assert!(!show(&mut ages, 2, 0, 3, 100));
+        assert!(!show(&mut ages, 2, 0, 4, 101));
+        assert_eq!(ages.first_shown_us().collect::<Vec<_>>(), [Some(60_000)]);
+        assert_eq!((ages.windows()[0].covered, ages.windows()[0].updates), (0, 0));
+        assert!(show(&mut ages, 1, 0, 4, 50));
+        assert_eq!(ages.windows()[0].covered, 4);
+    }
+
+    #[test]
+    fn what_is_shown_where_the_mouse_still_is_is_not_stale_at_all() {
+        let mut ages = book("1x2", 1, 1);
+        ages.set_wake(500_000);
+        send(&mut ages, 0, 0, 1);
+        assert_eq!(ages.first_shown_us().collect::<Vec<_>>(), [None]);
+        show(&mut ages, 1, 0, 1, 900);
+        assert_eq!(ages.first_shown_us().collect::<Vec<_>>(), [Some(0)]);
     }
 }

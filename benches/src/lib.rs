@@ -2,6 +2,8 @@
 //! binaries stay thin and each measure is tested apart from any server.
 
 pub mod ages;
+pub mod codec;
+pub mod layout;
 pub mod load;
 pub mod mouse;
 pub mod process;

@@ -35,13 +35,25 @@ pub fn cpu_time(pid: Option<u32>) -> Result<Duration> {
     Ok(Duration::new(seconds, nanos))
 }
 
-/// The most memory that a process has had resident so far, in KiB (VmHWM). Fails when there is no
-/// such process.
-pub fn rss_peak_kb(pid: u32) -> Result<u64> {
+/// Memory of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Memory {
+    /// What is resident now (VmRSS).
+    Resident,
+    /// The most that has been resident so far (VmHWM).
+    Peak,
+}
+
+/// How much of it a process has, in KiB. Fails when there is no such process.
+pub fn memory_kb(pid: u32, memory: Memory) -> Result<u64> {
+    let key = match memory {
+        Memory::Resident => "VmRSS:",
+        Memory::Peak => "VmHWM:",
+    };
     let status = read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(key));
     let field = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
-    field.ok_or_else(|| Error::new(ErrorKind::InvalidData, "no VmHWM in the process's status"))
+    field.ok_or_else(|| Error::new(ErrorKind::InvalidData, "no such memory in its status"))
 }
 
 /// Datagrams dropped so far because the receive buffer of a UDP socket was full: all sockets open
@@ -58,9 +70,20 @@ pub fn udp_drops(server_port: u16) -> Result<u64> {
     Ok(drops)
 }
 
-/// What a TCP socket has received so far, in bytes on the wire: payload, and for each segment (lone
-/// ACKs too) 52 B, which is 20 of IPv4, 20 of TCP and 12 of its timestamps, on by default.
-pub fn tcp_wire_bytes_received(socket: BorrowedFd<'_>) -> Result<u64> {
+/// What has passed through a TCP socket so far, on the wire.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TcpTraffic {
+    /// Segments received, lone ACKs too.
+    pub segments_in: u64,
+    /// Segments sent.
+    pub segments_out: u64,
+    /// Bytes received: payload, and 52 for each segment, which are 20 of IPv4, 20 of TCP and 12 of
+    /// its timestamps, on by default.
+    pub bytes_in: u64,
+}
+
+/// What the kernel has counted at this socket. Fails for one that is no TCP socket.
+pub fn tcp_traffic(socket: BorrowedFd<'_>) -> Result<TcpTraffic> {
     let mut info = MaybeUninit::<libc::tcp_info>::zeroed();
     let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
     // SAFETY: the kernel writes at most `length` bytes to `info`, which has that size, and to
@@ -80,7 +103,12 @@ pub fn tcp_wire_bytes_received(socket: BorrowedFd<'_>) -> Result<u64> {
     // SAFETY: `tcp_info` is plain integers, and all of it was zeroed before the kernel filled what
     // it knows.
     let info = unsafe { info.assume_init() };
-    Ok(info.tcpi_bytes_received + 52 * u64::from(info.tcpi_segs_in))
+    let segments_in = u64::from(info.tcpi_segs_in);
+    Ok(TcpTraffic {
+        segments_in,
+        segments_out: info.tcpi_segs_out.into(),
+        bytes_in: info.tcpi_bytes_received + 52 * segments_in,
+    })
 }
 
 /// The kernel's own bound, 2^22.
@@ -112,8 +140,9 @@ mod tests {
 
     #[test]
     fn memory_has_a_peak_and_a_process_that_is_not_there_is_an_error() {
-        assert!(rss_peak_kb(std::process::id()).unwrap() > 500);
-        assert!(rss_peak_kb(u32::MAX).is_err());
+        let own = |memory| memory_kb(std::process::id(), memory).unwrap();
+        assert!(own(Memory::Resident) > 500 && own(Memory::Peak) >= own(Memory::Resident));
+        assert!(memory_kb(u32::MAX, Memory::Resident).is_err());
         assert!(cpu_time(Some(PID_MAX)).is_err());
         assert!(cpu_time(Some(i32::MAX.cast_unsigned())).is_err());
     }
@@ -137,9 +166,13 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let mut near = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (mut far, _) = listener.accept().unwrap();
-        let before = tcp_wire_bytes_received(near.as_fd()).unwrap();
+        let before = tcp_traffic(near.as_fd()).unwrap();
+        let sent_before = tcp_traffic(far.as_fd()).unwrap().segments_out;
         far.write_all(&[7; 100]).unwrap();
         near.read_exact(&mut [0; 100]).unwrap();
-        assert_eq!(tcp_wire_bytes_received(near.as_fd()).unwrap() - before, 100 + 52);
+        let after = tcp_traffic(near.as_fd()).unwrap();
+        assert_eq!(after.segments_in - before.segments_in, 1);
+        assert_eq!(after.bytes_in - before.bytes_in, 100 + 52);
+        assert_eq!(tcp_traffic(far.as_fd()).unwrap().segments_out - sent_before, 1);
     }
 }

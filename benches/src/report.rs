@@ -12,7 +12,7 @@ pub struct Report {
     pub transport: &'static str,
     /// Rooms at the same time.
     pub rooms: usize,
-    /// Members in each of them.
+    /// Members in each of them; of a mix, in the largest.
     pub members: usize,
     /// Looks of a member at its mouse, per second.
     pub hz: u32,
@@ -22,6 +22,32 @@ pub struct Report {
     pub generator_limited: bool,
     /// The windows in order.
     pub windows: Vec<Window>,
+    /// All rooms as `1x200,50x10`.
+    pub mix: String,
+    /// Percent of UDP packets that the generator's relay lost, each way.
+    pub loss_pct: f64,
+    /// Milliseconds by which it delayed each, each way.
+    pub delay_ms: f64,
+    /// How much more at most.
+    pub jitter_ms: f64,
+    /// Whether motion went over the control stream instead of in datagrams.
+    pub reliable: bool,
+    /// Of those who were made to stall; null if nobody was.
+    pub stalled: Option<Stalled>,
+}
+
+/// Members that stopped reading their sockets for a while. They count in no window.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Stalled {
+    /// How many.
+    pub members: usize,
+    /// For how many seconds.
+    pub seconds: f64,
+    /// How many of them were shown an update after they woke.
+    pub woken: usize,
+    /// For how long the mouse had no longer been where the first such frame showed it, in ms: the
+    /// worst entry of all of them. Without a stall it is a tick or so.
+    pub first_shown_age_ms: f64,
 }
 
 /// One window. Moves, what is expected of them, coverage and ages are those of the moves due in it;
@@ -35,7 +61,7 @@ pub struct Window {
     pub moves: u64,
     /// Receipts of another member's newer position.
     pub updates: u64,
-    /// Moves x (members a room - 1).
+    /// Moves x (members a room - 1), without those that stall.
     pub expected: u64,
     /// How many of the expected were covered by the end of the grace, in percent; rounded down, so
     /// 100 means all of them.
@@ -55,6 +81,16 @@ pub struct Window {
     pub down_bytes_per_update: f64,
     /// How old the covered moves were when they arrived.
     pub age_ms: AgeMs,
+    /// Datagrams of motion, or messages, that members received, per second.
+    pub datagrams_down_per_s: f64,
+    /// Those that they sent.
+    pub datagrams_up_per_s: f64,
+    /// UDP packets, or TCP segments, that members received, per second.
+    pub packets_down_per_s: f64,
+    /// Those that they sent.
+    pub packets_up_per_s: f64,
+    /// Positions that a datagram, or message, brought on average, the viewer's own too.
+    pub moved_per_frame: f64,
 }
 
 /// Ages in ms.
@@ -85,6 +121,12 @@ mod tests {
             server_rss_peak_kb: 0,
             generator_limited: false,
             windows: vec![Window { seconds: 3.0, covered_pct: 100.0, ..Window::default() }],
+            mix: "1x100".into(),
+            loss_pct: 0.0,
+            delay_ms: 0.0,
+            jitter_ms: 0.0,
+            reliable: false,
+            stalled: None,
         };
         let expected = concat!(
             r#"{"mode":"run","transport":"quic","rooms":1,"members":100,"hz":20,"#,
@@ -92,7 +134,10 @@ mod tests {
             r#""moves":0,"updates":0,"expected":0,"covered_pct":100.0,"datagrams":0,"#,
             r#""server_cpu_pct":0.0,"cpu_us_per_update":0.0,"cpu_us_per_datagram":0.0,"#,
             r#""loadgen_cpu_pct":0.0,"down_bytes_per_update":0.0,"#,
-            r#""age_ms":{"p50":0.0,"p99":0.0,"p999":0.0,"max":0.0}}]}"#,
+            r#""age_ms":{"p50":0.0,"p99":0.0,"p999":0.0,"max":0.0},"#,
+            r#""datagrams_down_per_s":0.0,"datagrams_up_per_s":0.0,"packets_down_per_s":0.0,"#,
+            r#""packets_up_per_s":0.0,"moved_per_frame":0.0}],"mix":"1x100","loss_pct":0.0,"#,
+            r#""delay_ms":0.0,"jitter_ms":0.0,"reliable":false,"stalled":null}"#,
         );
         assert_eq!(serde_json::to_string(&report).unwrap(), expected);
     }

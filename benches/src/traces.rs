@@ -43,6 +43,18 @@ impl Traces {
         Ok(Self { recordings })
     }
 
+    /// How many recordings there are.
+    #[expect(clippy::len_without_is_empty, reason = "there is at least one")]
+    pub fn len(&self) -> usize {
+        self.recordings.len()
+    }
+
+    /// Every second recording, from the first (0) or the second (1); None if there is none.
+    pub fn half(&self, from: usize) -> Option<Self> {
+        let recordings: Vec<_> = self.recordings.iter().skip(from).step_by(2).cloned().collect();
+        (!recordings.is_empty()).then_some(Self { recordings })
+    }
+
     /// The recording of member `index`: the files in turn, and from the first again.
     pub fn of_member(&self, index: usize) -> Arc<Trace> {
         Arc::clone(&self.recordings[index % self.recordings.len()])

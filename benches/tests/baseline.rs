@@ -68,6 +68,7 @@ fn every_move_reaches_everybody_in_every_room() {
         assert!(number("updates") > 0.0 && number("datagrams") > 0.0, "{window}");
         assert!(number("cpu_us_per_update") > 0.0 && number("loadgen_cpu_pct") > 0.0, "{window}");
         assert!(number("down_bytes_per_update") > 8.0, "a record is 8 B: {window}");
+        assert!(number("packets_down_per_s") > 0.0 && number("packets_up_per_s") > 0.0, "{window}");
         let ages = ["p50", "p99", "p999", "max"].map(|at| window["age_ms"][at].as_f64().unwrap());
         assert!(ages[0] > 0.0 && ages.is_sorted(), "{window}");
     }
@@ -87,6 +88,17 @@ fn a_large_room_is_served_to_the_last_member() {
     };
     assert_eq!(sum("covered_pct"), 200.0);
     assert!(sum("updates") > 0.8 * sum("expected"), "{report}");
+}
+
+/// Loss over TCP cannot be made at a relay of UDP packets.
+#[test]
+fn a_bad_network_is_refused() {
+    let output = Command::new(env!("CARGO_BIN_EXE_hither-load"))
+        .args(["run", "--url", "http://127.0.0.1:1", "--transport", "baseline-ws", "--loss", "1"])
+        .output()
+        .unwrap();
+    assert!(!output.status.success() && output.stdout.is_empty());
+    assert!(String::from_utf8(output.stderr).unwrap().contains("TCP"));
 }
 
 /// Two rooms: a mouse that never moves again, replayed by both members of one, is one move each, in

@@ -4,6 +4,7 @@
 mod bench;
 mod demo;
 mod fuzz;
+mod instructions;
 mod node;
 mod server;
 mod shell;
@@ -21,7 +22,9 @@ Usage: cargo xtask <task>
 
   demo [ARGS...]                 build the demo page and start `hither dev ARGS...` with it
   test [--only STEP,STEP...]     everything that must hold before a commit
-  bench [--quick] [--traces DIR] the criterion benches, then the load generator's table
+  bench [--quick] [--traces DIR] [--only SERIES,...] [--redraw]
+                                 the criterion benches, then the tables and plots of BENCHMARKS.md
+  codec-report --traces DIR      bits for each moved cursor in a room of 100 recorded mice
   soak [--minutes M] [--seed N]  simulation and fuzzing with fresh seeds, 60 minutes unless told";
 
 fn main() -> ExitCode {
@@ -41,6 +44,20 @@ fn run() -> Result<ExitCode> {
         ["demo", args @ ..] => demo::run(args),
         ["test", flags @ ..] => test::run(flags),
         ["bench", flags @ ..] => bench::run(flags),
+        ["codec-report", flags @ ..] => {
+            let program = [
+                "run",
+                "--release",
+                "--quiet",
+                "-p",
+                "hither-bench",
+                "--bin",
+                "codec-report",
+                "--",
+            ];
+            shell::run(&mut shell::cargo(program.iter().chain(flags)))?;
+            Ok(ExitCode::SUCCESS)
+        }
         ["soak", flags @ ..] => soak::run(flags),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

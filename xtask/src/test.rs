@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::shell::{self, Stream, cargo};
-use crate::{fuzz, node, tools, totals};
+use crate::{fuzz, instructions, node, tools, totals};
 
 /// Seconds that each fuzz target gets: enough to find what a careless change breaks; `cargo xtask soak` looks longer.
 const FUZZ_SECONDS: u64 = 10;
@@ -22,11 +22,12 @@ const BROWSER: &str = "tests/browser";
 /// A step that runs tests notes their totals, passed or failed.
 type Step = fn(&mut Vec<String>) -> Result<()>;
 
-const STEPS: [(&str, Step); 8] = [
+const STEPS: [(&str, Step); 9] = [
     ("fmt", fmt),
     ("clippy", clippy),
     ("doc", doc),
     ("fuzz", fuzz_all),
+    ("instructions", instructions_all),
     ("doctest", doctest),
     ("client", client),
     ("browser", browser),
@@ -93,6 +94,10 @@ fn doc(_: &mut Vec<String>) -> Result<()> {
 
 fn fuzz_all(_: &mut Vec<String>) -> Result<()> {
     fuzz::run_all(FUZZ_SECONDS, FUZZ_SEED)
+}
+
+fn instructions_all(_: &mut Vec<String>) -> Result<()> {
+    instructions::check()
 }
 
 /// nextest leaves doc tests out; `cargo test` below would run them again.

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use hither_bench::load::{Plan, run};
+use hither_bench::load::idle::{self, IdlePlan};
+use hither_bench::load::{self, Plan};
+use serde::Serialize;
 
 /// Moves many mice in many rooms, and measures what everybody sees of it.
 #[derive(Parser)]
@@ -13,27 +15,28 @@ use hither_bench::load::{Plan, run};
 struct Args {
     #[command(subcommand)]
     command: Command,
+    /// Print the report as one line of JSON. Default: the same, indented.
+    #[arg(long, global = true)]
+    json: bool,
 }
 
 #[derive(Subcommand)]
 enum Command {
     /// One run against one server: warm-up, windows, grace, report.
-    Run {
-        #[command(flatten)]
-        plan: Plan,
-        /// Print the report as one line of JSON. Default: the same, indented.
-        #[arg(long)]
-        json: bool,
-    },
+    Run(Plan),
+    /// Sessions that join and do nothing: what each costs the server.
+    Idle(IdlePlan),
 }
 
 // One thread: the generator's own CPU is then at most one core, and 100 % of it means that it was
 // the limit.
 #[tokio::main(flavor = "local")]
 async fn main() -> ExitCode {
-    let Command::Run { plan, json } = Args::parse().command;
-    match print_report(&plan, json).await {
-        Ok(()) => ExitCode::SUCCESS,
+    match run(Args::parse()).await {
+        Ok(report) => {
+            println!("{report}");
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -41,10 +44,15 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn print_report(plan: &Plan, json: bool) -> Result<()> {
-    let report = run(plan).await?;
+async fn run(args: Args) -> Result<String> {
+    match args.command {
+        Command::Run(plan) => text(&load::run(&plan).await?, args.json),
+        Command::Idle(plan) => text(&idle::run(&plan).await?, args.json),
+    }
+}
+
+fn text(report: &impl Serialize, one_line: bool) -> Result<String> {
     let text =
-        if json { serde_json::to_string(&report) } else { serde_json::to_string_pretty(&report) };
-    println!("{}", text?);
-    Ok(())
+        if one_line { serde_json::to_string(report) } else { serde_json::to_string_pretty(report) };
+    Ok(text?)
 }

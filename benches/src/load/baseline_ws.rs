@@ -15,24 +15,26 @@ use tokio::task::spawn_local;
 use tokio_tungstenite::tungstenite::{Message, protocol::WebSocketConfig};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
+use super::entrance::Traffic;
 use super::inbox::Inbox;
-use super::{Plan, Received};
-use crate::process::tcp_wire_bytes_received;
+use super::target::Target;
+use crate::process::tcp_traffic;
 
 /// A member in its room.
 pub(super) struct Member {
     socket: Socket,
-    messages: Rc<Cell<u64>>,
+    received: Rc<Cell<u64>>,
+    sent: u64,
 }
 
 type Socket = Rc<RefCell<WebSocketStream<TcpStream>>>;
 
 /// Connects to `room` and waits for the member's id. Errors are the server's or the network's.
-pub(super) async fn join(plan: &Plan, room: &str, inbox: Inbox) -> Result<Member> {
-    let stream = TcpStream::connect(plan.authority()).await.context("connect")?;
+pub(super) async fn join(target: &Target, room: &str, inbox: Inbox) -> Result<Member> {
+    let stream = TcpStream::connect(target.authority()).await.context("connect")?;
     stream.set_nodelay(true)?;
     let config = WebSocketConfig::default().read_buffer_size(16 * 1024).write_buffer_size(0);
-    let url = format!("ws://{}/{room}", plan.authority());
+    let url = format!("ws://{}/{room}", target.authority());
     let (mut socket, _) = client_async_with_config(url, stream, Some(config)).await?;
     let welcome = socket.next().await.context("closed before the welcome")??;
     let Ok(id) = <[u8; 2]>::try_from(welcome.into_data().as_ref()) else {
@@ -40,12 +42,12 @@ pub(super) async fn join(plan: &Plan, room: &str, inbox: Inbox) -> Result<Member
     };
     inbox.set_slot(u16::from_le_bytes(id));
     let socket = Rc::new(RefCell::new(socket));
-    let messages = Rc::new(Cell::new(0));
-    spawn_local(receive(Rc::clone(&socket), inbox, Rc::clone(&messages)));
-    Ok(Member { socket, messages })
+    let received = Rc::new(Cell::new(0));
+    spawn_local(receive(Rc::clone(&socket), inbox, Rc::clone(&received)));
+    Ok(Member { socket, received, sent: 0 })
 }
 
-impl super::Member for Member {
+impl super::entrance::Member for Member {
     fn send(&mut self, (x, y): (i32, i32), t_ms: u64) {
         // The mice stay within u16, and the clock is meant to wrap.
         let fields = [x as u16, y as u16, t_ms as u16];
@@ -55,22 +57,29 @@ impl super::Member for Member {
         if let Poll::Ready(Ok(())) = ready {
             // An error ends the receiving side as well, which reports it.
             let _ = socket.start_send_unpin(Message::Binary(sample));
+            self.sent += 1;
         }
     }
 
-    fn received(&self) -> Received {
+    fn traffic(&self) -> Traffic {
         let socket = self.socket.borrow();
         // Fails only for a socket that is no TCP socket.
-        let bytes = tcp_wire_bytes_received(socket.get_ref().as_fd()).unwrap_or(0);
-        Received { datagrams: self.messages.get(), bytes }
+        let tcp = tcp_traffic(socket.get_ref().as_fd()).unwrap_or_default();
+        Traffic {
+            datagrams_down: self.received.get(),
+            datagrams_up: self.sent,
+            packets_down: tcp.segments_in,
+            packets_up: tcp.segments_out,
+            bytes_down: tcp.bytes_in,
+        }
     }
 }
 
-async fn receive(socket: Socket, inbox: Inbox, messages: Rc<Cell<u64>>) {
+async fn receive(socket: Socket, inbox: Inbox, received: Rc<Cell<u64>>) {
     loop {
         match poll_fn(|cx| socket.borrow_mut().poll_next_unpin(cx)).await {
             Some(Ok(message)) => {
-                messages.set(messages.get() + 1);
+                received.set(received.get() + 1);
                 inbox.show(records(&message.into_data()));
             }
             Some(Err(error)) => return inbox.report_lost(&error),

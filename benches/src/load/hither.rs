@@ -8,15 +8,17 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use hither_client::driver::{self, Activity, Driver, Handle};
 use hither_client::{
-    ClientEndpoint, ClientTls, CloseCode, Event, Hello, Map, Position, RoomHandle, RoomName,
+    ClientEndpoint, ClientTls, CloseCode, Event, Hello, Link, Map, Position, RoomHandle, RoomName,
     Session,
 };
 use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
+use super::aside::Aside;
+use super::entrance::Traffic;
 use super::inbox::Inbox;
-use super::{Plan, Received, Transport};
+use super::target::{Target, Transport};
 
 /// Members that share a socket: its 4 MiB of buffer hold a second of what they all get at 60 Hz.
 const MEMBERS_A_SOCKET: usize = 50;
@@ -29,6 +31,9 @@ pub(super) struct Network {
     url: String,
     transport: hither_client::Transport,
     sockets: Vec<ClientEndpoint>,
+    hello: Hello,
+    /// Whose thread reads the sockets, if it is not this one.
+    aside: Option<Aside>,
 }
 
 /// A member in its room. Dropping it says bye.
@@ -38,39 +43,72 @@ pub(super) struct Member {
 }
 
 impl Network {
-    /// Binds as many sockets as `plan` needs. Errors: a hash that is none, or this machine's.
-    pub(super) fn bind(plan: &Plan) -> Result<Self> {
-        let transport = match plan.transport {
+    /// Binds as many sockets as `members` members need. Errors: a hash that is none, or this machine's.
+    pub(super) fn bind(target: &Target, members: usize) -> Result<Self> {
+        let transport = match target.transport {
             Transport::Quic => hither_client::Transport::Quic,
             Transport::WebTransport => hither_client::Transport::WebTransport,
             Transport::BaselineWs => bail!("the baseline is not reached over UDP"),
         };
-        let tls = match &plan.cert_sha256 {
+        let tls = match &target.cert_sha256 {
             Some(hex) => ClientTls::Hash(hash(hex).context("--cert-sha256 is not 64 hex digits")?),
             None => ClientTls::Roots,
         };
-        let sockets = (plan.rooms * plan.members).div_ceil(MEMBERS_A_SOCKET);
+        let sockets = 0..members.div_ceil(MEMBERS_A_SOCKET);
         let sockets: Vec<_> =
-            (0..sockets).map(|_| ClientEndpoint::bind(tls)).collect::<Result<_, _>>()?;
+            sockets.map(|_| ClientEndpoint::bind(tls)).collect::<Result<_, _>>()?;
         if sockets.iter().any(|socket| socket.socket_buffers().fall_short()) {
             eprintln!("hither-load: small socket buffers: raise net.core.rmem_max");
         }
-        Ok(Self { url: plan.url.clone(), transport, sockets })
+        let (url, hello) = (target.url.clone(), Hello::default());
+        Ok(Self { url, transport, sockets, hello, aside: None })
+    }
+
+    /// The same, with sockets that a thread of their own reads, which [`Self::stall`] can stop.
+    pub(super) fn bind_aside(target: &Target, members: usize) -> Result<Self> {
+        let aside = Aside::start()?;
+        let entered = aside.handle().enter();
+        let network = Self::bind(target, members)?;
+        drop(entered);
+        Ok(Self { aside: Some(aside), ..network })
+    }
+
+    /// The same, with motion on the control lane if `reliable`.
+    pub(super) fn with_motion(self, reliable: bool) -> Self {
+        Self { hello: Hello { reliable_motion: reliable, ..self.hello }, ..self }
     }
 
     /// Connects member `index` and waits until it is in `room`. Errors are the server's or the
     /// network's, or a room's name that is none.
     pub(super) async fn join(&self, index: usize, room: &str, inbox: Inbox) -> Result<Member> {
         let name: RoomName = room.parse().with_context(|| format!("the room {room}"))?;
-        let socket = &self.sockets[index / MEMBERS_A_SOCKET];
-        let link = socket.connect(&self.url, self.transport).await?;
-        let (handle, driver) = driver::start(link, Hello::default());
+        let link = self.connect(index / MEMBERS_A_SOCKET).await?;
+        let (handle, driver) = driver::start(link, self.hello.clone());
         handle.with(|session, _now| session.enter(name, Map::new(), None));
         let (entering, entered) = oneshot::channel();
         spawn_local(receive(driver, inbox, entering));
         match entered.await {
             Ok(room) => Ok(Member { handle, room: room? }),
             Err(_) => Err(handle.closed().await.into()),
+        }
+    }
+
+    /// Leaves the sockets unread for `duration`, from now on; returns at once. Without a thread of
+    /// their own it does nothing.
+    pub(super) fn stall(&self, duration: Duration) {
+        if let Some(aside) = &self.aside {
+            aside.handle().spawn(async move { std::thread::sleep(duration) });
+        }
+    }
+
+    /// A connection's own tasks run where it is made.
+    async fn connect(&self, socket: usize) -> Result<Link> {
+        let socket = self.sockets[socket].clone();
+        let (url, transport) = (self.url.clone(), self.transport);
+        let connecting = async move { socket.connect(&url, transport).await };
+        match &self.aside {
+            Some(aside) => Ok(aside.handle().spawn(connecting).await??),
+            None => Ok(connecting.await?),
         }
     }
 
@@ -86,15 +124,20 @@ impl Network {
     }
 }
 
-impl super::Member for Member {
+impl super::entrance::Member for Member {
     fn send(&mut self, (x, y): (i32, i32), _t_ms: u64) {
         self.handle.with(|session, now| session.set_motion(now, self.room, Position::xy(x, y)));
     }
 
-    fn received(&self) -> Received {
+    fn traffic(&self) -> Traffic {
         let stats = self.handle.link().stats();
-        let bytes = stats.udp_bytes_received + HEADER_BYTES * stats.udp_received;
-        Received { datagrams: stats.datagrams_received, bytes }
+        Traffic {
+            datagrams_down: stats.datagrams_received,
+            datagrams_up: stats.datagrams_sent,
+            packets_down: stats.udp_received,
+            packets_up: stats.udp_sent,
+            bytes_down: stats.udp_bytes_received + HEADER_BYTES * stats.udp_received,
+        }
     }
 }
 

@@ -15,22 +15,26 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use crate::ages::{Ages, Arrival, Move};
+use crate::layout::Layout;
 
 /// The run's clock, its rooms' slots, its ages, and the frames that are not booked yet.
 #[derive(Clone)]
 pub(super) struct World {
     start: Instant,
-    members_per_room: usize,
     shared: Rc<RefCell<Shared>>,
     work: Rc<Notify>,
 }
 
 struct Shared {
     ages: Ages,
+    layout: Layout,
     /// By room and slot, the place in the room of the member that has it; strangers have None.
     slots: Vec<Vec<Option<usize>>>,
     unbooked: VecDeque<(Arrival, Frame)>,
     window: Option<u16>,
+    /// Positions in all frames so far.
+    shown: u64,
+    lost: usize,
     late_looks_us: Histogram<u64>,
     late_turns_us: Histogram<u64>,
 }
@@ -51,17 +55,21 @@ const UNBOOKED_MAX: usize = 65_536;
 const BOOKED_AT_ONCE: usize = 4;
 
 impl World {
-    pub(super) fn new(rooms: usize, members_per_room: usize, windows: usize) -> Self {
+    /// See [`Ages::new`].
+    pub(super) fn new(layout: &Layout, stalled: usize, windows: usize) -> Self {
         let shared = Shared {
-            ages: Ages::new(rooms, members_per_room, windows),
-            slots: vec![Vec::new(); rooms],
+            ages: Ages::new(layout, stalled, windows),
+            layout: layout.clone(),
+            slots: vec![Vec::new(); layout.rooms()],
             unbooked: VecDeque::new(),
             window: None,
+            shown: 0,
+            lost: 0,
             late_looks_us: lateness(),
             late_turns_us: lateness(),
         };
         let shared = Rc::new(RefCell::new(shared));
-        Self { start: Instant::now(), members_per_room, shared, work: Rc::default() }
+        Self { start: Instant::now(), shared, work: Rc::default() }
     }
 
     /// µs since the world began.
@@ -82,6 +90,21 @@ impl World {
         self.shared.borrow_mut().window = window;
     }
 
+    /// Those who stall will wake at `wake_us`.
+    pub(super) fn set_wake(&self, wake_us: u64) {
+        self.shared.borrow_mut().ages.set_wake(wake_us);
+    }
+
+    /// Positions that members were shown so far, in all frames; repeats too.
+    pub(super) fn shown(&self) -> u64 {
+        self.shared.borrow().shown
+    }
+
+    /// Members that lost their connection.
+    pub(super) fn lost(&self) -> usize {
+        self.shared.borrow().lost
+    }
+
     /// `mover` was due at `at_us` to say that it is at `position`, and says so now.
     pub(super) fn handle_move(&self, mover: usize, at_us: u64, position: (i32, i32)) {
         let mut shared = self.shared.borrow_mut();
@@ -92,7 +115,7 @@ impl World {
     /// Books frames for ever, giving way to everything else after each few.
     pub(super) async fn run_booking(self) {
         loop {
-            let booked = self.shared.borrow_mut().book(BOOKED_AT_ONCE, self.members_per_room);
+            let booked = self.shared.borrow_mut().book(BOOKED_AT_ONCE);
             if booked < BOOKED_AT_ONCE {
                 self.work.notified().await;
             }
@@ -131,23 +154,22 @@ impl World {
     /// Books what is left, and shows the ages.
     pub(super) fn with_ages<T>(&self, read: impl FnOnce(&Ages) -> T) -> T {
         let mut shared = self.shared.borrow_mut();
-        shared.book(usize::MAX, self.members_per_room);
+        shared.book(usize::MAX);
         read(&shared.ages)
     }
 }
 
 impl Inbox {
-    /// The server gave this member `slot`. To be called before its [`Member`](super::Member) is
-    /// handed out.
+    /// The server gave this member `slot`. To be called before its
+    /// [`Member`](super::entrance::Member) is handed out.
     pub(super) fn set_slot(&self, slot: u16) {
-        let mut shared = self.world.shared.borrow_mut();
-        let members_per_room = self.world.members_per_room;
-        let slots = &mut shared.slots[self.viewer / members_per_room];
+        let Shared { layout, slots, .. } = &mut *self.world.shared.borrow_mut();
+        let slots = &mut slots[layout.room_of(self.viewer)];
         let slot = usize::from(slot);
         if slots.len() <= slot {
             slots.resize(slot + 1, None);
         }
-        slots[slot] = Some(self.viewer % members_per_room);
+        slots[slot] = Some(layout.place(self.viewer));
     }
 
     /// A frame arrived just now and shows these slots at these positions. Its own slot and repeats
@@ -155,28 +177,30 @@ impl Inbox {
     pub(super) fn show(&self, entries: impl IntoIterator<Item = (u16, (i32, i32))>) {
         let world = &self.world;
         let at_us = world.now_us();
-        let frame = entries.into_iter().collect();
+        let frame: Frame = entries.into_iter().collect();
         let mut shared = world.shared.borrow_mut();
+        shared.shown += frame.len() as u64;
         let arrival = Arrival { viewer: self.viewer, at_us, window: shared.window };
         shared.unbooked.push_back((arrival, frame));
         if shared.unbooked.len() > UNBOOKED_MAX {
-            shared.book(1, world.members_per_room);
+            shared.book(1);
         }
         world.work.notify_one();
     }
 
     /// The connection is gone while the run still needs it.
     pub(super) fn report_lost(&self, reason: &dyn std::fmt::Display) {
+        self.world.shared.borrow_mut().lost += 1;
         eprintln!("hither-load: member {} lost its connection: {reason}", self.viewer);
     }
 }
 
 impl Shared {
     /// Books up to `frames_max` frames, the oldest first, and says how many.
-    fn book(&mut self, frames_max: usize, members_per_room: usize) -> usize {
+    fn book(&mut self, frames_max: usize) -> usize {
         let frames = frames_max.min(self.unbooked.len());
         for (arrival, frame) in self.unbooked.drain(..frames) {
-            let slots = &self.slots[arrival.viewer / members_per_room];
+            let slots = &self.slots[self.layout.room_of(arrival.viewer)];
             let place = |slot: u16| slots.get(usize::from(slot)).copied().flatten();
             let entries =
                 frame.into_iter().filter_map(|(slot, position)| Some((place(slot)?, position)));
@@ -194,10 +218,11 @@ fn lateness() -> Histogram<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layout::Mix;
 
     #[test]
     fn frames_count_where_they_came_and_strangers_nowhere() {
-        let world = World::new(2, 2, 1);
+        let world = World::new(&Layout::from(&Mix::even(2, 2)), 0, 1);
         let inboxes: Vec<_> = (0..4).map(|viewer| world.inbox(viewer)).collect();
         for (inbox, slot) in inboxes.iter().zip([7, 3, 3, 9]) {
             inbox.set_slot(slot);
@@ -210,11 +235,12 @@ mod tests {
         inboxes[3].show([(3, (2, 2))]);
         let counts = world.with_ages(|ages| (ages.windows()[0].updates, ages.unknown()));
         assert_eq!(counts, (1, 0), "the second came in no window");
+        assert_eq!(world.shown(), 4);
     }
 
     #[test]
     fn waiting_frames_are_bounded() {
-        let world = World::new(1, 2, 1);
+        let world = World::new(&Layout::from(&Mix::even(1, 2)), 0, 1);
         let inbox = world.inbox(1);
         for _ in 0..UNBOOKED_MAX + 10 {
             inbox.show([]);

@@ -12,10 +12,13 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio::time::Instant;
 
-use super::{Member, Plan, Received};
+use super::Plan;
+use super::entrance::{Member, Traffic};
+use super::inbox::World;
 use crate::ages::{Ages, WindowAges};
-use crate::process;
-use crate::report::{AgeMs, Report, Window};
+use crate::layout::Layout;
+use crate::process::{self, Memory};
+use crate::report::{AgeMs, Report, Stalled, Window};
 
 const OWN_CPU_PCT_MAX: f64 = 85.0;
 const LATE_P99_US_MAX: u64 = 10_000;
@@ -38,25 +41,30 @@ struct Snapshot {
     at: Instant,
     server_cpu: Duration,
     own_cpu: Duration,
-    received: Received,
+    traffic: Traffic,
+    shown: u64,
 }
 
 impl<'a> Meter<'a> {
     /// Starts the first window now. Fails when the server's process is not there.
-    pub(super) fn new(plan: &'a Plan, members: &[Box<dyn Member>]) -> Result<Self> {
+    pub(super) fn new(plan: &'a Plan, members: &[Box<dyn Member>], world: &World) -> Result<Self> {
         Ok(Self {
             plan,
-            last: Snapshot::take(plan, members)?,
+            last: Snapshot::take(plan, members, world)?,
             windows: Vec::new(),
-            udp_drops_before: process::udp_drops(plan.port())?,
+            udp_drops_before: process::udp_drops(plan.target.port())?,
             limits: Vec::new(),
         })
     }
 
-    /// Ends the current window now and starts the next. `late_us` is how late the generator was
-    /// one time in a hundred.
-    pub(super) fn close_window(&mut self, members: &[Box<dyn Member>], late_us: u64) -> Result<()> {
-        let now = Snapshot::take(self.plan, members)?;
+    /// Ends the current window now and starts the next.
+    pub(super) fn close_window(
+        &mut self,
+        members: &[Box<dyn Member>],
+        world: &World,
+    ) -> Result<()> {
+        let late_us = world.take_lateness_p99_us(); // how late the generator was once in a hundred
+        let now = Snapshot::take(self.plan, members, world)?;
         let (window, server_us, bytes) = now.since(&self.last);
         let limits = limits(window.loadgen_cpu_pct, late_us);
         let number = self.windows.len();
@@ -68,9 +76,9 @@ impl<'a> Meter<'a> {
 
     /// Ends the run: adds to the windows what their moves and frames came to, and says on stderr
     /// what the report has no field for.
-    pub(super) fn into_report(mut self, ages: &Ages) -> Result<Report> {
+    pub(super) fn into_report(mut self, layout: &Layout, ages: &Ages) -> Result<Report> {
         let plan = self.plan;
-        let drops = process::udp_drops(plan.port())?.saturating_sub(self.udp_drops_before);
+        let drops = process::udp_drops(plan.target.port())?.saturating_sub(self.udp_drops_before);
         if drops > 0 {
             self.limits.push(format!("{drops} datagrams dropped for want of receive buffer"));
         }
@@ -84,34 +92,38 @@ impl<'a> Meter<'a> {
         let windows = windows.map(|((window, server_us, bytes), ages)| Window {
             cpu_us_per_update: per(server_us, ages.updates),
             down_bytes_per_update: per(bytes as f64, ages.updates),
-            ..with_ages(window, ages, plan.members)
+            ..with_ages(window, ages)
         });
-        let rss_peak = plan.server_pid.map(process::rss_peak_kb).transpose();
+        let rss_peak =
+            plan.target.server_pid.map(|pid| process::memory_kb(pid, Memory::Peak)).transpose();
         Ok(Report {
             mode: "run",
-            transport: plan.transport.name(),
-            rooms: plan.rooms,
-            members: plan.members,
+            transport: plan.target.transport.name(),
+            rooms: layout.rooms(),
+            members: layout.largest(),
             hz: plan.hz,
             server_rss_peak_kb: rss_peak.context("the server's memory")?.unwrap_or(0),
             generator_limited: !self.limits.is_empty(),
             windows: windows.collect(),
+            mix: plan.mix().to_string(),
+            loss_pct: plan.network.loss,
+            delay_ms: plan.network.delay,
+            jitter_ms: plan.network.jitter,
+            reliable: plan.reliable,
+            stalled: stalled(plan, ages),
         })
     }
 }
 
 impl Snapshot {
-    fn take(plan: &Plan, members: &[Box<dyn Member>]) -> Result<Self> {
-        let server_cpu = plan.server_pid.map(|pid| process::cpu_time(Some(pid))).transpose();
-        let received = members.iter().fold(Received::default(), |sum, member| {
-            let Received { datagrams, bytes } = member.received();
-            Received { datagrams: sum.datagrams + datagrams, bytes: sum.bytes + bytes }
-        });
+    fn take(plan: &Plan, members: &[Box<dyn Member>], world: &World) -> Result<Self> {
+        let server_cpu = plan.target.server_pid.map(|pid| process::cpu_time(Some(pid))).transpose();
         Ok(Self {
             at: Instant::now(),
             server_cpu: server_cpu.context("the server's CPU time")?.unwrap_or_default(),
             own_cpu: process::cpu_time(None)?,
-            received,
+            traffic: Traffic::of(members),
+            shown: world.shown(),
         })
     }
 
@@ -120,16 +132,23 @@ impl Snapshot {
         let seconds = (self.at - start.at).as_secs_f64();
         let server_us = (self.server_cpu - start.server_cpu).as_secs_f64() * 1e6;
         let own_us = (self.own_cpu - start.own_cpu).as_secs_f64() * 1e6;
-        let datagrams = self.received.datagrams - start.received.datagrams;
+        let (now, then) = (&self.traffic, &start.traffic);
+        let datagrams = now.datagrams_down - then.datagrams_down;
+        let per_second = |count: u64| rounded(count as f64 / seconds);
         let window = Window {
             seconds: rounded(seconds),
             datagrams,
             server_cpu_pct: rounded(server_us / seconds / 1e4),
             cpu_us_per_datagram: per(server_us, datagrams),
             loadgen_cpu_pct: rounded(own_us / seconds / 1e4),
+            datagrams_down_per_s: per_second(datagrams),
+            datagrams_up_per_s: per_second(now.datagrams_up - then.datagrams_up),
+            packets_down_per_s: per_second(now.packets_down - then.packets_down),
+            packets_up_per_s: per_second(now.packets_up - then.packets_up),
+            moved_per_frame: per((self.shown - start.shown) as f64, datagrams),
             ..Window::default()
         };
-        (window, server_us, self.received.bytes - start.received.bytes)
+        (window, server_us, now.bytes_down - then.bytes_down)
     }
 }
 
@@ -141,8 +160,20 @@ fn limits(own_cpu_pct: f64, late_us: u64) -> impl Iterator<Item = String> {
     cpu.into_iter().chain(late)
 }
 
-fn with_ages(window: Window, ages: &WindowAges, members_per_room: usize) -> Window {
-    let expected = ages.moves * (members_per_room as u64 - 1);
+/// What those came to who were made to stall; None if nobody was.
+fn stalled(plan: &Plan, ages: &Ages) -> Option<Stalled> {
+    let shown: Vec<Option<u64>> = ages.first_shown_us().collect();
+    let shown_ms = shown.iter().flatten().max().map(|&us| us as f64 / 1000.0);
+    (plan.stalled > 0).then_some(Stalled {
+        members: plan.stalled,
+        seconds: plan.stall.as_secs_f64(),
+        woken: shown.iter().flatten().count(),
+        first_shown_age_ms: shown_ms.unwrap_or(0.0),
+    })
+}
+
+fn with_ages(window: Window, ages: &WindowAges) -> Window {
+    let expected = ages.expected;
     let covered_pct = match expected {
         0 => 100.0,
         _ => (ages.covered as f64 * 1e6 / expected as f64).floor() / 1e4,
@@ -176,8 +207,9 @@ mod tests {
 
     #[test]
     fn all_but_one_covered_is_not_all() {
-        let mut ages = Ages::new(1, 2, 1);
-        let window = |ages: &Ages| with_ages(Window::default(), &ages.windows()[0], 2);
+        let layout = Layout::from(&crate::layout::Mix::even(1, 2));
+        let mut ages = Ages::new(&layout, 0, 1);
+        let window = |ages: &Ages| with_ages(Window::default(), &ages.windows()[0]);
         assert_eq!((window(&ages).expected, window(&ages).covered_pct), (0, 100.0));
         for at_us in 1..=300_000 {
             let sent = crate::ages::Move { at_us, position: (at_us as i32, 0), window: Some(0) };

@@ -1,0 +1,59 @@
+//! Which server is loaded, and how members reach it: the flags that all modes of `hither-load` share. Apart from the
+//! modes, so that what connects needs to know none of them.
+
+use clap::{Args, ValueEnum};
+
+/// One server.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Target {
+    /// The server: `https://HOST:PORT`, or `http://HOST:PORT` for the baseline.
+    #[arg(long)]
+    pub(super) url: String,
+    /// SHA-256 of the server's certificate in hex, as its ready line shows it. Default: none, which suits the baseline.
+    #[arg(long)]
+    pub(super) cert_sha256: Option<String>,
+    /// How members connect.
+    #[arg(long, value_enum)]
+    pub(super) transport: Transport,
+    /// The server's process, for its CPU and memory. Default: they are reported as 0.
+    #[arg(long)]
+    pub(super) server_pid: Option<u32>,
+}
+
+/// How members connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(clippy::enum_variant_names, reason = "WebTransport is called so")]
+pub(super) enum Transport {
+    /// Raw QUIC.
+    Quic,
+    /// WebTransport.
+    #[value(name = "webtransport")]
+    WebTransport,
+    /// Plain WebSocket to `baseline-ws`.
+    BaselineWs,
+}
+
+impl Transport {
+    /// Its name on the command line and in the report.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Quic => "quic",
+            Self::WebTransport => "webtransport",
+            Self::BaselineWs => "baseline-ws",
+        }
+    }
+}
+
+impl Target {
+    /// Host and port of the server, as the URL has them.
+    pub(super) fn authority(&self) -> &str {
+        let rest = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
+        rest.split_once('/').map_or(rest, |(authority, _)| authority)
+    }
+
+    /// The server's port; 0 when the URL names none.
+    pub(super) fn port(&self) -> u16 {
+        let port = self.authority().rsplit_once(':');
+        port.and_then(|(_, port)| port.parse().ok()).unwrap_or(0)
+    }
+}

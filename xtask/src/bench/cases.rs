@@ -1,0 +1,117 @@
+//! What is measured: the series of docs/BENCHMARKS.md and the cases of each, apart from how programs are run.
+
+use super::Options;
+
+/// The names of all series, in the page's order.
+pub(super) const SERIES: [&str; 5] = ["rooms", "large", "loss", "stall", "idle"];
+
+/// One kind of run, as the load generator's flags.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Case {
+    pub(super) series: &'static str,
+    pub(super) transport: &'static str,
+    /// Rooms and members in each, as `100x10`; in the idle series, sessions.
+    pub(super) mix: String,
+    /// Looks of each member at its mouse, and ticks of its room, per second; 0 in the idle series.
+    pub(super) hz: u32,
+    /// Percent of packets lost each way, at 30 ms of delay; None without a relay.
+    pub(super) loss: Option<u32>,
+    /// Motion over the control stream instead of datagrams.
+    pub(super) reliable: bool,
+    /// For how many seconds [`STALLED`] members stall; None when all read.
+    pub(super) stall: Option<f64>,
+}
+
+/// Milliseconds each way in the loss series.
+pub(super) const DELAY_MS: &str = "30";
+
+/// Members that stall in the stall series.
+pub(super) const STALLED: &str = "5";
+
+const TRANSPORTS: [&str; 3] = ["quic", "webtransport", "baseline-ws"];
+const LOSSES: [u32; 7] = [0, 1, 2, 5, 10, 20, 30];
+
+impl Case {
+    fn new(series: &'static str, transport: &'static str, mix: &str, hz: u32) -> Self {
+        let mix = mix.to_owned();
+        Self { series, transport, mix, hz, loss: None, reliable: false, stall: None }
+    }
+
+    /// What tells it from others, as the first fields of its JSON lines.
+    pub(super) fn identity(&self) -> String {
+        let Self { series, transport, mix, hz, .. } = self;
+        let members = mix.split_once('x').map_or(mix.as_str(), |(_, members)| members);
+        let lane = if self.reliable { "one stream" } else { "datagrams" };
+        let (loss, stall) = (self.loss.unwrap_or(0), self.stall.unwrap_or(0.0));
+        format!(
+            "\"series\":\"{series}\",\"transport\":\"{transport}\",\"rooms\":\"{mix}\",\"size\":{members},\
+             \"ticks\":{hz},\"loss\":{loss},\"lane\":\"{lane}\",\"stall\":{stall}"
+        )
+    }
+}
+
+/// The cases of a series.
+pub(super) fn of(series: &str, options: &Options) -> Vec<Case> {
+    match series {
+        "rooms" => rooms(),
+        "large" => large(),
+        "loss" => loss(),
+        "stall" => stall(options.seconds.1),
+        _ => idle(options.idle),
+    }
+}
+
+fn rooms() -> Vec<Case> {
+    let sizes = ["1x10", "1x50", "1x100", "1x200"];
+    let rooms = [20, 30].into_iter().flat_map(|hz| sizes.map(|mix| (mix, hz)));
+    let rooms = rooms.chain([("1x100", 60), ("100x10", 20)]);
+    rooms
+        .flat_map(|(mix, hz)| TRANSPORTS.map(|transport| Case::new("rooms", transport, mix, hz)))
+        .collect()
+}
+
+/// Up to what one core holds: the generator has no more either.
+fn large() -> Vec<Case> {
+    let both = [("1x500", 30), ("1x1000", 20)];
+    let both = both.into_iter().flat_map(|(mix, hz)| TRANSPORTS.map(|t| (t, mix, hz)));
+    let more = [("quic", "1x500", 20), ("quic", "1x1500", 20), ("quic", "1x2000", 20)];
+    both.chain(more).map(|(transport, mix, hz)| Case::new("large", transport, mix, hz)).collect()
+}
+
+fn loss() -> Vec<Case> {
+    let case = |loss, reliable| Case {
+        loss: Some(loss),
+        reliable,
+        ..Case::new("loss", "quic", "1x20", 30)
+    };
+    [false, true].into_iter().flat_map(|lane| LOSSES.map(|loss| case(loss, lane))).collect()
+}
+
+/// The same members, stalling and not.
+fn stall(window: f64) -> Vec<Case> {
+    let case = |stall| Case { stall: Some(stall), ..Case::new("stall", "quic", "1x100", 30) };
+    vec![case(0.0), case((window * 2.0 / 3.0 * 10.0).round() / 10.0)]
+}
+
+fn idle(sessions: u32) -> Vec<Case> {
+    let mix = sessions.to_string();
+    ["quic", "webtransport"].map(|transport| Case::new("idle", transport, &mix, 0)).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_series_has_cases_and_no_two_are_alike() {
+        let options = super::super::parse(&[]).unwrap();
+        let cases: Vec<Case> = SERIES.iter().flat_map(|series| of(series, &options)).collect();
+        for series in SERIES {
+            assert!(cases.iter().any(|case| case.series == series), "{series}");
+        }
+        let mut identities: Vec<_> = cases.iter().map(Case::identity).collect();
+        identities.sort_unstable();
+        identities.dedup();
+        assert_eq!(identities.len(), cases.len());
+    }
+}
