@@ -1,21 +1,16 @@
 // The demo page, as two people use it: by names, the mouse, notes and the button for bots.
 
-import { errors, type Locator, type Page } from 'playwright-core'
+import type { Locator, Page } from 'playwright-core'
 import { DEMO } from './support/programs.ts'
 import { scenario } from './support/scenario.ts'
-import { Unmet } from './support/world.ts'
+import { showsIn } from './support/shows.ts'
+import type { World } from './support/world.ts'
 
 scenario('two people meet on the demo page, point, write a note, and call bots', demo, { folder: DEMO })
 
-async function demo({ open, expects }: Parameters<Parameters<typeof scenario>[1]>[0]): Promise<void> {
-  const [ada, grace] = await Promise.all([open('/?room=tests'), open('/?room=tests')])
-  /** Expects what takes less than a deadline on the pages. */
-  const shows = (what: string, look: (ms: number) => Promise<unknown>): Promise<void> =>
-    expects(what, async (_, ms) => {
-      await look(ms).catch((error: unknown) => {
-        throw error instanceof errors.TimeoutError ? new Unmet(`${what}: ${error.message}`) : error
-      })
-    })
+async function demo(world: World): Promise<void> {
+  const [ada, grace] = await Promise.all([world.open('/?room=tests'), world.open('/?room=tests')])
+  const shows = showsIn(world)
 
   for (const [page, name] of [
     [ada, 'Ada'],

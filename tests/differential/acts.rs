@@ -1,8 +1,12 @@
 //! What the twin's user does.
 
+use hither_protocol::RoomHandle;
+use hither_protocol::limits::AXIS_LIMIT;
 use hither_protocol::message::Map;
-use hither_protocol::message::control::Status;
+use hither_protocol::message::control::{Status, Viewport};
+use hither_protocol::session::Room;
 use rand::RngExt;
+use rand::rngs::StdRng;
 
 use crate::random::{map, ops, presence, targets, value};
 use crate::step::Step;
@@ -37,7 +41,8 @@ impl World<'_> {
                 self.placed.insert((room.0, slot, generation), place);
                 Step::Motion(room, place)
             }
-            50..65 => Step::Presence(room, map(rng, 2)),
+            50..60 => Step::Presence(room, map(rng, 2)),
+            60..65 => viewport(rng, session.room(room).expect("a room that it is in"), room),
             65..75 => {
                 let to = targets(rng, session.room(room).expect("a room that it is in"));
                 Step::Event(room, "größe".into(), value(rng, 6), to)
@@ -62,4 +67,17 @@ impl World<'_> {
             }
         }]
     }
+}
+
+/// The twin's user looks elsewhere, or everywhere.
+fn viewport(rng: &mut StdRng, room: &Room, handle: RoomHandle) -> Step {
+    let mut side = || {
+        let reach = [50, 3_000, AXIS_LIMIT - 1][rng.random_range(0..3)];
+        let (a, b) = (rng.random_range(-reach..=reach), rng.random_range(-reach..=reach));
+        (a.min(b), a.max(b))
+    };
+    let ((left, right), (top, bottom)) = (side(), side());
+    let viewport = rng.random_bool(0.7).then_some(Viewport { left, top, right, bottom });
+    let slots = targets(rng, room);
+    Step::Viewport(handle, viewport, slots.first().copied())
 }

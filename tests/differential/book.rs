@@ -2,9 +2,10 @@
 //! array for a map (rule F6). TypeScript refuses these, so here Rust's word does not count.
 
 use hither_protocol::Slot;
-use hither_protocol::limits::{AXES_MAX, MEMBERS_MAX};
-use hither_protocol::message::control::ToClient;
+use hither_protocol::limits::{MEMBERS_MAX, TICK_HZ_MAX};
+use hither_protocol::message::control::{AxisFormat, ToClient};
 use hither_protocol::message::edits::EditsToClient;
+use hither_protocol::motion::Axes;
 use serde_json::Value as Json;
 
 /// Whether every value of a message lies in the range that its table gives.
@@ -16,12 +17,12 @@ impl Ranged for ToClient {
     fn is_in_range(&self) -> bool {
         match self {
             Self::Joined(joined) => {
-                let motion = joined.motion;
+                let motion = &joined.motion;
                 slot(joined.slot)
-                    && (1..=60).contains(&motion.tick_hz)
-                    && (1..=AXES_MAX).contains(&usize::from(motion.axes))
-                    && motion.step > 0.0
-                    && motion.step.is_finite()
+                    && (1..=TICK_HZ_MAX).contains(&motion.tick_hz)
+                    && motion.axes.iter().all(|axis| axis.step > 0.0 && axis.step.is_finite())
+                    && Axes::new(&motion.axes.iter().map(AxisFormat::axis).collect::<Vec<_>>())
+                        .is_some()
                     && joined.events.iter().all(|event| slot(event.from))
             }
             Self::Roster(roster) => roster.members.iter().all(|member| slot(member.slot)),
@@ -33,9 +34,12 @@ impl Ranged for ToClient {
                     && diff.events.iter().all(|event| slot(event.from))
             }
             Self::Direct(direct) => slot(direct.from),
-            Self::Welcome(_) | Self::Left(_) | Self::Error(_) | Self::Pong(_) | Self::Bye(_) => {
-                true
-            }
+            Self::Welcome(_)
+            | Self::Left(_)
+            | Self::Error(_)
+            | Self::Pong(_)
+            | Self::Bye(_)
+            | Self::Motion(_) => true,
         }
     }
 }
@@ -55,10 +59,15 @@ pub(crate) fn has_other_types(message: &Json, again: &Json) -> bool {
         (Json::Array(before), Json::Array(after)) => {
             before.iter().zip(after).any(|(before, after)| has_other_types(before, after))
         }
-        (Json::Object(before), Json::Object(after)) => before.iter().any(|(key, before)| {
-            after.get(key).is_some_and(|after| has_other_types(before, after))
-        }),
-        (Json::Object(before), Json::String(_)) => before.contains_key("$bin"),
+        (Json::Object(before), Json::Object(after))
+            if before.contains_key("$bin") == after.contains_key("$bin") =>
+        {
+            before.iter().any(|(key, before)| {
+                after.get(key).is_some_and(|after| has_other_types(before, after))
+            })
+        }
+        (Json::Object(before), _) => before.contains_key("$bin"),
+        (Json::String(_), Json::Object(_)) => true,
         (Json::Array(_), Json::Object(_)) => true,
         _ => false,
     }

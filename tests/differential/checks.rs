@@ -1,6 +1,6 @@
 //! What has to be true once a world is quiet, so that TypeScript really was a member: the others know what it said.
 
-use hither_protocol::motion::{Axes, Position};
+use hither_protocol::motion::Position;
 use hither_protocol::session::Room;
 
 use crate::plain::{difference, plain_map};
@@ -48,8 +48,8 @@ impl World<'_> {
 
     /// Where the twin's user has said last that it is.
     fn placed(&self, room: &Room, handle: u32) -> Option<Position> {
-        let axes = Axes::new(room.motion_format().axes)?;
+        let axes = room.motion_format().format().axes;
         let key = (handle, room.slot(), room.generation());
-        Some(Position::new(*self.placed.get(&key)?).on(axes))
+        Some(axes.bring(Position::new(*self.placed.get(&key)?)))
     }
 }

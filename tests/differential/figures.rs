@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::Value as Json;
 
 /// What has to happen in the seeds that are run by default.
-const WANTED: [&str; 28] = [
+const WANTED: [&str; 30] = [
     "broken",
     "closed",
     "moved",
@@ -29,6 +29,8 @@ const WANTED: [&str; 28] = [
     "sent presence",
     "sent event",
     "sent status",
+    "sent viewport",
+    "sent motion",
     "sent bye",
     "sent open",
     "sent submit",
@@ -38,7 +40,8 @@ const WANTED: [&str; 28] = [
 ];
 
 /// The words for the kinds of messages, from 1 on.
-const CONTROL: [&str; 8] = ["hello", "join", "leave", "presence", "event", "status", "ping", "bye"];
+const CONTROL: [&str; 10] =
+    ["hello", "join", "leave", "presence", "event", "status", "ping", "bye", "viewport", "motion"];
 const EDITS: [&str; 2] = ["open", "submit"];
 
 /// The counts, by what was counted.

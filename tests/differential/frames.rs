@@ -1,5 +1,7 @@
 //! Datagrams and what noise makes of them: both languages use the same parts of the same bytes, and ack the same.
 
+use std::time::Duration;
+
 use hither_protocol::message::Rights;
 use hither_protocol::message::control::{Hello, Joined, Member, MotionFormat, Roster, ToClient};
 use hither_protocol::{Epoch, Generation, RoomHandle, Slot, Timestamp};
@@ -14,6 +16,9 @@ use crate::random::spoil;
 use crate::step::Step;
 use crate::twin::Twin;
 use crate::world::room_name;
+
+/// From one frame to the next: so long that acks go up in between.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Plays the golden sequences so many times, and returns where the languages differ.
 pub(crate) fn play_all(node: &mut Node, seed: u64, rounds: u64) -> Vec<String> {
@@ -34,17 +39,18 @@ pub(crate) fn play_all(node: &mut Node, seed: u64, rounds: u64) -> Vec<String> {
 fn play(node: &mut Node, rng: &mut StdRng, sequence: &Json, noise: f64) -> Result<(), String> {
     let start = Timestamp::from_millis(1_700_000_000_000);
     let mut twin = Twin::new(start, Hello::default());
-    let mut step = |step| twin.handle(node, start, &step).map(drop);
-    step(Step::Connect(Hello::default()))?;
-    step(Step::Enter(room_name(0), Default::default(), None))?;
-    entered(sequence).into_iter().try_for_each(|message| step(Step::Control(message.encode())))?;
+    let mut step = |now, step| twin.handle(node, now, &step).map(drop);
+    step(start, Step::Connect(Hello::default()))?;
+    step(start, Step::Enter(room_name(0), Default::default(), None))?;
+    let mut entered = entered(sequence).into_iter();
+    entered.try_for_each(|message| step(start, Step::Control(message.encode())))?;
     let steps = sequence["steps"].as_array().expect("a list of steps");
-    for golden in steps {
+    for (golden, now) in steps.iter().zip((1..).map(|count| start + PAUSE * count)) {
         let mut datagram = from_hex(golden["hex"].as_str().expect("hex"));
         if rng.random_bool(noise) {
             spoil(rng, &mut datagram);
         }
-        step(Step::Datagram(datagram.into()))?;
+        step(now, Step::Datagram(datagram.into()))?;
     }
     Ok(())
 }
@@ -53,7 +59,8 @@ fn play(node: &mut Node, rng: &mut StdRng, sequence: &Json, noise: f64) -> Resul
 fn entered(sequence: &Json) -> [ToClient; 2] {
     let number = |json: &Json| json.as_u64().expect("a number");
     let room = RoomHandle(number(&sequence["room"]) as u32);
-    let motion = MotionFormat { axes: number(&sequence["axes"]) as u8, ..MotionFormat::default() };
+    let motion: MotionFormat =
+        serde_json::from_value(sequence["motion"].clone()).expect("a format of motion");
     let seen = sequence["steps"].as_array().into_iter().flatten();
     let seen = seen.flat_map(|step| step["view"].as_array().into_iter().flatten());
     let mut members: Vec<Member> = seen

@@ -41,7 +41,7 @@ pub(crate) fn control(rng: &mut StdRng, room: RoomHandle) -> Bytes {
         }),
         _ => {
             let event = |rng: &mut StdRng| Event {
-                number: rng.random_range(0..8),
+                number: rng.random_range(0..40),
                 from: slot(rng),
                 generation: Generation(rng.random_range(0..2)),
                 name: String::new(),

@@ -37,9 +37,9 @@ impl Other {
     }
 
     /// Takes the next bytes of a stream.
-    pub(crate) fn handle_chunk(&mut self, stream: StreamId, chunk: &[u8]) {
+    pub(crate) fn handle_chunk(&mut self, now: Timestamp, stream: StreamId, chunk: &[u8]) {
         let taken = if stream == CONTROL {
-            self.session.handle_control(chunk)
+            self.session.handle_control(now, chunk)
         } else {
             let room = self.streams.iter().find(|(_, known)| **known == stream);
             room.map_or(Ok(()), |(room, _)| self.session.handle_edits(*room, chunk))

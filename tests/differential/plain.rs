@@ -1,7 +1,7 @@
 //! The one form in which both ends say what they know: JSON in which equal things are equal, whatever their bytes were.
 
 use hither_protocol::RoomHandle;
-use hither_protocol::message::control::Member;
+use hither_protocol::message::control::{AxisFormat, Member};
 use hither_protocol::message::{Map, Rights, Value};
 use hither_protocol::session::Room;
 use serde_json::{Value as Json, json};
@@ -39,7 +39,7 @@ pub(crate) fn plain_message(bytes: &[u8]) -> Option<Json> {
 /// All that a room shows.
 pub(crate) fn plain_room(room: &Room, handle: RoomHandle) -> Json {
     let format = room.motion_format();
-    let axes = usize::from(format.axes);
+    let axes = format.axes.len();
     let may_edit = room.rights().contains(Rights::EDIT);
     let positions = room.members().filter_map(|member| {
         let position = room.position(member.slot)?.axes();
@@ -54,14 +54,18 @@ pub(crate) fn plain_room(room: &Room, handle: RoomHandle) -> Json {
     });
     json!({
         "format": [
-            handle.0, room.slot().0, room.generation().0, may_edit, format.tick_hz, format.axes,
-            plain(&Value::Float(format.step)),
+            handle.0, room.slot().0, room.generation().0, may_edit, format.tick_hz,
+            format.axes.iter().map(plain_axis).collect::<Vec<_>>(),
         ],
         "seen": [room.seen().epoch.0, room.seen().number],
         "members": members.collect::<Vec<_>>(),
         "positions": positions.collect::<Vec<_>>(),
         "records": records,
     })
+}
+
+fn plain_axis(axis: &AxisFormat) -> Json {
+    json!([plain(&Value::Float(axis.step)), axis.min, axis.max, axis.wraps])
 }
 
 fn plain_member(member: &Member, is_own: bool) -> Json {

@@ -2,9 +2,9 @@
 
 use hither_core::RoomPolicy;
 use hither_protocol::Slot;
+use hither_protocol::message::control::{AxisFormat, MotionFormat};
 use hither_protocol::message::edits::{Op, OpKind};
 use hither_protocol::message::{Map, Value};
-use hither_protocol::motion::Axes;
 use hither_protocol::session::Room;
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -92,11 +92,24 @@ pub(crate) fn targets(rng: &mut StdRng, room: &Room) -> Vec<Slot> {
 /// What a room is like. Its tick periods are whole steps of the twin's time.
 pub(crate) fn policy(rng: &mut StdRng) -> RoomPolicy {
     RoomPolicy {
-        tick_hz: [5, 8, 10, 20, 25, 40, 50][rng.random_range(0..7)],
-        axes: Axes::new(rng.random_range(1..=4)).expect("one to four"),
-        step: [1.0, 0.5, 0.015625, 2.0][rng.random_range(0..4)],
+        motion: MotionFormat {
+            tick_hz: [5, 8, 10, 20, 25, 40, 50, 250][rng.random_range(0..8)],
+            axes: (0..rng.random_range(1..=4)).map(|_| axis(rng)).collect(),
+        },
         grace: Duration::from_millis(600),
         ..RoomPolicy::default()
+    }
+}
+
+/// An axis: open, of a narrow range, or round.
+fn axis(rng: &mut StdRng) -> AxisFormat {
+    let step = [1.0, 0.5, 0.015625, 2.0][rng.random_range(0..4)];
+    let min = rng.random_range(-2_000..=2_000);
+    let max = min + rng.random_range(0..4_000);
+    match rng.random_range(0..4) {
+        0 | 1 => AxisFormat { step, ..AxisFormat::default() },
+        2 => AxisFormat { step, min, max, wraps: false },
+        _ => AxisFormat { step, min, max, wraps: true },
     }
 }
 

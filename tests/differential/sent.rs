@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use hither_protocol::RoomHandle;
+use hither_protocol::message::FrameBuffer;
 use hither_protocol::message::control::ToServer;
 use hither_protocol::message::edits::EditsToServer;
-use hither_protocol::message::{FrameBuffer, Map};
-use hither_protocol::motion::Axes;
 use hither_protocol::motion::upward::{self, Sample, Upward};
 use hither_protocol::session::Session;
 use hither_protocol::varint::Reader;
@@ -50,12 +49,27 @@ pub(crate) fn plain_sendings(
 ) -> Result<Json, String> {
     let (mut control, mut edits, mut closed) = (Vec::new(), Vec::new(), Vec::new());
     let mut records = Vec::new();
+    let mut has_motion = false;
+    let mut add_records = |datagram: &[u8]| {
+        let mut reader = Reader::new(datagram);
+        let axes_of = |room| Some(session.room(room)?.motion_format().format().axes);
+        while let Some(record) = upward::read(&mut reader, axes_of)
+            .map_err(|error| format!("sent as motion: {error}, {datagram:02x?}"))?
+        {
+            records.push(plain_record(&record, numbers));
+        }
+        Ok::<_, String>(())
+    };
     for sending in sendings {
         match sending {
             Sending::Control(bytes) => {
                 for message in messages(bytes)? {
                     match ToServer::decode(&message) {
                         Ok(Some(ToServer::Ping(_))) => {}
+                        Ok(Some(ToServer::Motion(motion))) => {
+                            has_motion = true;
+                            add_records(&motion.datagram)?;
+                        }
                         Ok(Some(_)) => control.push(plain_message(&message)),
                         other => return Err(format!("sent on the control lane: {other:?}")),
                     }
@@ -70,33 +84,26 @@ pub(crate) fn plain_sendings(
                 }
             }
             Sending::CloseEdits(room) => closed.push(room.0),
-            Sending::Datagram(bytes) => {
-                let mut reader = Reader::new(bytes);
-                let axes_of = |room| Axes::new(session.room(room)?.motion_format().axes);
-                while let Some(record) = upward::read(&mut reader, axes_of)
-                    .map_err(|error| format!("sent in a datagram: {error}, {bytes:02x?}"))?
-                {
-                    records.push(plain_record(&record, numbers));
-                }
-            }
+            Sending::Datagram(bytes) => add_records(bytes)?,
         }
+    }
+    if has_motion {
+        // How its records are divided is as free as that of datagrams.
+        control.push(Some(json!([10])));
     }
     records.sort_by_key(Json::to_string);
     Ok(json!({ "control": control, "edits": edits, "closed": closed, "records": records }))
 }
 
-/// The patches of presence among what was sent.
-pub(crate) fn presence_patches(sendings: &[Sending]) -> Result<Vec<(RoomHandle, Map)>, String> {
-    let mut patches = Vec::new();
+/// The messages of the control lane among what was sent.
+pub(crate) fn control_messages(sendings: &[Sending]) -> Result<Vec<ToServer>, String> {
+    let mut all = Vec::new();
     for sending in sendings {
         let Sending::Control(bytes) = sending else { continue };
-        for message in messages(bytes)? {
-            if let Ok(Some(ToServer::Presence(presence))) = ToServer::decode(&message) {
-                patches.push((presence.room, presence.patch));
-            }
-        }
+        let decoded = messages(bytes)?.into_iter().map(|message| ToServer::decode(&message));
+        all.extend(decoded.filter_map(Result::ok).flatten());
     }
-    Ok(patches)
+    Ok(all)
 }
 
 /// The numbers of samples that one end has used. Whose comes first when two rooms' are due at once is its own affair.

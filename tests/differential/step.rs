@@ -1,7 +1,7 @@
 //! What happens to a client, and what its user does, as the question that TypeScript is asked.
 
 use bytes::Bytes;
-use hither_protocol::message::control::{Hello, Seen, Status};
+use hither_protocol::message::control::{Hello, Seen, Status, Viewport};
 use hither_protocol::message::edits::Op;
 use hither_protocol::message::{Map, Value};
 use hither_protocol::session::Session;
@@ -25,6 +25,8 @@ pub(crate) enum Step {
     Status(Status),
     /// A step on each axis, which may be out of range.
     Motion(RoomHandle, [i32; 4]),
+    /// A rectangle in steps, and a slot to follow.
+    Viewport(RoomHandle, Option<Viewport>, Option<Slot>),
     Open(RoomHandle),
     Submit(RoomHandle, Vec<Op>),
     Bye,
@@ -44,6 +46,7 @@ impl Step {
                 let mut fields = serde_json::Map::new();
                 fields.extend(hello.token.iter().map(|token| ("token".into(), json!(token))));
                 fields.extend(hello.name.iter().map(|name| ("name".into(), json!(name))));
+                fields.insert("reliableMotion".into(), json!(hello.reliable_motion));
                 json!({ "do": "connect", "hello": fields })
             }
             Self::Control(bytes) => json!({ "do": "control", "bytes": to_hex(bytes) }),
@@ -72,9 +75,24 @@ impl Step {
             }
             Self::Status(status) => json!({ "do": "status", "status": u8::from(*status) }),
             Self::Motion(room, axes) => {
-                let step = session.room(*room).map_or(1.0, |room| room.motion_format().step);
-                let position = axes.map(|axis| f64::from(axis) * step);
+                let steps = steps(session, *room);
+                let position: [f64; 4] =
+                    std::array::from_fn(|axis| f64::from(axes[axis]) * steps[axis]);
                 json!({ "do": "motion", "room": room.0, "position": position })
+            }
+            Self::Viewport(room, viewport, follow) => {
+                let [x, y, ..] = steps(session, *room);
+                let viewport = viewport.map(|Viewport { left, top, right, bottom }| {
+                    let (left, right) = (f64::from(left) * x, f64::from(right) * x);
+                    let (top, bottom) = (f64::from(top) * y, f64::from(bottom) * y);
+                    json!({ "left": left, "top": top, "right": right, "bottom": bottom })
+                });
+                let mut question =
+                    json!({ "do": "viewport", "room": room.0, "viewport": viewport });
+                if let Some(slot) = follow {
+                    question["follow"] = json!(slot.0);
+                }
+                question
             }
             Self::Open(room) => json!({ "do": "open", "room": room.0 }),
             Self::Submit(room, ops) => {
@@ -83,6 +101,13 @@ impl Step {
             Self::Bye => json!({ "do": "bye" }),
         }
     }
+}
+
+/// What a step on each axis is in the application's unit; an axis that is not there is like the first.
+fn steps(session: &Session, room: RoomHandle) -> [f64; 4] {
+    let axes = session.room(room).map(|room| room.motion_format().axes.as_slice());
+    let axes = axes.unwrap_or_default();
+    std::array::from_fn(|axis| axes.get(axis).or(axes.first()).map_or(1.0, |axis| axis.step))
 }
 
 fn plain_op(op: &Op) -> Json {

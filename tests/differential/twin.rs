@@ -2,8 +2,9 @@
 //! same bytes at the same times and says nothing. After every step both must have sent, told and known the same.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use hither_protocol::message::control::Hello;
+use hither_protocol::message::control::{Hello, SetViewport, ToServer};
 use hither_protocol::message::{Map, MessageError};
 use hither_protocol::motion::Position;
 use hither_protocol::session::{Session, Transmit};
@@ -13,7 +14,7 @@ use serde_json::{Value as Json, json};
 use crate::news::News;
 use crate::node::Node;
 use crate::plain::{difference, plain_map, plain_room, to_hex};
-use crate::sent::{Numbers, Sending, plain_sendings, presence_patches, read_sendings};
+use crate::sent::{Numbers, Sending, control_messages, plain_sendings, read_sendings};
 use crate::step::Step;
 
 /// Virtual time goes in steps of so many microseconds: an eighth of a millisecond is exact in TypeScript's numbers.
@@ -27,6 +28,8 @@ pub(crate) struct Twin {
     pub(crate) is_lied_to: bool,
     /// Its streams may bring anything.
     pub(crate) hears_noise: bool,
+    /// Its motion goes over the control lane.
+    pub(crate) is_reliable: bool,
     start: Timestamp,
     news: News,
     /// The rooms whose edits lane is open.
@@ -35,6 +38,8 @@ pub(crate) struct Twin {
     their_numbers: Numbers,
     /// What the user has patched in each room and TypeScript has not sent.
     unsent: BTreeMap<RoomHandle, Map>,
+    /// What the user wants to see of each room, where TypeScript has not said so.
+    unsaid: BTreeMap<RoomHandle, SetViewport>,
 }
 
 /// What came of a step.
@@ -54,6 +59,7 @@ impl Twin {
     /// A client that connects at `start`; [`Step::Connect`] is its first step.
     pub(crate) fn new(start: Timestamp, hello: Hello) -> Self {
         Self {
+            is_reliable: hello.reliable_motion,
             session: Session::new(hello),
             is_lied_to: false,
             hears_noise: false,
@@ -63,6 +69,7 @@ impl Twin {
             our_numbers: Numbers::default(),
             their_numbers: Numbers::default(),
             unsent: BTreeMap::new(),
+            unsaid: BTreeMap::new(),
         }
     }
 
@@ -96,11 +103,17 @@ impl Twin {
         let mut theirs = node.ask(&question)?;
         let is_broken = self.take(now, step).is_err();
         let sendings = read_sendings(&theirs["sent"])?;
-        self.say_presence(&sendings)?;
+        self.say_what_waited(&sendings)?;
         let due = theirs["due"].as_f64().ok_or("a client always has something to do later")?;
+        let before = self.send(now);
+        if let Some(ms) = theirs["roundTrip"].as_f64() {
+            // Rust is told by its transport.
+            let micros = (ms * 1e3).round() as u64;
+            self.session.handle_round_trip(Duration::from_micros(micros));
+        }
         theirs["sent"] = plain_sendings(&sendings, &self.session, &mut self.their_numbers)?;
         theirs["news"] = without_order(&theirs["news"]);
-        let mut ours = self.tell(now)?;
+        let mut ours = self.tell(now, before)?;
         ours["broken"] = json!(is_broken);
         if is_broken {
             // What was due then is never sent.
@@ -122,15 +135,28 @@ impl Twin {
         Ok(Outcome { sendings, due, is_broken, answer: theirs })
     }
 
-    /// TypeScript merges the patches of a tick, Rust sends each: so Rust is told of what TypeScript sends.
-    fn say_presence(&mut self, sendings: &[Sending]) -> Result<(), String> {
-        for (room, patch) in presence_patches(sendings)? {
-            let unsent = self.unsent.remove(&room);
-            let unsent = unsent.map_or(Json::Null, |unsent| plain_map(&unsent));
-            if let Some(found) = difference("patch", &unsent, &plain_map(&patch)) {
-                return Err(found);
+    /// TypeScript merges the patches of a tick and the viewports of a while, Rust sends each: so Rust is told of what
+    /// TypeScript sends.
+    fn say_what_waited(&mut self, sendings: &[Sending]) -> Result<(), String> {
+        for message in control_messages(sendings)? {
+            match message {
+                ToServer::Presence(presence) => {
+                    let unsent = self.unsent.remove(&presence.room);
+                    let unsent = unsent.map_or(Json::Null, |unsent| plain_map(&unsent));
+                    if let Some(found) = difference("patch", &unsent, &plain_map(&presence.patch)) {
+                        return Err(found);
+                    }
+                    self.session.update_presence(presence.room, presence.patch);
+                }
+                ToServer::Viewport(said) => {
+                    let unsaid = self.unsaid.remove(&said.room);
+                    if unsaid.as_ref() != Some(&said) {
+                        return Err(format!("viewport: Rust {unsaid:?}, TypeScript {said:?}"));
+                    }
+                    self.session.set_viewport(said.room, said.viewport, said.follow);
+                }
+                _ => {}
             }
-            self.session.update_presence(room, patch);
         }
         Ok(())
     }
@@ -147,9 +173,9 @@ impl Twin {
         let session = &mut self.session;
         match step.clone() {
             Step::Connect(_) => {}
-            Step::Control(bytes) => return session.handle_control(&bytes),
+            Step::Control(bytes) => return session.handle_control(now, &bytes),
             Step::Edits(room, bytes) => return session.handle_edits(room, &bytes),
-            Step::Datagram(bytes) => session.handle_datagram(&bytes),
+            Step::Datagram(bytes) => session.handle_datagram(now, &bytes),
             Step::Timeout => session.handle_timeout(now),
             Step::Enter(name, presence, seen) => {
                 self.news.handle_enter(session.enter(name, presence, seen));
@@ -162,6 +188,9 @@ impl Twin {
             Step::Event(room, name, data, to) => session.broadcast(room, &name, data, to),
             Step::Status(status) => session.set_status(status),
             Step::Motion(room, axes) => session.set_motion(now, room, Position::new(axes)),
+            Step::Viewport(room, viewport, follow) => {
+                self.unsaid.insert(room, SetViewport { room, viewport, follow });
+            }
             Step::Open(room) => session.open_document(room),
             Step::Submit(room, ops) => {
                 session.submit(room, ops);
@@ -171,16 +200,17 @@ impl Twin {
         Ok(())
     }
 
-    /// What the Rust session has sent and told, and what it knows.
-    fn tell(&mut self, now: Timestamp) -> Result<Json, String> {
+    /// What the Rust session has told, and what it knows; and what it has sent, beside `sendings`.
+    fn tell(&mut self, now: Timestamp, mut sendings: Vec<Sending>) -> Result<Json, String> {
         let news = self.news.poll_all(&mut self.session);
         let mut moved = serde_json::Map::new();
         let rooms = self.rooms();
         self.unsent.retain(|room, _| rooms.contains(room));
+        self.unsaid.retain(|room, _| rooms.contains(room));
         for room in &rooms {
-            let axes = self.session.room(*room).map_or(0, |room| room.motion_format().axes);
+            let axes = self.session.room(*room).map_or(0, |room| room.motion_format().axes.len());
             while let Some((slot, position)) = self.session.poll_motion(*room) {
-                let axes = &position.axes()[..usize::from(axes)];
+                let axes = &position.axes()[..axes];
                 moved.insert(format!("{room} {slot}"), json!(axes));
             }
         }
@@ -188,10 +218,23 @@ impl Twin {
         let shown =
             rooms.iter().filter_map(|room| Some(plain_room(self.session.room(*room)?, *room)));
         let shown = shown.collect::<Vec<_>>();
-        let mut sendings = Vec::new();
         // TypeScript ends the lane of a room that it leaves, Rust when the server says so.
         let left = self.lanes.extract_if(.., |room| !rooms.contains(room));
         sendings.extend(left.map(Sending::CloseEdits));
+        sendings.extend(self.send(now));
+        Ok(json!({
+            "news": without_order(&Json::from(news)),
+            "moved": moved,
+            "unusable": counters.datagrams_unusable + counters.frames_unusable,
+            "rooms": shown,
+            "sent": plain_sendings(&sendings, &self.session, &mut self.our_numbers)?,
+        }))
+    }
+
+    /// What the Rust session sends now.
+    fn send(&mut self, now: Timestamp) -> Vec<Sending> {
+        let mut sendings = Vec::new();
+        self.session.handle_timeout(now);
         while let Some(transmit) = self.session.poll_transmit(now) {
             sendings.push(match transmit {
                 Transmit::Control(bytes) => Sending::Control(bytes),
@@ -204,13 +247,7 @@ impl Twin {
                 Transmit::Datagram(bytes) => Sending::Datagram(bytes.slice(1..)),
             });
         }
-        Ok(json!({
-            "news": without_order(&Json::from(news)),
-            "moved": moved,
-            "unusable": counters.datagrams_unusable + counters.parts_unusable,
-            "rooms": shown,
-            "sent": plain_sendings(&sendings, &self.session, &mut self.our_numbers)?,
-        }))
+        sendings
     }
 }
 

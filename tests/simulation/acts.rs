@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use hither_protocol::limits::AXIS_LIMIT;
-use hither_protocol::message::control::Status;
+use hither_protocol::message::control::{Status, Viewport};
 use hither_protocol::message::edits::{Op, OpKind};
 use hither_protocol::message::{Map, Value};
 use hither_protocol::motion::Position;
 use hither_protocol::{RoomHandle, RoomName, Slot};
 use rand::RngExt;
+use rand::seq::IndexedRandom;
 
 use crate::world::World;
 use hither_tests::net::millis;
@@ -29,6 +30,9 @@ impl World {
         let room = rooms[self.rng.random_range(0..rooms.len())];
         if churn {
             return self.churn(user, room);
+        }
+        if self.rng.random_bool(self.scenario.glances) {
+            return self.glance(user, room);
         }
         match self.rng.random_range(0..4) {
             0 => self.patch(user, room),
@@ -64,21 +68,48 @@ impl World {
         let client = self.users[user].client.as_mut().expect("who moves is connected");
         let stay = client.stays.get_mut(&room).expect("a room that it is in");
         let view = client.session.room(room).expect("a room that it is in");
-        let (slot, axes) = (view.slot(), view.motion_format().axes);
+        let (slot, axes) = (view.slot(), view.motion_format().format().axes);
         let jumps = stay.position.is_none() || self.rng.random_bool(0.02);
-        let reach = if jumps { AXIS_LIMIT } else { 40 };
-        let old = stay.position.unwrap_or_default().axes();
-        let mut next = [0; 4];
-        for (next, old) in next.iter_mut().zip(old).take(usize::from(axes)) {
-            *next = i32::saturating_add(old, self.rng.random_range(-reach..reach));
-        }
-        let position = Position::new(next);
+        // Mostly where the others are.
+        let reach = match (jumps, self.rng.random_bool(0.2)) {
+            (true, true) => AXIS_LIMIT,
+            (true, false) => 1_500,
+            _ => 40,
+        };
+        let old = stay.position.filter(|_| !jumps).unwrap_or_default().axes();
+        let next = old.map(|old| old.saturating_add(self.rng.random_range(-reach..reach)));
+        let position = axes.bring(Position::new(next));
         if stay.position.replace(position) == Some(position) {
             return;
         }
         client.session.set_motion(self.now, room, position);
-        let viewers = self.viewers_of(user, room);
+        self.been.entry((room, format!("user-{user}"))).or_default().insert(position);
+        let viewers = self.viewers_of(user, room, position);
         self.rests.moved(self.now, user, room, (slot, position), viewers);
+    }
+
+    /// Looks at a part of a room, around somebody or nobody, or at all of it again; and follows somebody or nobody.
+    fn glance(&mut self, user: usize, room: RoomHandle) {
+        let now = self.now;
+        self.rests.look_away_from(room, user);
+        if self.rng.random_bool(0.3) {
+            return self.client(user).look(now, room, None, None);
+        }
+        let clients = self.users.iter().filter_map(|user| user.client.as_ref());
+        let places = clients.filter_map(|client| client.stays.get(&room)?.position);
+        let middle = places.collect::<Vec<_>>().choose(&mut self.rng).copied().unwrap_or_default();
+        let size = self.rng.random_range(0..12);
+        let mut border = |middle: i32| {
+            let offset = self.rng.random_range(0..=1 << size);
+            (middle.saturating_sub(offset), middle.saturating_add((1 << size) - offset))
+        };
+        let ((left, right), (top, bottom)) = (border(middle.x()), border(middle.y()));
+        let viewport = Some(Viewport { left, top, right, bottom });
+        let members = self.client(user).session.room(room).expect("a room that it is in").members();
+        let members: Vec<Slot> = members.map(|member| member.slot).collect();
+        let follow = members.choose(&mut self.rng).copied();
+        let follow = follow.filter(|_| self.rng.random_bool(0.2));
+        self.client(user).look(now, room, viewport, follow);
     }
 
     fn enter_some(&mut self, user: usize) {

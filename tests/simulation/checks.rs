@@ -3,18 +3,21 @@
 use std::collections::BTreeMap;
 
 use hither_protocol::message::Value;
-use hither_protocol::message::control::{Member, Status};
+use hither_protocol::message::control::{Member, Status, Viewport};
+use hither_protocol::motion::Position;
 use hither_protocol::session::Room;
 use hither_protocol::{RoomHandle, Slot};
 
 use crate::client::{Client, Stay};
-use crate::world::World;
+use crate::world::{World, holds};
 use hither_tests::server::{ConnectionId, Served};
 
 /// A room that is written down grows with what it keeps: some events and edits, a document of eight records, and
 /// for each slot its presence and its last steps.
 const TEXT_MAX: usize = 100_000;
 const TEXT_PER_SLOT_MAX: usize = 8_000;
+/// And for each viewer with a viewport the last steps that it was sent of each slot in sight.
+const TEXT_PER_SIGHT_MAX: usize = 2_000;
 
 impl World {
     /// Everything that is wrong with a world that has run; empty if it kept all promises.
@@ -50,8 +53,13 @@ impl World {
                 findings.push(format!("{} still waits for something", served.room.id().name));
             }
             let slots = served.viewers.keys().next_back().map_or(0, |slot| slot.index() + 1);
+            let handle = served.room.id().handle;
+            let clients = self.users.iter().filter_map(|user| user.client.as_ref());
+            let stays = clients.filter_map(|client| client.stays.get(&handle));
+            let sights = stays.filter(|stay| stay.viewport.is_some()).count();
             let text = format!("{:?}", served.room).len();
-            if text > TEXT_MAX + slots * TEXT_PER_SLOT_MAX {
+            let per_slot = TEXT_PER_SLOT_MAX + sights * TEXT_PER_SIGHT_MAX;
+            if text > TEXT_MAX + slots * per_slot {
                 findings.push(format!("{text} bytes to write down what {slots} slots need"));
             }
             if served.room.len() != served.viewers.len() {
@@ -132,13 +140,16 @@ impl World {
             }
             let position = other.stays.get(&handle).and_then(|stay| stay.position);
             let is_unsure = position.is_none() && other.left.contains(&handle);
-            if client.status == Status::Active
-                && slot != view.slot()
-                && view.position(slot) != position
-                && !is_unsure
-            {
-                findings
-                    .push(format!("slot {slot} at {:?}, not {position:?}", view.position(slot)));
+            let stay = &client.stays[&handle];
+            let seen = view.position(slot);
+            let is_right = match sight_of(stay, slot, position) {
+                Sight::In => seen == position,
+                Sight::Either => seen == position || seen.is_none(),
+                Sight::Out => seen.is_none(),
+            };
+            if client.status == Status::Active && slot != view.slot() && !is_right && !is_unsure {
+                let looks = (&stay.viewport, &stay.follow);
+                findings.push(format!("slot {slot} at {seen:?}, not {position:?}; {looks:?}"));
             }
         }
         findings
@@ -146,6 +157,35 @@ impl World {
 
     fn client_of(&self, id: ConnectionId) -> Option<&Client> {
         self.users.iter().filter_map(|user| user.client.as_ref()).find(|one| one.connection == id)
+    }
+}
+
+/// Whether a member is to be seen (M13).
+enum Sight {
+    In,
+    /// In the margin, where it depends on where it came from.
+    Either,
+    Out,
+}
+
+fn sight_of(stay: &Stay, slot: Slot, position: Option<Position>) -> Sight {
+    let (Some(viewport), Some(position)) = (&stay.viewport, position) else { return Sight::In };
+    let grown = |part: i32| {
+        let x = (viewport.right - viewport.left) / part;
+        let y = (viewport.bottom - viewport.top) / part;
+        Viewport {
+            left: viewport.left.saturating_sub(x),
+            top: viewport.top.saturating_sub(y),
+            right: viewport.right.saturating_add(x),
+            bottom: viewport.bottom.saturating_add(y),
+        }
+    };
+    if stay.follow == Some(slot) || holds(&grown(10), position) {
+        Sight::In
+    } else if holds(&grown(4), position) {
+        Sight::Either
+    } else {
+        Sight::Out
     }
 }
 

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use hither_protocol::message::control::{Hello, Seen, Status};
+use hither_protocol::message::control::{Hello, Seen, Status, Viewport};
 use hither_protocol::message::edits::Op;
 use hither_protocol::message::{Map, Value};
 use hither_protocol::motion::Position;
+use hither_protocol::motion::frame::{self, FrameHeader};
 use hither_protocol::session::{Event, Session, Transmit};
-use hither_protocol::{RoomHandle, RoomName, Slot, Timestamp};
+use hither_protocol::varint::Reader;
+use hither_protocol::{Generation, RoomHandle, RoomName, Slot, Tick, Timestamp};
 
 use hither_tests::net::StreamId;
 use hither_tests::server::{CONTROL, ConnectionId};
@@ -33,8 +35,10 @@ pub(crate) struct Client {
     pub(crate) stays: BTreeMap<RoomHandle, Stay>,
     /// The rooms that it was in before: a late sample of then may show where it was.
     pub(crate) left: BTreeSet<RoomHandle>,
-    /// Positions of others that it was told.
-    pub(crate) updates: u64,
+    /// Positions of others that it was told since it was last asked.
+    pub(crate) updates: Vec<(RoomHandle, Slot, Position)>,
+    /// Of each room the membership, and the newest tick of which it got a frame, or that it had begun with.
+    newest: BTreeMap<RoomHandle, ((Slot, Generation), Tick)>,
     /// What it was told and should not have been.
     pub(crate) findings: Vec<String>,
     streams: BTreeMap<RoomHandle, StreamId>,
@@ -49,6 +53,10 @@ pub(crate) struct Stay {
     pub(crate) leaving: bool,
     /// Where it said last that it is.
     pub(crate) position: Option<Position>,
+    /// What it looks at, unless it sees everybody, and since when; and whom it follows.
+    pub(crate) viewport: Option<Viewport>,
+    pub(crate) follow: Option<Slot>,
+    pub(crate) looked_at: Timestamp,
     /// The numbers of the events to all that it was told.
     pub(crate) events: Vec<(u64, Slot, Value)>,
     /// The data of the events that it was told by name.
@@ -73,7 +81,8 @@ impl Client {
             entering: BTreeMap::new(),
             stays: BTreeMap::new(),
             left: BTreeSet::new(),
-            updates: 0,
+            updates: Vec::new(),
+            newest: BTreeMap::new(),
             findings: Vec::new(),
             streams: BTreeMap::new(),
             next_stream: CONTROL + 1,
@@ -99,6 +108,18 @@ impl Client {
         self.active_since = now;
     }
 
+    pub(crate) fn look(
+        &mut self,
+        now: Timestamp,
+        room: RoomHandle,
+        viewport: Option<Viewport>,
+        follow: Option<Slot>,
+    ) {
+        self.session.set_viewport(room, viewport, follow);
+        let stay = self.stays.get_mut(&room).expect("a room that it is in");
+        (stay.viewport, stay.follow, stay.looked_at) = (viewport, follow, now);
+    }
+
     pub(crate) fn submit(&mut self, room: RoomHandle, ops: Vec<Op>) {
         let number = self.session.submit(room, ops);
         let stay = self.stays.get_mut(&room).expect("a room that it is in");
@@ -107,7 +128,7 @@ impl Client {
 
     pub(crate) fn handle_chunk(&mut self, now: Timestamp, stream: StreamId, chunk: &[u8]) {
         let taken = if stream == CONTROL {
-            self.session.handle_control(chunk)
+            self.session.handle_control(now, chunk)
         } else {
             let room = self.streams.iter().find(|(_, known)| **known == stream);
             // The lane of a room that was left since.
@@ -122,16 +143,44 @@ impl Client {
         }
     }
 
-    /// Takes a datagram.
-    pub(crate) fn handle_datagram(&mut self, datagram: &[u8]) {
-        self.session.handle_datagram(datagram);
+    /// Takes a datagram. What can be read of it has to be: both ends know the same at each baseline.
+    pub(crate) fn handle_datagram(&mut self, now: Timestamp, datagram: &[u8]) {
+        let before = self.session.counters();
+        self.session.handle_datagram(now, datagram);
+        let counters = self.session.counters();
+        let mut reader = Reader::new(datagram);
+        let kind = reader.u8();
+        let Ok(header) = FrameHeader::read(&mut reader) else { return };
+        let Some(room) = self.session.room(header.room).filter(|_| kind == Ok(frame::KIND)) else {
+            return;
+        };
+        if self.stays.get(&header.room).is_some_and(|stay| stay.leaving) {
+            return;
+        }
+        // The frames of this membership are of ticks after the one that it began with.
+        let first = ((room.slot(), room.generation()), room.tick());
+        let newest = self.newest.entry(header.room).or_insert(first);
+        if newest.0 != first.0 {
+            *newest = first;
+        }
+        if counters.datagrams_unusable != before.datagrams_unusable {
+            self.findings.push(format!("a frame of tick {} that can't be read", header.tick.0));
+        }
+        // One that was overtaken may be too late, or of the membership before; a copy may be against what its original has
+        // put out of the window.
+        if header.tick > newest.1 {
+            newest.1 = header.tick;
+            if counters.frames_unusable != before.frames_unusable {
+                self.findings.push(format!("a frame of tick {} is unusable", header.tick.0));
+            }
+        }
     }
 
     /// What is to be sent now; to be called after everything that changes the client.
     pub(crate) fn take_sendings(&mut self, now: Timestamp) -> Vec<Sending> {
         for room in self.stays.keys() {
-            while self.session.poll_motion(*room).is_some() {
-                self.updates += 1;
+            while let Some((slot, position)) = self.session.poll_motion(*room) {
+                self.updates.push((*room, slot, position));
             }
         }
         let mut sendings = Vec::new();
@@ -229,6 +278,9 @@ impl Stay {
             entered_at: now,
             leaving: false,
             position: None,
+            viewport: None,
+            follow: None,
+            looked_at: now,
             events: Vec::new(),
             directs: Vec::new(),
             submitted: 0,

@@ -78,6 +78,25 @@ fn every_view_converges_and_rests_are_seen_in_time() {
     assert!(late.len() <= promised / LATE_ONE_IN, "{} of {promised} rests are late", late.len());
 }
 
+/// 30 ticks a second, 30 % loss each way: nothing that chance may take away, in so many worlds.
+#[test]
+fn at_30_hz_and_30_percent_loss_every_rest_is_seen_within_300_ms() {
+    let (first, count) = (number("HITHER_SIM_SEED", SEED), number("HITHER_SIM_SEEDS", SEEDS));
+    let mut figures = Figures::default();
+    let mut late = Vec::new();
+    for seed in first..first + count {
+        let mut world = World::new(seed, Scenario::promised(seed), Saboteur::default());
+        world.run();
+        assert!(world.check().is_empty(), "seed {seed}");
+        late.extend(
+            world.rests.times.iter().filter(|time| **time > PROMISE).map(|time| (seed, *time)),
+        );
+        figures.add(&world);
+    }
+    println!("{}", figures.line("at 30 Hz and 30 % loss"));
+    assert!(late.is_empty(), "seeds and times: {late:?}");
+}
+
 #[test]
 fn a_seed_replays_exactly() {
     for seed in 1..=20 {

@@ -71,6 +71,11 @@ impl Rests {
     /// As [`Self::excuse`], in one room.
     pub(crate) fn excuse_in(&mut self, room: RoomHandle, user: usize) {
         self.open.remove(&(room, user));
+        self.look_away_from(room, user);
+    }
+
+    /// Nothing of this room is promised to this user any more.
+    pub(crate) fn look_away_from(&mut self, room: RoomHandle, user: usize) {
         for (_, rest) in self.open.iter_mut().filter(|((other, _), _)| *other == room) {
             rest.waiting.remove(&user);
         }

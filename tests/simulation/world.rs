@@ -3,13 +3,14 @@
 
 mod carry;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hasher};
 use std::time::Duration;
 
 use bytes::Bytes;
 use hither_core::{Room, RoomId};
-use hither_protocol::message::control::{Seen, Status};
+use hither_protocol::message::control::{Seen, Status, Viewport};
+use hither_protocol::motion::Position;
 use hither_protocol::{Epoch, RoomHandle, RoomName, Timestamp};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -19,7 +20,7 @@ use crate::report::Figures;
 use crate::rests::Rests;
 use crate::sabotage::Saboteur;
 use crate::scenarios::Scenario;
-use hither_tests::net::{Agenda, Direction, StreamId, millis};
+use hither_tests::net::{Agenda, Conditions, Direction, StreamId, millis};
 use hither_tests::server::{ConnectionId, Server};
 
 /// How long a silent connection counts as there.
@@ -77,6 +78,8 @@ pub(crate) struct World {
     pub(crate) users: Vec<User>,
     pub(crate) server: Server,
     pub(crate) rests: Rests,
+    /// Where each user, by name, has ever been in a room.
+    pub(crate) been: BTreeMap<(RoomHandle, String), HashSet<Position>>,
     pub(crate) figures: Figures,
     pub(crate) findings: Vec<String>,
     /// The number of the next thing that somebody says, so that all are different.
@@ -104,6 +107,7 @@ impl World {
             users: (0..scenario.users).map(|_| User::default()).collect(),
             now,
             rests: Rests::default(),
+            been: BTreeMap::new(),
             figures: Figures::default(),
             findings: Vec::new(),
             next_word: 1,
@@ -252,7 +256,11 @@ impl World {
         let wire = Wire { user, up: Direction::new(up), down: Direction::new(down), cut: false };
         self.wires.insert(id, wire);
         self.server.handle_connected(self.now, id, format!("user-{user}"));
-        self.users[user].client = Some(Client::new(self.now, id));
+        let mut client = Client::new(self.now, id);
+        let one_way = |conditions: &Conditions| conditions.delay_ms.0 + conditions.delay_ms.1;
+        let round_trip = (one_way(&self.scenario.up) + one_way(&self.scenario.down)) / 2.0;
+        client.session.handle_round_trip(Duration::from_secs_f64(round_trip / 1_000.0));
+        self.users[user].client = Some(client);
         self.users[user].burst = None;
         self.carry_up(user);
         let pause = millis(&mut self.rng, 0..100);
@@ -260,8 +268,13 @@ impl World {
         self.agenda.put(self.now + pause, Happening::Look(user, id));
     }
 
-    /// The users who should see at once where `mover` goes in a room.
-    pub(crate) fn viewers_of(&self, mover: usize, room: RoomHandle) -> BTreeSet<usize> {
+    /// The users who should see at once that `mover` goes to `position` in a room.
+    pub(crate) fn viewers_of(
+        &self,
+        mover: usize,
+        room: RoomHandle,
+        position: Position,
+    ) -> BTreeSet<usize> {
         // What a viewer says of itself has to reach the server first.
         let known_for = Duration::from_millis(150);
         let Some(own) = self.users[mover].client.as_ref().and_then(|one| one.session.room(room))
@@ -273,12 +286,20 @@ impl World {
             let Some(stay) = client.stays.get(&room).filter(|stay| !stay.leaving) else {
                 return false;
             };
-            let since = stay.entered_at.max(client.active_since);
+            let since = stay.entered_at.max(client.active_since).max(stay.looked_at);
             let knows = client.session.room(room).and_then(|room| room.member(own.slot()));
+            let has_in_sight = |viewport: &Viewport| holds(viewport, position);
             client.status == Status::Active
+                && (stay.follow == Some(own.slot()) || stay.viewport.iter().all(has_in_sight))
                 && self.now.since(since) >= known_for
                 && knows.is_some_and(|member| member.generation == own.generation())
         };
         (0..self.users.len()).filter(|user| *user != mover).filter(sees).collect()
     }
+}
+
+/// Whether a position is in a viewport.
+pub(crate) fn holds(viewport: &Viewport, position: Position) -> bool {
+    (viewport.left..=viewport.right).contains(&position.x())
+        && (viewport.top..=viewport.bottom).contains(&position.y())
 }

@@ -253,6 +253,12 @@ impl Server {
             Effect::Status { room, slot, status } => {
                 self.served(room).room.handle_status(now, slot, status);
             }
+            Effect::Viewport { room, slot, viewport, follow } => {
+                self.served(room).room.handle_viewport(slot, viewport, follow);
+            }
+            Effect::Datagram(bytes) => {
+                self.handle_datagram(now, id, &bytes);
+            }
             Effect::Submit { room, slot, submit } => {
                 self.served(room).room.handle_submit(now, slot, submit);
                 self.drain_room(room);

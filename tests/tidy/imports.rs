@@ -12,7 +12,7 @@ struct Row {
     dev: &'static [&'static str],
 }
 
-const ROWS: [Row; 10] = [
+const ROWS: [Row; 11] = [
     Row { name: "hither-protocol", normal: &[], dev: &[] },
     Row { name: "hither-certs", normal: &[], dev: &[] },
     Row { name: "hither-core", normal: &["hither-protocol"], dev: &[] },
@@ -26,6 +26,7 @@ const ROWS: [Row; 10] = [
     Row { name: "hither-fuzz", normal: &["hither-protocol"], dev: &[] },
     Row { name: "hither-bench", normal: LIBRARIES, dev: &[] },
     Row { name: "hither-tests", normal: LIBRARIES, dev: &[] },
+    Row { name: "hither-steady", normal: &["hither-core", "hither-protocol"], dev: &[] },
     Row { name: "xtask", normal: &[], dev: &[] },
 ];
 

@@ -2,7 +2,7 @@
 //! over a network.
 
 use bytes::Bytes;
-use hither_protocol::message::control::Hello;
+use hither_protocol::message::control::{Hello, MotionBytes, ToClient};
 use hither_tests::net::{Direction, StreamId};
 use hither_tests::server::{CONTROL, ConnectionId, Task};
 use rand::RngExt;
@@ -28,8 +28,11 @@ impl World<'_> {
 
     pub(super) fn connect_twin(&mut self) -> Result<(), String> {
         let id = self.connect("twin".into());
-        let hello =
-            Hello { name: self.rng.random::<bool>().then(|| "Zoë".into()), ..Hello::default() };
+        let hello = Hello {
+            name: self.rng.random::<bool>().then(|| "Zoë".into()),
+            reliable_motion: self.rng.random_bool(0.2),
+            ..Hello::default()
+        };
         let mut twin = Twin::new(self.now, hello.clone());
         twin.is_lied_to = self.plan.lies;
         twin.hears_noise = self.plan.noise == Noise::Streams;
@@ -159,6 +162,7 @@ impl World<'_> {
     }
 
     fn carry_out(&mut self, task: Task) {
+        let now = self.now;
         match task {
             Task::Write(id, stream, bytes) => match &mut self.client {
                 Some(client) if client.id == id => {
@@ -173,11 +177,16 @@ impl World<'_> {
                 }
                 _ => {
                     if let Some(other) = self.other(id) {
-                        other.handle_chunk(stream, &bytes);
+                        other.handle_chunk(now, stream, &bytes);
                     }
                 }
             },
             Task::Datagram(id, bytes) => match &self.client {
+                Some(client) if client.id == id && client.twin.is_reliable => {
+                    let motion = MotionBytes { datagram: bytes.to_vec() };
+                    let message = ToClient::Motion(motion).encode();
+                    self.carry_out(Task::Write(id, CONTROL, message));
+                }
                 Some(client) if client.id == id => {
                     for at in client.down.datagram(&mut self.rng, self.now) {
                         let packet = Packet::Datagram(bytes.clone());
@@ -186,7 +195,7 @@ impl World<'_> {
                 }
                 _ => {
                     if let Some(other) = self.other(id) {
-                        other.session.handle_datagram(&bytes);
+                        other.session.handle_datagram(now, &bytes);
                     }
                 }
             },

@@ -36,7 +36,7 @@ impl Raw {
 
     /// Says hello, and returns the welcome.
     pub(crate) async fn hello(&mut self, token: Option<String>) -> Welcome {
-        self.say(ToServer::Hello(Hello { version: 1, token, name: None })).await;
+        self.say(ToServer::Hello(Hello { version: 1, token, ..Hello::default() })).await;
         match self.next().await {
             Some(ToClient::Welcome(welcome)) => welcome,
             other => panic!("not a welcome: {other:?}"),
@@ -134,7 +134,7 @@ impl Raw {
     /// Sends one sample of motion.
     pub(crate) fn sample(&self, room: RoomHandle, number: u32, position: Position) {
         let mut out = Vec::new();
-        Sample { room, number, position }.put(&mut out, Axes::TWO);
+        Sample { room, number, position }.put(&mut out, &Axes::TWO);
         self.datagram(&out);
     }
 

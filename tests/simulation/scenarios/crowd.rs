@@ -24,6 +24,7 @@ pub(super) fn draw(rng: &mut StdRng) -> Scenario {
         active_for: Duration::from_millis(1_000),
         act_every_ms: 200..900,
         churn: 0.2,
+        glances: 0.1,
         padding: 2_000,
         look_every_ms: 30..120,
         rest_ms: 300..900,

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use hither_core::RoomPolicy;
-use hither_protocol::motion::Axes;
+use hither_protocol::message::control::{AxisFormat, MotionFormat};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -30,6 +30,8 @@ pub(crate) struct Scenario {
     pub(crate) act_every_ms: Range<u64>,
     /// How likely an act is one that ends a connection or a membership, or looks away.
     pub(crate) churn: f64,
+    /// How likely an act is to look elsewhere, or at everything.
+    pub(crate) glances: f64,
     /// The most bytes of padding in a presence.
     pub(crate) padding: usize,
     pub(crate) look_every_ms: Range<u64>,
@@ -55,13 +57,29 @@ impl Scenario {
             _ => rest::draw(&mut rng),
         }
     }
+
+    /// The world of a seed in which the promise is measured: 30 ticks a second, 30 % loss each way.
+    pub(crate) fn promised(seed: u64) -> Self {
+        let mut rng = StdRng::seed_from_u64(!seed);
+        let mut scenario = rest::draw(&mut rng);
+        (scenario.up.loss, scenario.down.loss) = (0.3, 0.3);
+        scenario.rooms.iter_mut().for_each(|policy| policy.motion.tick_hz = 30);
+        scenario
+    }
 }
 
 fn policy(rng: &mut StdRng, tick_hz: &[u32]) -> RoomPolicy {
-    RoomPolicy {
-        tick_hz: tick_hz[rng.random_range(0..tick_hz.len())],
-        axes: Axes::new(rng.random_range(2..=4)).expect("one to four"),
-        grace: GRACE,
-        ..RoomPolicy::default()
+    let tick_hz = tick_hz[rng.random_range(0..tick_hz.len())];
+    let mut axes = vec![AxisFormat::default(); rng.random_range(2..=4)];
+    if rng.random_bool(0.3) {
+        axes.iter_mut().for_each(|axis| *axis = narrow(rng));
     }
+    RoomPolicy { motion: MotionFormat { tick_hz, axes }, grace: GRACE, ..RoomPolicy::default() }
+}
+
+/// An axis of a game: a stretch, or an angle.
+fn narrow(rng: &mut StdRng) -> AxisFormat {
+    let min = rng.random_range(-2_000..=500);
+    let max = min + rng.random_range(1..=3_000);
+    AxisFormat { min, max, wraps: rng.random(), ..AxisFormat::default() }
 }

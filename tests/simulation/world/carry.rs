@@ -3,6 +3,8 @@
 use std::hash::Hash;
 
 use bytes::Bytes;
+use hither_protocol::motion::Position;
+use hither_protocol::{RoomHandle, Slot};
 
 use super::{Happening, Packet, World};
 use crate::client::Sending;
@@ -16,10 +18,11 @@ impl World {
         let id = client.connection;
         let sendings = client.take_sendings(self.now);
         let due = client.session.poll_timeout();
-        self.figures.updates += std::mem::take(&mut client.updates);
+        let updates = std::mem::take(&mut client.updates);
         let told = std::mem::take(&mut client.findings);
         self.findings.extend(told.into_iter().map(|finding| format!("user {user}: {finding}")));
         self.users[user].due = due;
+        updates.into_iter().for_each(|update| self.check_update(user, update));
         let wire = self.wires.get_mut(&id).expect("the client's");
         for sending in sendings {
             match sending {
@@ -65,7 +68,7 @@ impl World {
         let now = self.now;
         let Some(client) = &mut self.users[user].client else { return };
         match packet {
-            Packet::Datagram(bytes) => client.handle_datagram(&bytes),
+            Packet::Datagram(bytes) => client.handle_datagram(now, &bytes),
             Packet::Chunk(stream, bytes) => client.handle_chunk(now, stream, &bytes),
         }
         let client = self.users[user].client.as_ref().expect("just used");
@@ -106,6 +109,20 @@ impl World {
                     }
                 }
             }
+        }
+    }
+
+    /// Nobody is ever seen where it has not been.
+    fn check_update(&mut self, user: usize, update: (RoomHandle, Slot, Position)) {
+        self.figures.updates += 1;
+        let (room, slot, position) = update;
+        let session = &self.users[user].client.as_ref().expect("who was told").session;
+        let who = session.room(room).and_then(|room| room.member(slot));
+        let Some(who) = who.map(|member| member.user.id.clone()) else { return };
+        let was_there = self.been.get(&(room, who)).is_some_and(|been| been.contains(&position));
+        if !was_there {
+            let finding = format!("user {user}: slot {slot} was never at {position:?}");
+            self.findings.push(finding);
         }
     }
 

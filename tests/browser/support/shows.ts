@@ -1,0 +1,17 @@
+// What a page shows, as an expectation of a scenario: whatever is not there in time is not met.
+
+import { errors } from 'playwright-core'
+import { Unmet, type World } from './world.ts'
+
+/** Expects what takes less than a deadline, in milliseconds, on pages. */
+export type Shows = (what: string, look: (ms: number) => Promise<unknown>) => Promise<void>
+
+/** Makes expectations of a world. */
+export function showsIn({ expects }: World): Shows {
+  return (what, look) =>
+    expects(what, async (_, ms) => {
+      await look(ms).catch((error: unknown) => {
+        throw error instanceof errors.TimeoutError ? new Unmet(`${what}: ${error.message}`) : error
+      })
+    })
+}
