@@ -86,6 +86,17 @@ describe('an old frame', () => {
     expect(beat.isStale).toBe(false)
   })
 
+  it('M16: is shown after 500 ms if no other frame comes', () => {
+    const { beat } = heard(20, 0, 30)
+    expect(beat.due).toBe(Infinity)
+    beat.handleFrame(2_751, 30, 1)
+    expect(beat.due).toBe(3_251)
+    beat.handleTimeout(3_250)
+    expect(beat.isStale).toBe(true)
+    beat.handleTimeout(3_251)
+    expect([beat.isStale, beat.due]).toEqual([false, Infinity])
+  })
+
   it('M16: is none any more when none but such come for 500 ms: the path has become longer', () => {
     const { beat } = heard(20, 0, 30)
     const stale = Array.from({ length: 12 }, (_, index) => {

@@ -44,6 +44,15 @@ export class Beat {
     return this.#staleSince !== undefined
   }
 
+  /** When what is held back as stale is shown if nothing fresher comes; Infinity: nothing is. */
+  get due(): number {
+    return this.#staleSince === undefined ? Infinity : (this.#staleSince + STALE_FOR) / 1_000
+  }
+
+  handleTimeout(now: number): void {
+    if (now >= this.due) this.#staleSince = undefined
+  }
+
   /** The frame of `tick` has come. Returns when its ack is due at the latest. */
   handleFrame(now: number, tick: number, roundTrip: number): number {
     const at = micros(now)

@@ -139,6 +139,7 @@ export class Membership {
   get due(): number {
     return Math.min(
       this.mover.due,
+      this.#beat.due,
       this.#patch ? this.#patchDue : Infinity,
       this.#viewport ? this.#viewportDue : Infinity,
     )
@@ -167,6 +168,10 @@ export class Membership {
   }
 
   handleTimeout(now: number): void {
+    if (now >= this.#beat.due) {
+      this.#beat.handleTimeout(now)
+      this.#tellMoved()
+    }
     if (this.#patch && now >= this.#patchDue) {
       this.#session.send(sayPresence(this.handle, this.#patch))
       this.#patch = undefined

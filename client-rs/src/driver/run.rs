@@ -128,7 +128,7 @@ impl Driver {
                     Ok(())
                 }
                 Input::Edits(chunk) => self.handle_edits(chunk, observe),
-                Input::Woken if self.handle_time() => {
+                Input::Woken if self.handle_time(observe) => {
                     return self.cause(late.unwrap_or_else(Closed::by_this_end));
                 }
                 Input::Woken => Ok(()),
@@ -172,11 +172,13 @@ impl Driver {
     }
 
     /// Tells the session the time; true when it is time to close.
-    fn handle_time(&self) -> bool {
+    fn handle_time(&self, observe: &mut impl FnMut(&mut Session, Activity)) -> bool {
         let now = self.shared.clock.now();
         let mut state = self.shared.lock();
         if state.session.poll_timeout().is_some_and(|due| due <= now) {
             state.session.handle_timeout(now);
+            // What was held back as old may be shown now (M16).
+            observe(&mut state.session, Activity::Datagrams);
             self.shared.flush(&mut state, now);
         }
         state.closing.is_some_and(|at| at <= now)

@@ -95,6 +95,17 @@ impl Beat {
         self.stale_since.is_some()
     }
 
+    /// When what is held back as stale is shown if nothing fresher comes.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        self.stale_since.map(|since| since + STALE_FOR)
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Timestamp) {
+        if self.due().is_some_and(|due| now >= due) {
+            self.stale_since = None;
+        }
+    }
+
     fn note_stale(&mut self, now: Timestamp, offset: i64, is_stale: bool) {
         let since = *self.stale_since.get_or_insert(now);
         if !is_stale {
@@ -179,6 +190,17 @@ mod tests {
             let is_old = 1_000 + u64::from(tick) * 1_000 / 30 < 3_000 - 250;
             assert_eq!(beat.is_stale(), is_old, "tick {tick}");
         }
+        let mut beat = heard(30, NO_TIME, 0..30);
+        beat.handle_frame(at(2_400), Tick(30), NO_TIME);
+        assert_eq!((beat.is_stale(), beat.due()), (true, Some(at(2_900))));
+        beat.handle_timeout(at(2_899));
+        assert!(beat.is_stale());
+        beat.handle_timeout(at(2_900));
+        assert_eq!(
+            (beat.is_stale(), beat.due()),
+            (false, None),
+            "a lone late frame is shown at last"
+        );
         let mut beat = heard(30, NO_TIME, 0..30);
         let stale = |tick| {
             beat.handle_frame(at(1_300 + u64::from(tick) * 1_000 / 30), Tick(tick), NO_TIME);

@@ -234,7 +234,7 @@ impl Session {
     /// Tells the session that time has passed.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         for room in self.rooms.values_mut() {
-            room.mover.handle_timeout(now);
+            room.handle_timeout(now);
         }
     }
 
@@ -247,8 +247,8 @@ impl Session {
     /// When [`Self::handle_timeout`] and [`Self::poll_transmit`] have something to do next; `None`: not until more is
     /// handled.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        let samples = self.rooms.values().filter_map(|room| room.sample_due(self.round_trip));
-        samples.chain(self.acks_due).min()
+        let rooms = self.rooms.values().flat_map(|room| room.due(self.round_trip));
+        rooms.chain(self.acks_due).min()
     }
 
     /// The next thing to send. Drain it after every call that takes `&mut self`.

@@ -289,6 +289,16 @@ impl Room {
         }
     }
 
+    pub(super) fn handle_timeout(&mut self, now: Timestamp) {
+        self.mover.handle_timeout(now);
+        self.beat.handle_timeout(now);
+    }
+
+    /// When something of this room is due.
+    pub(super) fn due(&self, round_trip: Duration) -> impl Iterator<Item = Timestamp> {
+        self.sample_due(round_trip).into_iter().chain(self.beat.due())
+    }
+
     /// When the own sample is due, if there is one.
     pub(super) fn sample_due(&self, round_trip: Duration) -> Option<Timestamp> {
         self.mover.due(|time| self.beat.slot_after(time, round_trip))
