@@ -136,7 +136,7 @@ impl Crowd {
         // A room's ticks are counted from one period before its start.
         let tick = Tick(self.tick + 1);
         for index in 0..self.members {
-            // Which parts a viewport has is not worth decoding here; an ack of one that was not sent counts for nothing.
+            // Which parts a viewport has is not worth decoding here; an ack of one that was not sent means nothing.
             let each = (0..parts).map(|part| 1 << part);
             let acks = each.take(if self.has_homes { parts } else { 0 });
             for parts in acks.chain((!self.has_homes).then_some(all)) {

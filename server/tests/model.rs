@@ -1,6 +1,8 @@
-//! The gate of rooms and their alarm under loom, which runs them in every order that threads and memory may take: nobody
-//! gets into a closed room, and no wake-up is lost. Around them stand the few lines of the registry and of the ticker
-//! that use them, with loom's locks for a map and for tokio's `Notify`.
+//! The gate of rooms and their alarm under loom, which runs them in every order that threads and memory may take:
+//! nobody gets into a closed room, and no wake-up is lost. Around them stand the few lines of the registry and of the
+//! ticker that use them, with loom's locks for a map and for tokio's `Notify`.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a model that breaks its rules fails")]
 
 use loom::sync::{Arc, Condvar};
 use loom::thread;

@@ -166,8 +166,8 @@ impl Client {
         if counters.datagrams_unusable != before.datagrams_unusable {
             self.findings.push(format!("a frame of tick {} that can't be read", header.tick.0));
         }
-        // One that was overtaken may be too late, or of the membership before; a copy may be against what its original has
-        // put out of the window.
+        // One that was overtaken may be too late, or of the membership before; a copy may be against what its original
+        // has put out of the window.
         if header.tick > newest.1 {
             newest.1 = header.tick;
             if counters.frames_unusable != before.frames_unusable {

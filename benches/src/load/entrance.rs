@@ -58,7 +58,7 @@ pub(super) enum Entrance {
     Hither {
         network: hither::Network,
         /// The last so many members are on sockets that can be left unread.
-        stalling: Option<(usize, hither::Network)>,
+        stalling: Option<(usize, Box<hither::Network>)>,
     },
     Baseline(Target),
 }
@@ -72,7 +72,7 @@ impl Entrance {
         let network = hither::Network::bind(target, members - stalled)?;
         let stalling = match stalled {
             0 => None,
-            _ => Some((members - stalled, hither::Network::bind_aside(target, stalled)?)),
+            _ => Some((members - stalled, Box::new(hither::Network::bind_aside(target, stalled)?))),
         };
         Ok(Self::Hither { network, stalling })
     }

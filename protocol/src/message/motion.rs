@@ -1,5 +1,5 @@
-//! What messages say of motion: how a room's positions are coded, what a member looks at, and motion itself where there are
-//! no datagrams. Apart from the control lane's other messages, as it belongs to the motion codec.
+//! What messages say of motion: how a room's positions are coded, what a member looks at, and motion itself where there
+//! are no datagrams. Apart from the control lane's other messages, as it belongs to the motion codec.
 
 use serde::{Deserialize, Serialize};
 

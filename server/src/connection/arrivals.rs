@@ -1,5 +1,6 @@
 //! What a connection waits for besides datagrams, each polled only when it has woken itself. Apart because a connection
-//! wakes for every datagram, and would look at each of these twice for nothing: they cost a fifteenth of the server's CPU.
+//! wakes for every datagram, and would look at each of these twice for nothing: they cost a fifteenth of the server's
+//! CPU.
 
 use std::sync::Arc;
 

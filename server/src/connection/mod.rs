@@ -1,7 +1,7 @@
 //! Connections: from a client's first packet to its end, one task each.
 //!
-//! `admission` bounds those who have not said hello; `arrivals` is what a connection waits for; `driver` moves bytes between the link, the session and its rooms;
-//! `lanes` has the loops of the streams.
+//! `admission` bounds those who have not said hello; `arrivals` is what a connection waits for;
+//! `driver` moves bytes between the link, the session and its rooms; `lanes` has the loops of the streams.
 
 mod admission;
 mod arrivals;

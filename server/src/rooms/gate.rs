@@ -1,5 +1,5 @@
-//! The lock of a room, which closes for good under itself, so that nobody gets into a room that is on its way out, and the
-//! alarm inside it. Apart from rooms, so that a model checker can run them in every order that threads may take
+//! The lock of a room, which closes for good under itself, so that nobody gets into a room that is on its way out, and
+//! the alarm inside it. Apart from rooms, so that a model checker can run them in every order that threads may take
 //! (`tests/model.rs`): what locks is named by [`crate::sync`] alone.
 
 use std::ops::{Deref, DerefMut};

@@ -1,5 +1,5 @@
-//! A datagram in one allocation: its bytes lie beside the count of those who share them. `Bytes` of a slice makes a second
-//! allocation, for the count, when it is first cloned.
+//! A datagram in one allocation: its bytes lie beside the count of those who share them. `Bytes` of a slice makes a
+//! second allocation, for the count, when it is first cloned.
 
 use bytes::Bytes;
 

@@ -1,7 +1,7 @@
 //! Where everybody is, in cells: what a viewer with a viewport is told costs what it sees, not what the room has.
 //!
-//! The cells are a sorted list, made anew in each tick in which somebody asks, without allocating: a row of cells is one
-//! stretch of it. The side of a cell is a power of two, about a quarter of the first viewport that was set.
+//! The cells are a sorted list, made anew in each tick in which somebody asks, without allocating: a row of cells is
+//! one stretch of it. The side of a cell is a power of two, about a quarter of the first viewport that was set.
 
 use hither_protocol::Slot;
 use hither_protocol::message::control::Viewport;

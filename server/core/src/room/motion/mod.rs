@@ -302,9 +302,10 @@ impl Motion {
                 let part = slot.index() / slots;
                 (viewer.header(part, lag, horizon).baseline, viewer.is_waited_for(part))
             };
-            let space = Space { axes: &self.format.axes, movers: &self.movers };
+            let (axes, movers) = (&self.format.axes, self.movers.as_slice());
+            let space = Space { tick: self.tick, own: to, axes, movers };
             let (grid, scratch) = (&mut self.grid, &mut self.scratch);
-            is_news |= sight.update(self.tick, to, space, grid, scratch, state);
+            is_news |= sight.update(space, grid, scratch, state);
         }
         self.has_backlog |= sight.has_backlog;
         self.headers.clear();

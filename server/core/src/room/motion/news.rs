@@ -31,8 +31,8 @@ pub(super) struct Look {
 }
 
 impl Look {
-    /// How much it matters to say where a slot is: by how many ticks nothing new was said of it, so that everybody's turn
-    /// comes, by how far it is from where the viewer has it, and by how near it is to the middle of the viewport.
+    /// How much it matters to say where a slot is: by how many ticks nothing new was said of it, so that everybody's
+    /// turn comes, by how far it is from where the viewer has it, and by how near it is to the middle of the viewport.
     pub(super) fn urgency(
         &self,
         slot: Slot,

@@ -1,8 +1,8 @@
 //! What a viewer with a viewport sees: whom, since when, and what it was sent of each (M13).
 //!
 //! A member comes into sight within a tenth of the viewport's size around it, and goes out of sight beyond a quarter.
-//! What this viewer was sent is a [`Track`] for each slot in sight, as the viewer has it: everything that was in a frame
-//! since the baseline is in the next one again, so that at any tick that it acks both know the same.
+//! What this viewer was sent is a [`Track`] for each slot in sight, as the viewer has it: everything that was in a
+//! frame since the baseline is in the next one again, so that at any tick that it acks both know the same.
 
 use std::ops::Range;
 
@@ -49,9 +49,11 @@ struct Seen {
     since: Tick,
 }
 
-/// What there is to be seen.
+/// What there is to be seen, when, and by whom.
 #[derive(Clone, Copy)]
 pub(super) struct Space<'a> {
+    pub(super) tick: Tick,
+    pub(super) own: Slot,
     pub(super) axes: &'a Axes,
     pub(super) movers: &'a [Mover],
 }
@@ -89,22 +91,21 @@ impl Sight {
         self.is_over
     }
 
-    /// Decides what the frame of `tick` says, which [`Self::fill`] then knows. `state` gives the tick that the part of a
-    /// slot is coded against, and whether an ack of it is to come. True if there is news of others than `own`; if not,
-    /// no frame of this tick goes out.
+    /// Decides what the frame of this tick says, which [`Self::fill`] then knows. `state` gives the tick that the part
+    /// of a slot is coded against, and whether an ack of it is to come. True if there is news of others; if not, no
+    /// frame of this tick goes out.
     pub(super) fn update(
         &mut self,
-        tick: Tick,
-        own: Slot,
         space: Space<'_>,
         grid: &mut Grid,
         scratch: &mut Scratch,
         state: impl Fn(Slot) -> (Option<Tick>, bool),
     ) -> bool {
         let Scratch { slots, news, tracks } = scratch;
+        let Space { tick, own, .. } = space;
         self.list_visible(own, space.movers, grid, slots);
         self.merge(tick, slots, tracks);
-        self.estimate = self.list_news(tick, own, space, news, state);
+        self.estimate = self.list_news(space, news, state);
         let mut room = self.budget.saturating_sub(self.estimate);
         let is_full = news.iter().map(|news| news.bits).sum::<u32>() > room;
         if is_full {
@@ -251,12 +252,11 @@ impl Sight {
     /// bits: what was said since the baseline.
     fn list_news(
         &self,
-        tick: Tick,
-        own: Slot,
         space: Space<'_>,
         news: &mut Vec<News>,
         state: impl Fn(Slot) -> (Option<Tick>, bool),
     ) -> u32 {
+        let Space { tick, own, .. } = space;
         news.clear();
         let mut bits_said = 0;
         for (index, seen) in self.seen.iter().enumerate().filter(|(_, seen)| seen.slot != own) {

@@ -1,5 +1,5 @@
-//! When the slots of a part moved last, in order: what tells in O(log n) whether a viewer lacks anything. It stands apart
-//! so that the common viewer is answered without looking at a slot.
+//! When the slots of a part moved last, in order: what tells in O(log n) whether a viewer lacks anything. It stands
+//! apart so that the common viewer is answered without looking at a slot.
 
 use hither_protocol::{Slot, Tick};
 
