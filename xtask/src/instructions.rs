@@ -1,5 +1,5 @@
-//! What codec and tick cost in instructions, counted by callgrind, beside the budget that is committed. Instructions and
-//! not time, since they are the same in every run: a change that costs five in a hundred is seen on the busiest machine.
+//! What codec and tick cost in instructions, counted by callgrind, beside the budget that is committed. Instructions
+//! and not time, since they are the same in every run: what costs five in a hundred is seen on the busiest machine.
 
 use std::fs;
 
@@ -10,6 +10,8 @@ use crate::tools;
 
 /// The budget, from the root: a line for each work, `name instructions`. Lines with `#` say what it was counted with.
 const BUDGET: &str = "tests/steady/instructions.txt";
+/// The program that does the work, from the root.
+const PROGRAM: &str = "target/release/counted";
 /// Where callgrind writes, from the root.
 const OUTPUT: &str = "target/instructions";
 /// The function within which instructions count, by a pattern that any mangling of its name meets.
@@ -23,7 +25,8 @@ const WRITE: &str = "HITHER_WRITE_INSTRUCTIONS";
 /// none.
 pub(crate) fn check() -> Result<()> {
     tools::ensure_program("valgrind", "valgrind", "the instruction counts")?;
-    shell::run(&mut cargo(["build", "--quiet", "--release", "-p", "hither-steady", "--bins"]))?;
+    let build = ["build", "--quiet", "--release", "-p", "hither-steady", "--bins"];
+    shell::run(&mut cargo(build.iter().chain(&["--target-dir", "target"])))?;
     let folder = shell::root().join(OUTPUT);
     fs::create_dir_all(&folder)?;
     let mut counts = Vec::new();
@@ -46,9 +49,6 @@ pub(crate) fn check() -> Result<()> {
     );
     Ok(())
 }
-
-/// The program that does the work, from the root.
-const PROGRAM: &str = "target/release/counted";
 
 fn count(name: &str) -> Result<u64> {
     let file = format!("{OUTPUT}/{name}.out");

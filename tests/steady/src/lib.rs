@@ -1,6 +1,6 @@
-//! A room in its steady state: everybody is in, mice move and rest, frames are decoded and acked a moment later. What is
-//! counted of it, allocations in tests/allocations.rs and instructions by the binary, needs no other crates than core and
-//! protocol, so that it is built fast and is the same in every run.
+//! A room in its steady state: everybody is in, mice move and rest, frames are decoded and acked a moment later. What
+//! is counted of it, allocations in tests/allocations.rs and instructions by the binary, needs no other crates than
+//! core and protocol, so that it is built fast and is the same in every run.
 
 #![expect(clippy::expect_used, reason = "a crowd whose frames can't be read is a failed test")]
 
@@ -53,21 +53,18 @@ pub struct Crowd {
 impl Crowd {
     /// A room that everybody has just joined.
     pub fn new(company: Company) -> Self {
-        let Company { members, viewports, .. } = company;
+        let members = company.members;
         let name = "steady:room".parse().expect("a name");
         let id = RoomId { name, handle: ROOM, epoch: EPOCH };
         let policy = RoomPolicy::default();
         let format = policy.format();
         let mut room = Room::new(id, policy, START, Duration::ZERO);
-        for index in 0..members {
+        for _ in 0..members {
             let slot = room.handle_join(START, 1, NewMember::default()).expect("room for all");
             while room.poll_roster(slot).is_some() {}
-            if index < viewports {
-                room.handle_viewport(slot, Some(viewport(index)), None);
-            }
         }
         while room.poll_output().is_some() {}
-        Self {
+        let mut crowd = Self {
             company,
             room,
             tick: 0,
@@ -77,18 +74,25 @@ impl Crowd {
             // What the crowd itself allocates is not to be counted.
             frames: Vec::with_capacity(members * 8),
             acks: Vec::with_capacity(members * 8),
+        };
+        crowd.look(viewport);
+        crowd
+    }
+
+    /// So many ticks pass.
+    pub fn run(&mut self, ticks: u32) {
+        for _ in 0..ticks {
+            self.move_mice();
+            self.run_tick();
+            self.show_frames();
         }
     }
 
-    /// The same after so many ticks.
-    pub fn after(company: Company, ticks: u32) -> Self {
-        let mut crowd = Self::new(company);
-        for _ in 0..ticks {
-            crowd.move_mice();
-            crowd.run_tick();
-            crowd.show_frames();
+    /// Those with a viewport look elsewhere.
+    pub fn look(&mut self, at: impl Fn(usize) -> Viewport) {
+        for index in 0..self.company.viewports {
+            self.room.handle_viewport(Slot(index as u16), Some(at(index)), None);
         }
-        crowd
     }
 
     /// The next tick begins: each mouse says where it is.
@@ -104,7 +108,7 @@ impl Crowd {
         self.samples.extend(samples);
     }
 
-    /// What the server does of it: the acks and the samples come in, and what is due until the end of the tick goes out.
+    /// What the server does of it: the acks and the samples come in, and what is due by then goes out.
     pub fn run_tick(&mut self) {
         let hz = u64::from(self.room.policy().motion.tick_hz);
         // A little late, as timers are.
@@ -118,6 +122,7 @@ impl Crowd {
             self.room.handle_sample(slot, sample);
         }
         self.run_until(now);
+        self.room.handle_tick_took(Duration::ZERO);
     }
 
     /// What the clients do: each decodes its frames. Their acks come in with the next tick.
@@ -125,7 +130,7 @@ impl Crowd {
         let Company { viewports, ack_lost_in, .. } = self.company;
         let mut last: Option<(&Bytes, Ack)> = None;
         for (index, (slot, datagram)) in self.frames.iter().enumerate() {
-            // Where no ack is lost, whoever sees everybody is sent the same, and has seen the same: one decodes for all.
+            // Where no ack is lost, whoever sees everybody has seen the same: one decodes for all.
             let shares = ack_lost_in == 0 && slot.index() >= viewports;
             let ack = match last.filter(|(shown, _)| shares && shown.as_ptr() == datagram.as_ptr())
             {
@@ -136,7 +141,7 @@ impl Crowd {
                 }
             };
             last = Some((datagram, ack));
-            if ack_lost_in == 0 || (index + self.tick as usize) % ack_lost_in > 0 {
+            if ack_lost_in == 0 || !(index + self.tick as usize).is_multiple_of(ack_lost_in) {
                 self.acks.push((*slot, ack));
             }
         }
@@ -169,8 +174,8 @@ fn show(view: &mut View, datagram: &Bytes) -> Ack {
     Ack { room: ROOM, tick: header.tick, parts: received.parts }
 }
 
-/// A rectangle of 640 by 480 pixels; they lie all over the screen.
-fn viewport(index: usize) -> Viewport {
+/// Where somebody looks: rectangles of 640 by 480 pixels, all over the screen.
+pub fn viewport(index: usize) -> Viewport {
     let (left, top) = (index as i32 * 97 % 1_280, index as i32 * 61 % 600);
     Viewport { left, top, right: left + 640, bottom: top + 480 }
 }

@@ -48,7 +48,8 @@ fn counted_work(work: &mut dyn FnMut()) {
 
 /// Whole ticks of a room: the acks and samples of all come in, the frames for all go out.
 fn ticks(company: Company) {
-    let mut crowd = Crowd::after(company, WARM_UP);
+    let mut crowd = Crowd::new(company);
+    crowd.run(WARM_UP);
     for _ in 0..COUNTED {
         crowd.move_mice();
         counted_work(&mut || crowd.run_tick());

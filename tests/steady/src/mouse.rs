@@ -1,5 +1,5 @@
-//! A mouse whose every position is decided by its seed, on any machine. It stands apart from the load generator's, which
-//! moves more like people, as what is counted must need nothing but core and protocol.
+//! A mouse whose every position is decided by its seed, on any machine. It stands apart from the load generator's,
+//! which moves more like people, as what is counted must need nothing but core and protocol.
 
 use hither_protocol::motion::Position;
 
