@@ -1,6 +1,6 @@
 //! When in a tick a client sends: late enough to take along the ack of the frame that has just come, and early enough
-//! to be there before the next tick. What goes up is then one packet a tick, that carries QUIC's own ack of the frame, and
-//! whose own ack rides on the next frame (rule M10).
+//! to be there before the next tick. What goes up is then one packet a tick, that carries QUIC's own ack of the frame,
+//! and whose own ack rides on the next frame (rule M10).
 //!
 //! The beat is learned from when frames arrive: tick n should arrive n periods after tick 0, and the earliest arrivals
 //! of late are those without a queue.
