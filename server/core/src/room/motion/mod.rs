@@ -10,6 +10,7 @@ mod fanout;
 mod grid;
 mod mover;
 mod news;
+mod patience;
 mod sight;
 mod stops;
 mod viewer;
@@ -27,6 +28,7 @@ use super::Output;
 use fanout::Fanout;
 use grid::Grid;
 use mover::Mover;
+use patience::Patience;
 use sight::{Sight, Space};
 use stops::Stops;
 use viewer::Viewer;
@@ -56,6 +58,7 @@ pub(super) struct Motion {
     tick: Tick,
     tick_times: VecDeque<(Tick, Timestamp)>,
     repeat_due: Option<Timestamp>,
+    patience: Patience,
     has_backlog: bool,
     headers: Vec<PartHeader>,
     /// Frames that were not sent since their viewer's path is congested, or since it is silent.
@@ -86,6 +89,7 @@ impl Motion {
             tick: Tick(0),
             tick_times: VecDeque::with_capacity(TICK_TIMES_MAX),
             repeat_due: None,
+            patience: Patience::default(),
             has_backlog: false,
             headers: Vec::new(),
             paced: 0,
@@ -179,7 +183,9 @@ impl Motion {
         let Some(Some(viewer)) = self.viewers.get_mut(slot.index()) else { return };
         let sent = self.tick_times.iter().rev().find(|(tick, _)| *tick == ack.tick);
         let round_trip = sent.map(|(_, sent)| now.since(*sent));
-        viewer.handle_ack(now, ack.tick, ack.parts, round_trip);
+        if viewer.handle_ack(now, ack.tick, ack.parts, round_trip) {
+            self.patience.handle_ack();
+        }
     }
 
     /// Moves what waits into the tracks, and gives every viewer its frame.
@@ -209,8 +215,10 @@ impl Motion {
         for index in 0..self.viewers.len() {
             let slot = Slot(index as u16);
             let due = self.repeat_at(slot);
+            let is_first = self.is_first_repeat(slot);
             if due.is_some_and(|due| due <= now) && self.send(now, slot, Reason::Repeat, outputs) {
                 repeated += 1;
+                self.patience.handle_repeat(is_first);
             }
         }
         self.repeat_due = self.next_repeat();
@@ -358,7 +366,12 @@ impl Motion {
             viewer.handle_all_obsolete();
             return None;
         };
-        Some(viewer.repeat_at(time_of(&self.tick_times, stop)))
+        Some(viewer.repeat_at(time_of(&self.tick_times, stop), self.patience.pause()))
+    }
+
+    fn is_first_repeat(&self, slot: Slot) -> bool {
+        let viewer = self.viewers.get(slot.index()).and_then(Option::as_ref);
+        viewer.is_some_and(|viewer| !viewer.was_repeated(self.tick))
     }
 
     fn next_repeat(&mut self) -> Option<Timestamp> {

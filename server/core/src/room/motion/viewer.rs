@@ -10,7 +10,7 @@ use hither_protocol::{Tick, Timestamp};
 use super::sight::Sight;
 
 /// How often a viewer that has not acked is sent the same again.
-const REPEAT_EVERY: Duration = Duration::from_millis(16);
+pub(super) const REPEAT_EVERY: Duration = Duration::from_millis(16);
 /// After so long without any ack, and so many frames, a viewer is taken to be gone for now, and gets everything at the
 /// slower pace. Where half of all frames and acks are lost, chance takes 20 in a row once in a million.
 const SILENT_AFTER: Duration = Duration::from_millis(300);
@@ -169,14 +169,14 @@ impl Viewer {
         self.unacked = 0;
     }
 
-    /// It has decoded these parts of the frame of `tick`, which was first sent `round_trip` ago.
+    /// It has decoded these parts of the frame of `tick`, which was first sent `round_trip` ago. True if that is news.
     pub(super) fn handle_ack(
         &mut self,
         now: Timestamp,
         tick: Tick,
         parts: u128,
         round_trip: Option<Duration>,
-    ) {
+    ) -> bool {
         let (mut known, mut is_news) = (true, false);
         // How long it was silent says nothing of its path.
         let was_silent = self.is_silent();
@@ -203,6 +203,7 @@ impl Viewer {
                 self.measure(sample, self.repeated == Some(tick));
             }
         }
+        is_news
     }
 
     /// Mean and deviation as RFC 6298 has them. The ack of a tick that was sent again may be that of the repeat: then
@@ -221,14 +222,20 @@ impl Viewer {
         self.unacked >> part & 1 == 1
     }
 
+    /// Whether it was sent this tick again.
+    pub(super) fn was_repeated(&self, tick: Tick) -> bool {
+        self.repeated == Some(tick)
+    }
+
     /// The parts whose last frames are not acked.
     pub(super) fn unacked(&self) -> impl Iterator<Item = usize> {
         (0..self.parts.len()).filter(|part| self.is_waited_for(*part))
     }
 
     /// When it is to be sent a stop again that it was first sent at `stopped_at` (M11).
-    pub(super) fn repeat_at(&self, stopped_at: Timestamp) -> Timestamp {
-        let pause = if self.is_silent() { SILENT_EVERY } else { REPEAT_EVERY };
+    /// `pause` is what lies between two repeats.
+    pub(super) fn repeat_at(&self, stopped_at: Timestamp, pause: Duration) -> Timestamp {
+        let pause = if self.is_silent() { SILENT_EVERY } else { pause };
         // However the samples vary, it is not waited for much longer than usual.
         let spare_max = self.round_trip / 4 + REPEAT_EVERY;
         let spare = (self.round_trip_off * 4).clamp(SPARE_LEAST, spare_max);
