@@ -1,8 +1,8 @@
 //! Whether acks are late because packets are lost, or because nearly everybody is behind: then repeats make it worse.
 //!
 //! At 30 % loss each way half of the frames are not acked in time. When it is nearly all of them, for many viewers one
-//! after the other, it is no loss: this machine, or the one where the viewers are, has more to do than it can, and every
-//! repeat is more of it. Repeats are then a quarter as many.
+//! after the other, it is no loss: this machine, or the one where the viewers are, has more to do than it can, and
+//! every repeat is more of it. Repeats are then a quarter as many.
 
 use std::time::Duration;
 
