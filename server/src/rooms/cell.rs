@@ -212,15 +212,18 @@ impl RoomCell {
         .unwrap_or(false)
     }
 
-    /// Does what is due.
-    pub(super) fn tick(self: &Arc<Self>) {
+    /// Does what is due, and tells the room first what the tick before took, which this returns if there was one.
+    pub(super) fn tick(self: &Arc<Self>, took_before: Option<Duration>) -> Option<Duration> {
         let start = self.clock.now();
-        let is_tick = self.with(|room, now| room.handle_timeout(now));
+        let is_tick = self.with(|room, now| {
+            if let Some(took) = took_before {
+                room.handle_tick_took(took);
+            }
+            room.handle_timeout(now)
+        });
         let took = self.clock.now().since(start);
         self.metrics.tick_seconds.observe(took.as_secs_f64());
-        if is_tick == Some(true) {
-            self.with(|room, _| room.handle_tick_took(took));
-        }
+        (is_tick == Some(true)).then_some(took)
     }
 
     /// When the ticker is to call [`Self::tick`]; from now on an earlier time wakes it.

@@ -134,7 +134,7 @@ async fn a_room_that_panics_on_another_thread_is_closed_and_ticks_no_more() {
         std::thread::spawn(move || cell.with(|_, _| -> () { panic!("on another thread") }));
     assert_eq!(broken.join().unwrap(), None);
     assert_eq!(guest.left().await, Some(Refusal::RoomClosed));
-    joined.cell.tick();
+    joined.cell.tick(None);
     assert_eq!(gauges(&rooms), (0, 0));
 }
 

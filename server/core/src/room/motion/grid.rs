@@ -8,6 +8,9 @@ use hither_protocol::message::control::Viewport;
 
 use super::mover::Mover;
 
+/// Finding a row in the list costs about as much as looking at so many members.
+const MEMBERS_A_ROW: i64 = 8;
+
 /// Cells by row and column.
 #[derive(Debug, Default)]
 pub(super) struct Grid {
@@ -40,8 +43,9 @@ impl Grid {
         self.refresh(movers, shift);
         let (left, right) = (rectangle.left >> shift, rectangle.right >> shift);
         let (top, bottom) = (rectangle.top >> shift, rectangle.bottom >> shift);
-        if i64::from(bottom) - i64::from(top) > self.cells.len() as i64 {
-            // More rows than members: it is cheaper to look at each member.
+        let rows = i64::from(bottom) - i64::from(top);
+        if rows > self.cells.len() as i64 / MEMBERS_A_ROW {
+            // So many rows, for a viewport much larger than the first: it is cheaper to look at each member.
             self.cells.iter().for_each(|(_, _, slot)| found(*slot));
             return;
         }
