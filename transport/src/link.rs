@@ -131,10 +131,20 @@ impl Link {
         }
     }
 
-    /// The round trip as the transport measures it, smoothed; `None` in memory.
+    /// The shortest round trip that the transport has measured: the path's own, without what waits on the way or at its
+    /// ends. `None` in memory.
     pub fn round_trip(&self) -> Option<Duration> {
         match &*self.0 {
             Kind::Quic(link) => Some(link.round_trip()),
+            Kind::Memory(_) => None,
+        }
+    }
+
+    /// After how long this end acks the peer's packets by a packet of its own, if nothing else takes the ack along;
+    /// `None` in memory.
+    pub fn ack_delay(&self) -> Option<Duration> {
+        match &*self.0 {
+            Kind::Quic(link) => Some(link.ack_delay()),
             Kind::Memory(_) => None,
         }
     }

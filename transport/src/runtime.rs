@@ -4,10 +4,12 @@
 //! Three kinds of deadlines go through quinn's one timer a connection, told apart by how far ahead they lie:
 //!
 //! - Pacing and losses on a short path are a few ms ahead, and are kept.
-//! - An acknowledgement is due 25 ms after its packet came (RFC 9000's default of `max_ack_delay`). The next frame,
-//!   which carries it for nothing, leaves within 33 ms at 30 Hz; so it waits 12 ms longer. The peer's probe timer has
-//!   room for that: it allows for 25 ms, and for its own measure of how much the answers vary. A tick of 50 ms is
-//!   beyond it: with 30 ms of patience a hundred clients sent 1,700 packets a second more, as probes.
+//! - An acknowledgement is due 25 ms after its packet came (RFC 9000's default of `max_ack_delay`). What carries it for
+//!   nothing comes later: the server's next frame within 33 ms at 30 Hz, the client's next sample within 44 ms at
+//!   20 Hz. So the server's waits 12 ms longer, and the client's 24 ms. The peer's probe timer has room for that: it
+//!   allows for 25 ms, and for its own measure of how late answers are and how much they vary. What it costs: a loss
+//!   on a long path is made good so much later. A server as patient as the client is too much: with 30 ms of patience
+//!   there a hundred clients sent 1,700 packets a second more, as probes.
 //! - Keep-alives and idle timeouts are seconds ahead, and meet on a grid: a thousand connections at rest wake the
 //!   server 30 times a second, not once each.
 
@@ -21,11 +23,13 @@ use std::time::{Duration, Instant};
 
 use quinn::{AsyncTimer, AsyncUdpSocket, Runtime, TokioRuntime};
 
+use crate::bounds::Side;
+
 /// A deadline nearer than this is kept.
 const NEAR: Duration = Duration::from_millis(15);
 
-/// By how much a deadline that is not near is late.
-const PATIENCE: Duration = Duration::from_millis(12);
+/// RFC 9000's default of `max_ack_delay`, which quinn keeps.
+const MAX_ACK_DELAY: Duration = Duration::from_millis(25);
 
 /// A deadline this far ahead or further goes to the next point of the grid.
 const FAR: Duration = Duration::from_millis(500);
@@ -33,24 +37,34 @@ const FAR: Duration = Duration::from_millis(500);
 /// The distance between two points of the grid.
 const GRID: Duration = Duration::from_millis(32);
 
+/// By how much a deadline that is not near is late.
+const fn patience(side: Side) -> Duration {
+    Duration::from_millis(match side {
+        Side::Client => 24,
+        Side::Server => 12,
+    })
+}
+
+/// After how long an endpoint of this side acks by a packet of its own.
+pub(crate) fn ack_delay(side: Side) -> Duration {
+    MAX_ACK_DELAY + patience(side)
+}
+
 /// tokio's runtime, on which timers are patient.
 #[derive(Debug)]
-pub(crate) struct PatientRuntime {
-    /// The grid's first point.
-    start: Instant,
-}
+pub(crate) struct PatientRuntime(Patience);
 
 impl PatientRuntime {
     /// A runtime for one endpoint. To be used within a tokio runtime.
-    pub(crate) fn shared() -> Arc<Self> {
-        Arc::new(Self { start: TokioRuntime.now() })
+    pub(crate) fn shared(side: Side) -> Arc<Self> {
+        Arc::new(Self(Patience { by: patience(side), start: TokioRuntime.now() }))
     }
 }
 
 impl Runtime for PatientRuntime {
     fn new_timer(&self, due: Instant) -> Pin<Box<dyn AsyncTimer>> {
-        let timer = TokioRuntime.new_timer(patient(due, TokioRuntime.now(), self.start));
-        Box::pin(PatientTimer { timer, start: self.start })
+        let timer = TokioRuntime.new_timer(self.0.prolong(due, TokioRuntime.now()));
+        Box::pin(PatientTimer { timer, patience: self.0 })
     }
 
     fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
@@ -69,12 +83,12 @@ impl Runtime for PatientRuntime {
 #[derive(Debug)]
 struct PatientTimer {
     timer: Pin<Box<dyn AsyncTimer>>,
-    start: Instant,
+    patience: Patience,
 }
 
 impl AsyncTimer for PatientTimer {
     fn reset(mut self: Pin<&mut Self>, due: Instant) {
-        let due = patient(due, TokioRuntime.now(), self.start);
+        let due = self.patience.prolong(due, TokioRuntime.now());
         self.timer.as_mut().reset(due);
     }
 
@@ -83,17 +97,28 @@ impl AsyncTimer for PatientTimer {
     }
 }
 
-/// When to do what is `due`, with a grid that begins at `start`. Never earlier, and at most [`GRID`] later.
-fn patient(due: Instant, now: Instant, start: Instant) -> Instant {
-    let ahead = due.saturating_duration_since(now);
-    if ahead < NEAR {
-        due
-    } else if ahead < FAR {
-        due + PATIENCE
-    } else {
-        let past_point = due.saturating_duration_since(start).as_nanos() % GRID.as_nanos();
-        // Below the grid's 32,000,000 ns.
-        due + GRID - Duration::from_nanos(past_point as u64)
+/// How late things are done.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    /// What is not near is so late.
+    by: Duration,
+    /// The grid's first point.
+    start: Instant,
+}
+
+impl Patience {
+    /// When to do what is `due`: never earlier, and at most [`GRID`] later.
+    fn prolong(&self, due: Instant, now: Instant) -> Instant {
+        let ahead = due.saturating_duration_since(now);
+        if ahead < NEAR {
+            due
+        } else if ahead < FAR {
+            due + self.by
+        } else {
+            let past_point = due.saturating_duration_since(self.start).as_nanos() % GRID.as_nanos();
+            // Below the grid's 32,000,000 ns.
+            due + GRID - Duration::from_nanos(past_point as u64)
+        }
     }
 }
 
@@ -105,20 +130,27 @@ mod tests {
         Duration::from_millis(ms)
     }
 
+    fn server(start: Instant) -> Patience {
+        Patience { by: patience(Side::Server), start }
+    }
+
     #[test]
     fn what_is_near_or_past_is_kept() {
         let now = Instant::now();
         for due in [now, now + ms(1), now + ms(14)] {
-            assert_eq!(patient(due, now, now), due);
-            assert_eq!(patient(due, now + ms(100), now), due);
+            assert_eq!(server(now).prolong(due, now), due);
+            assert_eq!(server(now).prolong(due, now + ms(100)), due);
         }
     }
 
     #[test]
-    fn an_acknowledgement_waits_for_a_tick_of_30_hz_and_not_much_longer() {
+    fn an_acknowledgement_waits_for_what_takes_it_along_and_not_much_longer() {
         let now = Instant::now();
-        let waits = patient(now + ms(25), now, now) - now;
-        assert!(waits > ms(34) && waits < ms(40), "{waits:?}");
+        let waits = server(now).prolong(now + MAX_ACK_DELAY, now) - now;
+        assert!(waits > ms(34) && waits < ms(40), "for a frame at 30 Hz: {waits:?}");
+        assert_eq!(ack_delay(Side::Server), waits);
+        let waits = ack_delay(Side::Client);
+        assert!(waits > ms(45) && waits < ms(50), "for a sample at 20 Hz: {waits:?}");
     }
 
     #[test]
@@ -128,7 +160,7 @@ mod tests {
         let mut points = Vec::new();
         for ahead in 1_000..1_320 {
             let due = now + ms(ahead);
-            let at = patient(due, now, start);
+            let at = server(start).prolong(due, now);
             assert!(at >= due && at <= due + GRID, "{ahead}");
             points.push(at);
         }
@@ -139,13 +171,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_timer_is_patient_from_its_making_and_after_a_reset() {
-        let runtime = PatientRuntime::shared();
+        let runtime = PatientRuntime::shared(Side::Client);
         let mut timer = runtime.new_timer(runtime.now() + ms(25));
         for due in [ms(25), ms(5), ms(400)] {
             let from = runtime.now();
             timer.as_mut().reset(from + due);
             std::future::poll_fn(|context| timer.as_mut().poll(context)).await;
-            assert_eq!(runtime.now() - from, if due < NEAR { due } else { due + PATIENCE });
+            assert_eq!(
+                runtime.now() - from,
+                if due < NEAR { due } else { due + patience(Side::Client) }
+            );
         }
     }
 }

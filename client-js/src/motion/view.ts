@@ -80,6 +80,12 @@ export class View {
     this.hasParts = hasParts
   }
 
+  /** Whether the last frame brought the part of a slot. */
+  hasPartOf(slot: number): boolean {
+    const part = Math.floor(slot / this.#size)
+    return this.hasParts && ((this.parts[part >> 5]! >> (part & 31)) & 1) === 1
+  }
+
   /** Puts the newest position of a slot's member into `into`; false if it is not known, or not to be seen any more. */
   read(slot: number, generation: number, into: Int32Array): boolean {
     const track = this.#parts[Math.floor(slot / this.#size)]?.tracks[slot % this.#size]

@@ -56,6 +56,29 @@ describe('a slot', () => {
   })
 })
 
+describe('the margin', () => {
+  it('M10: follows what the frames show', () => {
+    const { beat } = heard(60, 0, 30)
+    // At 60 Hz no slot is moved to an earlier time for the sake of acks.
+    const before = (): number => 16.666 - ((beat.slotAfter(1_500, 0.001) as number) - 1_500)
+    const first = before()
+    beat.handleAimed(false)
+    expect(before() - first).toBeCloseTo(2, 6)
+    for (let made = 0; made < 100; made++) beat.handleAimed(true)
+    expect(before()).toBeCloseTo(first, 6)
+    for (let made = 0; made < 1_000; made++) beat.handleAimed(true)
+    expect(before() - first).toBeCloseTo(-4, 6)
+    for (let missed = 0; missed < 1_000; missed++) beat.handleAimed(false)
+    expect(before() - first).toBeCloseTo(10, 6)
+  })
+
+  it('M10: a sample is aimed at the next tick', () => {
+    const { beat } = heard(30, 0, 30)
+    expect([1_990, 1_999, 2_001, 2_060].map((ms) => beat.aim(ms))).toEqual([30, 30, 31, 32])
+    expect(new Beat(30).aim(5)).toBeNaN()
+  })
+})
+
 describe('an ack', () => {
   it('M7: of a repeat leaves at once, that of a frame within a period', () => {
     const { beat } = heard(20, 0, 30)

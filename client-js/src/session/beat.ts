@@ -3,10 +3,16 @@
 // whose own ack rides on the next frame (rule M10).
 //
 // The beat is learned from when frames arrive: tick n should arrive n periods after tick 0, and the earliest arrivals
-// of late are those without a queue. Within, times are whole microseconds, so that rounding is that of the Rust crate.
+// of late are those without a queue. How much is early enough is learned from which frame shows what was sent. Within,
+// times are whole microseconds, so that rounding is that of the Rust crate.
 
-/** How much before the tick a sample should be there: what a burst of them takes to be handled, and jitter. */
-const MARGIN = 6_000
+/** How much before the tick a sample should be there, at first: what it takes to handle a burst of them, and jitter. */
+const MARGIN_FIRST = 6_000
+const MARGIN_MIN = 2_000
+const MARGIN_MAX = 16_000
+/** By how much more when a sample has missed its tick, and by how much less when not: then one in a hundred misses. */
+const MISSED = 2_000
+const MADE = -20
 /** QUIC's ack of a frame leaves by itself 25 ms after it (RFC 9000, `max_ack_delay`), then a packet is wasted. */
 const ACK_WITHIN = 24_000
 /** To save that packet, samples may be so much older at the tick; else it is let go. */
@@ -31,6 +37,7 @@ export class Beat {
   /** When tick 0 would have arrived. */
   #zero: number | undefined
   #heard = 0
+  #margin = MARGIN_FIRST
   /** Since when only stale frames have come. */
   #staleSince: number | undefined
 
@@ -80,9 +87,19 @@ export class Beat {
     const period = this.#period
     const isSilent = at - this.#heard > period * SILENT_PERIODS
     if (this.#zero === undefined || period < PERIOD_MIN || isSilent) return undefined
-    const best = modulo(-micros(roundTrip || ROUND_TRIP_FIRST) - MARGIN, period)
+    const best = modulo(-micros(roundTrip || ROUND_TRIP_FIRST) - this.#margin, period)
     const phase = best > ACK_WITHIN + EARLY_MAX ? best : Math.min(best, ACK_WITHIN)
     return (at + modulo(this.#zero + phase - at, period)) / 1_000
+  }
+
+  /** The tick whose frame should be the first to show a sample that leaves in a slot at `now`; NaN without a beat. */
+  aim(now: number): number {
+    return Math.floor(((micros(now) - (this.#zero ?? NaN)) * this.#hz) / 1e6) + 1
+  }
+
+  /** A sample was or was not in the frame that it was sent for. */
+  handleAimed(isMade: boolean): void {
+    this.#margin = Math.min(Math.max(this.#margin + (isMade ? MADE : MISSED), MARGIN_MIN), MARGIN_MAX)
   }
 }
 

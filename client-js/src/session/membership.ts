@@ -116,7 +116,10 @@ export class Membership {
     this.clock = new PlayClock(hz)
     this.#place = new Int32Array(axes.length)
     this.#beat = new Beat(hz)
-    this.mover = new Mover(1_000 / hz, axes.length, (time) => this.#beat.slotAfter(time, session.roundTrip))
+    this.mover = new Mover(1_000 / hz, axes.length, {
+      slotAfter: (time) => this.#beat.slotAfter(time, session.roundTrip),
+      aim: (now) => this.#beat.aim(now),
+    })
     this.listener = listener
     this.document = new Document(session, joined.room, joined.slot, listener.records)
     this.#epoch = joined.epoch
@@ -252,6 +255,9 @@ export class Membership {
     if (frame.epochCheck === this.#epoch % 256) this.clock.handleFrame(now, frame.tick)
     try {
       this.view.handleFrame(frame, reader, this.#handleMoved)
+      const isShown = this.view.hasPartOf(this.slot) && this.view.read(this.slot, this.generation, this.#place)
+      const isMade = isShown ? this.mover.handleAimed(frame.tick, this.#place) : undefined
+      if (isMade !== undefined) this.#beat.handleAimed(isMade)
       return this.#beat.handleFrame(now, frame.tick, this.#session.roundTrip)
     } finally {
       this.#tellMoved()

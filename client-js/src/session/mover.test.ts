@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { putSample } from '../motion/upward.ts'
 import { Writer } from '../wire/bytes.ts'
-import { Mover } from './mover.ts'
+import { Mover, type MoverBeat } from './mover.ts'
 
 const TICK = 50
+const NO_BEAT: MoverBeat = { slotAfter: () => undefined, aim: () => NaN }
 
 function at(x: number, y = 0): Int32Array {
   return Int32Array.of(x, y)
@@ -23,7 +24,7 @@ function sends(mover: Mover, end: number): number[] {
 
 describe('repeats', () => {
   it('M10: the last sample is repeated for 300 ms', () => {
-    const mover = new Mover(TICK, 2, () => undefined)
+    const mover = new Mover(TICK, 2, NO_BEAT)
     mover.set(1000, at(1, 1))
     const times = sends(mover, 5000)
     expect(times.slice(0, 2), 'first when the next would be due').toEqual([1000, 1050])
@@ -39,14 +40,14 @@ describe('repeats', () => {
       [50, 1050],
       [100, 1050],
     ] as const) {
-      const mover = new Mover(period, 2, () => undefined)
+      const mover = new Mover(period, 2, NO_BEAT)
       mover.set(1000, at(1))
       expect(sends(mover, 1050).slice(0, 2)).toEqual([1000, first])
     }
   })
 
   it('M9: a repeat keeps its number, and a new sample takes the next of the session', () => {
-    const mover = new Mover(TICK, 2, () => undefined)
+    const mover = new Mover(TICK, 2, NO_BEAT)
     const writer = new Writer()
     const expected = new Writer()
     mover.set(1000, at(1, 2))
@@ -61,7 +62,7 @@ describe('repeats', () => {
   })
 
   it('M10: an echo ends them', () => {
-    const mover = new Mover(TICK, 2, () => undefined)
+    const mover = new Mover(TICK, 2, NO_BEAT)
     mover.set(1000, at(1, 1))
     expect(sends(mover, 1060)).toEqual([1000, 1050])
     mover.handleEcho(1060, at(0, 1))
@@ -71,7 +72,7 @@ describe('repeats', () => {
   })
 
   it('M10: an echo of an earlier visit ends nothing', () => {
-    const mover = new Mover(TICK, 2, () => undefined)
+    const mover = new Mover(TICK, 2, NO_BEAT)
     for (const [ms, x] of [
       [1000, 1],
       [1100, 2],
@@ -89,7 +90,7 @@ describe('repeats', () => {
       [31, 9050],
       [32, Infinity],
     ] as const) {
-      const mover = new Mover(TICK, 2, () => undefined)
+      const mover = new Mover(TICK, 2, NO_BEAT)
       for (let x = 0; x <= others; x++) {
         mover.set(1000 + x * 100, at(x))
         sends(mover, 1000 + x * 100)
@@ -102,7 +103,7 @@ describe('repeats', () => {
   })
 
   it('M10: they end in time without being sent, too', () => {
-    const mover = new Mover(TICK, 2, () => undefined)
+    const mover = new Mover(TICK, 2, NO_BEAT)
     mover.set(1000, at(1))
     sends(mover, 1000)
     mover.pollSample(1299, 7, 1, new Writer())
@@ -112,7 +113,7 @@ describe('repeats', () => {
   })
 
   it('M10: the 300 ms begin when the sample is sent', () => {
-    const mover = new Mover(500, 2, () => undefined)
+    const mover = new Mover(500, 2, NO_BEAT)
     mover.set(1000, at(1))
     sends(mover, 1000)
     mover.set(1001, at(2))
@@ -121,9 +122,41 @@ describe('repeats', () => {
   })
 })
 
+describe('a beat', () => {
+  it('M10: a slot is used once', () => {
+    // Slots are at 1000, 1040, and so on.
+    const mover = new Mover(40, 2, { slotAfter: (time) => Math.ceil(time / 40) * 40, aim: () => NaN })
+    const times: number[] = []
+    for (let ms = 1000; ms < 1200; ms++) {
+      mover.set(ms, at(ms))
+      if (mover.due > ms) continue
+      mover.pollSample(ms, 1, 0, new Writer())
+      times.push(ms)
+    }
+    expect(times).toEqual([1000, 1040, 1080, 1120, 1160])
+  })
+
+  it('M10: a frame tells whether what was sent for it came in time', () => {
+    const send = (x: number): Mover => {
+      const mover = new Mover(TICK, 2, { slotAfter: (time) => time, aim: () => 7 })
+      mover.set(1000, at(x))
+      mover.pollSample(1000, 1, 0, new Writer())
+      return mover
+    }
+    expect(send(1).handleAimed(7, at(1))).toBe(true)
+    expect(send(2).handleAimed(7, at(1))).toBe(false)
+    expect(send(1).handleAimed(8, at(1)), 'the frame was lost').toBeUndefined()
+    const mover = send(1)
+    expect(mover.handleAimed(6, at(1)), 'still to come').toBeUndefined()
+    mover.set(1001, at(3))
+    expect(mover.handleAimed(7, at(1)), 'what was sent counts').toBe(true)
+    expect(mover.handleAimed(7, at(1)), 'told once').toBeUndefined()
+  })
+})
+
 describe('pacing', () => {
   it('M10: of what is set within a tick the newest goes out', () => {
-    const mover = new Mover(40, 2, () => undefined)
+    const mover = new Mover(40, 2, NO_BEAT)
     mover.set(1000, at(1))
     expect(sends(mover, 1000)).toEqual([1000])
     for (let ms = 1001; ms < 1030; ms++) mover.set(ms, at(ms))
@@ -137,7 +170,7 @@ describe('pacing', () => {
   })
 
   it('M10: positions set all the time go out once a tick on average', () => {
-    const mover = new Mover(40, 2, () => undefined)
+    const mover = new Mover(40, 2, NO_BEAT)
     const times: number[] = []
     for (let ms = 1000; ms < 2000; ms++) {
       mover.set(ms, at(ms))
@@ -148,7 +181,7 @@ describe('pacing', () => {
   })
 
   it('M10: a position that none follows for 33 ms does not wait for its tick', () => {
-    const mover = new Mover(200, 2, () => undefined)
+    const mover = new Mover(200, 2, NO_BEAT)
     mover.set(1000, at(1))
     sends(mover, 1000)
     for (const ms of [1010, 1030, 1050]) {
@@ -160,7 +193,7 @@ describe('pacing', () => {
   })
 
   it('M10: a caller who is late once is not held up for it', () => {
-    const mover = new Mover(TICK, 2, () => undefined)
+    const mover = new Mover(TICK, 2, NO_BEAT)
     for (const ms of [1000, 1050, 1110, 1150, 1200, 1250]) {
       mover.set(ms, at(ms))
       expect(mover.due).toBe(ms)
@@ -169,7 +202,7 @@ describe('pacing', () => {
   })
 
   it('M10: repeats do not put off the next position', () => {
-    const mover = new Mover(80, 2, () => undefined)
+    const mover = new Mover(80, 2, NO_BEAT)
     mover.set(1000, at(1))
     expect(sends(mover, 1051), 'a slow tick is not waited for').toEqual([1000, 1050])
     mover.set(1051, at(2))
@@ -178,7 +211,7 @@ describe('pacing', () => {
 
   it('M10: with a beat the newest goes out in the next slot, once in an interval', () => {
     const slots = [1_010, 1_060, 1_110]
-    const mover = new Mover(TICK, 2, (time) => slots.find((slot) => slot >= time))
+    const mover = new Mover(TICK, 2, { ...NO_BEAT, slotAfter: (time) => slots.find((slot) => slot >= time) })
     for (const [ms, slot] of [
       [1_002, 1_010],
       [1_009, 1_010],
@@ -194,7 +227,7 @@ describe('pacing', () => {
   })
 
   it('M10: what was sent is not sent anew, and nothing after a stop', () => {
-    const mover = new Mover(TICK, 2, () => undefined)
+    const mover = new Mover(TICK, 2, NO_BEAT)
     expect(mover.due).toBe(Infinity)
     mover.set(1000, at(1))
     sends(mover, 5000)
@@ -203,7 +236,7 @@ describe('pacing', () => {
   })
 
   it('M10: a position is copied, with all its axes', () => {
-    const mover = new Mover(TICK, 3, () => undefined)
+    const mover = new Mover(TICK, 3, NO_BEAT)
     const position = Int32Array.of(1, 2, 3)
     mover.set(1000, position)
     position[2] = 9
@@ -217,7 +250,7 @@ describe('pacing', () => {
 
 describe('the time of an echo', () => {
   it('M10: is the time since its position was set, once', () => {
-    const mover = new Mover(TICK, 2, () => undefined)
+    const mover = new Mover(TICK, 2, NO_BEAT)
     mover.set(1000.25, at(1))
     sends(mover, 1001)
     mover.set(1010, at(2))
@@ -229,7 +262,7 @@ describe('the time of an echo', () => {
   })
 
   it('M10: is not known for a place that was sent twice', () => {
-    const mover = new Mover(TICK, 2, () => undefined)
+    const mover = new Mover(TICK, 2, NO_BEAT)
     for (const [ms, x] of [
       [1000, 1],
       [1100, 2],
@@ -243,7 +276,7 @@ describe('the time of an echo', () => {
   })
 
   it('M10: is not known before the position is sent', () => {
-    const mover = new Mover(TICK, 2, () => undefined)
+    const mover = new Mover(TICK, 2, NO_BEAT)
     mover.set(1000, at(1))
     expect(mover.handleEcho(1000, at(1))).toBeNaN()
     sends(mover, 1000)

@@ -22,6 +22,14 @@ const STILL = 0
 const MOVED = 1
 const RESTING = 2
 
+/** When a room takes samples, as far as it is known. */
+export interface MoverBeat {
+  /** The next slot at or after a time, if the room has a beat. */
+  slotAfter(time: number): number | undefined
+  /** The tick whose frame should be the first to show what leaves now; NaN if nobody knows. */
+  aim(now: number): number
+}
+
 /**
  * The outgoing motion of one member in one room. Times are milliseconds on one clock that never goes back, positions
  * have a value for each of the room's axes, and are copied.
@@ -29,7 +37,7 @@ const RESTING = 2
 export class Mover {
   readonly #interval: number
   readonly #axes: number
-  readonly #slotAfter: (time: number) => number | undefined
+  readonly #beat: MoverBeat
   #state: typeof STILL | typeof MOVED | typeof RESTING = STILL
   readonly #position: Int32Array
   // When the position was set, and when the first one that was not sent.
@@ -38,22 +46,22 @@ export class Mover {
   #number = 0
   // When the next position is due, an interval after the last, which repeats do not put off.
   #nextNew = -Infinity
+  #sentAt = -Infinity
   #nextRepeat = 0
   #repeatUntil = 0
   #isAmbiguous = false
+  // The tick whose frame should show the position that was sent last; NaN: it would tell nothing.
+  #aimed = NaN
   // The positions sent last, in a ring, and when each was set; NaN if an echo of it would not tell how long it took.
   readonly #sent: Int32Array
   readonly #sentSetAt: Float64Array = new Float64Array(SENT_MAX)
   #sentCount = 0
 
-  /**
-   * Sends once in a tick period on average while moving. `slotAfter` gives the beat's next slot at or after a time, if
-   * the room has a beat.
-   */
-  constructor(tickPeriodMs: number, axes: number, slotAfter: (time: number) => number | undefined) {
+  /** Sends once in a tick period on average while moving. */
+  constructor(tickPeriodMs: number, axes: number, beat: MoverBeat) {
     this.#interval = tickPeriodMs
     this.#axes = axes
-    this.#slotAfter = slotAfter
+    this.#beat = beat
     this.#position = new Int32Array(axes)
     this.#sent = new Int32Array(SENT_MAX * axes)
   }
@@ -84,12 +92,22 @@ export class Mover {
     return age
   }
 
+  /**
+   * The frame of `tick` shows this member at `position`. Whether that is what was sent for it; `undefined` if nothing
+   * was.
+   */
+  handleAimed(tick: number, position: Int32Array): boolean | undefined {
+    const aimed = this.#aimed
+    if (aimed <= tick) this.#aimed = NaN
+    return aimed === tick ? this.#isAt(this.#sent, this.#sentCount - 1, position) : undefined
+  }
+
   /** When the next sample goes out, or the repeats end; `Infinity` if there is nothing to send. */
   get due(): number {
     if (this.#state === STILL) return Infinity
     if (this.#state === RESTING) return Math.min(this.#nextRepeat, this.#repeatUntil)
     // Slots are an interval apart; half of it tells the next from the one that was used.
-    const slot = this.#slotAfter(Math.max(this.#since, this.#nextNew - this.#interval / 2))
+    const slot = this.#beat.slotAfter(Math.max(this.#since, this.#sentAt + this.#interval / 2))
     const turn = Math.max(this.#setAt, this.#nextNew - this.#interval / EARLY)
     return slot ?? Math.min(turn, this.#setAt + LULL_MS)
   }
@@ -107,7 +125,9 @@ export class Mover {
       this.#number = ++lastNumber
       this.#nextNew = Math.max(this.#nextNew, now) + this.#interval
       this.#repeatUntil = now + REPEAT_FOR_MS
+      this.#sentAt = now
       this.#isAmbiguous = this.#remember()
+      this.#aimed = this.#isAmbiguous ? NaN : this.#beat.aim(now)
       this.#state = RESTING
       pause = Math.min(Math.max(this.#interval, REPEAT_EVERY_MS), REPEAT_FIRST_MAX_MS)
     }

@@ -30,8 +30,12 @@ const CLOSE_GRACE: Duration = Duration::from_secs(1);
 pub fn start(link: Link, hello: Hello) -> (Handle, Driver) {
     let outgoing_bytes = Arc::new(AtomicUsize::new(0));
     let (control, control_frames) = lanes::queue(&outgoing_bytes);
+    let mut session = Session::new(hello);
+    if let Some(delay) = link.ack_delay() {
+        session.set_ack_delay(delay);
+    }
     let state = State {
-        session: Session::new(hello),
+        session,
         control,
         edits: BTreeMap::new(),
         opening: Vec::new(),

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use self::beat::Path;
 use crate::close::CloseCode;
 use crate::ids::{RoomHandle, RoomName, Slot};
 use crate::limits::{
@@ -36,6 +37,8 @@ use crate::varint::Reader;
 
 /// What the round trip is taken for until it is known.
 const ROUND_TRIP_FIRST: Duration = Duration::from_millis(10);
+/// RFC 9000's default of `max_ack_delay`.
+const ACK_DELAY: Duration = Duration::from_millis(25);
 /// So many acks wait for company at most.
 const ACKS_MAX: usize = 16;
 
@@ -54,7 +57,7 @@ pub struct Session {
     acks: Vec<Ack>,
     /// When they are due, at the latest.
     acks_due: Option<Timestamp>,
-    round_trip: Duration,
+    path: Path,
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
     counters: Counters,
@@ -90,7 +93,7 @@ impl Session {
             last_sample: 0,
             acks: Vec::new(),
             acks_due: None,
-            round_trip: ROUND_TRIP_FIRST,
+            path: Path { round_trip: ROUND_TRIP_FIRST, ack_delay: ACK_DELAY },
             transmits: VecDeque::from([Transmit::Control(ToServer::Hello(hello).encode())]),
             events: VecDeque::new(),
             counters: Counters::default(),
@@ -238,16 +241,22 @@ impl Session {
         }
     }
 
-    /// How long the connection's round trip is, as the transport measures it; now and then is enough. What goes up is
-    /// timed by it (M10).
+    /// How long the connection's round trip is at best, as the transport measures it; now and then is enough. What goes
+    /// up is timed by it (M10).
     pub fn handle_round_trip(&mut self, round_trip: Duration) {
-        self.round_trip = round_trip;
+        self.path.round_trip = round_trip;
+    }
+
+    /// After how long the transport acks a packet by one of its own, 25 ms unless this is called: motion is sent before
+    /// that, where it can be, and saves that packet (M10).
+    pub fn set_ack_delay(&mut self, delay: Duration) {
+        self.path.ack_delay = delay;
     }
 
     /// When [`Self::handle_timeout`] and [`Self::poll_transmit`] have something to do next; `None`: not until more is
     /// handled.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        let rooms = self.rooms.values().flat_map(|room| room.due(self.round_trip));
+        let rooms = self.rooms.values().flat_map(|room| room.due(self.path));
         rooms.chain(self.acks_due).min()
     }
 
@@ -261,8 +270,9 @@ impl Session {
         self.events.pop_front()
     }
 
-    /// The next member of `room` whose position changed since it was last returned here, and that position.
-    pub fn poll_motion(&mut self, room: RoomHandle) -> Option<(Slot, Position)> {
+    /// The next member of `room` whose position changed since it was last returned here, and that position; `None` in
+    /// its place for one that was returned and has none any more: it is out of the viewport, or has left.
+    pub fn poll_motion(&mut self, room: RoomHandle) -> Option<(Slot, Option<Position>)> {
         self.rooms.get_mut(&room)?.poll_motion()
     }
 
@@ -336,7 +346,7 @@ impl Session {
         let Ok(Received { parts, is_unusable }) = room.handle_frame(now, &header, reader) else {
             return false;
         };
-        let due = room.beat.handle_frame(now, header.tick, self.round_trip);
+        let due = room.beat.handle_frame(now, header.tick, self.path);
         self.counters.frames_unusable += u64::from(is_unusable);
         if parts != 0 {
             self.acks.push(Ack { room: header.room, tick: header.tick, parts });
@@ -351,8 +361,8 @@ impl Session {
     fn datagram(&mut self, now: Timestamp) -> Option<Transmit> {
         // The longest record: an ack of 128 parts, or a sample of four axes.
         const RECORD_BYTES_MAX: usize = 1 + 5 + 5 + 20;
-        let round_trip = self.round_trip;
-        let is_due = |room: &Room| room.sample_due(round_trip).is_some_and(|due| due <= now);
+        let path = self.path;
+        let is_due = |room: &Room| room.sample_due(path).is_some_and(|due| due <= now);
         let acks_are_due = self.acks_due.is_some_and(|due| due <= now);
         if !acks_are_due && !self.rooms.values().any(is_due) {
             return None;
@@ -371,7 +381,7 @@ impl Session {
             if out.len() + RECORD_BYTES_MAX > MOTION_DATAGRAM_BYTES_MAX {
                 break;
             }
-            room.poll_sample(now, round_trip, &mut self.last_sample, &mut out);
+            room.poll_sample(now, path, &mut self.last_sample, &mut out);
         }
         if out.len() == 1 {
             return None;

@@ -31,6 +31,8 @@ pub(super) struct Mover {
     /// When the next position is due, an interval after the last, which repeats do not put off.
     next_new: Option<Timestamp>,
     next_repeat: Option<Timestamp>,
+    /// When a new position was sent last.
+    sent_at: Option<Timestamp>,
     sent: VecDeque<Position>,
 }
 
@@ -53,6 +55,7 @@ impl Mover {
             state: State::Still,
             next_new: None,
             next_repeat: None,
+            sent_at: None,
             sent: VecDeque::with_capacity(SENT_MAX),
         }
     }
@@ -100,19 +103,18 @@ impl Mover {
         match self.state {
             State::Still => None,
             State::Moved { at, since, .. } => {
-                let turn = |from: Timestamp, early| {
-                    self.next_new.map_or(from, |next| from.max(next - self.interval / early))
-                };
                 // Slots are an interval apart; half of it tells the next from the one that was used.
-                let slot = slot_after(turn(since, 2));
-                slot.or_else(|| Some(turn(at, EARLY).min(at + LULL)))
+                let used = self.sent_at.map_or(since, |sent| sent + self.interval / 2);
+                let turn = self.next_new.map_or(at, |next| at.max(next - self.interval / EARLY));
+                slot_after(since.max(used)).or_else(|| Some(turn.min(at + LULL)))
             }
             State::Resting { until, .. } => self.next_repeat.map(|next| until.min(next)),
         }
     }
 
     /// Appends the sample that is due. A new one takes the number after `last_number`, which is the
-    /// session's and not the membership's: a late sample of an earlier membership must not win over this one's.
+    /// session's and not the membership's: a late sample of an earlier membership must not win over this one's. Returns
+    /// a new position that was not sent lately, so that a frame with it is the answer to this sample.
     pub(super) fn poll_sample(
         &mut self,
         now: Timestamp,
@@ -120,26 +122,33 @@ impl Mover {
         axes: &Axes,
         last_number: &mut u32,
         out: &mut Vec<u8>,
-    ) {
+    ) -> Option<Position> {
         let mut pause = REPEAT_EVERY;
+        let mut news = None;
         let position = match self.state {
-            State::Still => return,
-            State::Resting { until, .. } if now >= until => return self.handle_timeout(now),
+            State::Still => return None,
+            State::Resting { until, .. } if now >= until => {
+                self.state = State::Still;
+                return None;
+            }
             State::Resting { position, .. } => position,
             State::Moved { position, .. } => {
                 *last_number += 1;
                 self.number = *last_number;
+                self.sent_at = Some(now);
                 self.next_new =
                     Some(self.next_new.map_or(now, |next| next.max(now)) + self.interval);
                 let ambiguous = self.sent.contains(&position);
                 self.state = State::Resting { position, until: now + REPEAT_FOR, ambiguous };
                 self.remember(position);
+                news = Some(position).filter(|_| !ambiguous);
                 pause = self.interval.clamp(REPEAT_EVERY, REPEAT_FIRST_MAX);
                 position
             }
         };
         self.next_repeat = Some(now + pause);
         Sample { room, number: self.number, position }.put(out, axes);
+        news
     }
 
     fn remember(&mut self, position: Position) {
@@ -204,6 +213,23 @@ mod tests {
         }
         mover.handle_echo(Position::xy(1, 0));
         assert!(mover.due(|_| None).is_some());
+    }
+
+    #[test]
+    fn m10_a_slot_is_used_once() {
+        let mut mover = Mover::new(Duration::from_millis(40));
+        // The beat's slots are at 1000, 1040, and so on.
+        let slots = |time: Timestamp| Some(at(time.as_micros().div_ceil(40_000) * 40));
+        let mut times = Vec::new();
+        for ms in 1000..1200 {
+            mover.set(at(ms), Position::xy(ms as i32, 0));
+            if mover.due(slots).is_some_and(|due| due <= at(ms)) {
+                let mut out = Vec::new();
+                mover.poll_sample(at(ms), RoomHandle(1), &Axes::TWO, &mut 0, &mut out);
+                times.push(ms);
+            }
+        }
+        assert_eq!(times, [1000, 1040, 1080, 1120, 1160]);
     }
 
     #[test]

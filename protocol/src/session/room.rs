@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use super::beat::Beat;
+use super::beat::{Beat, Path};
 use super::event::{Event, Transmit};
 use super::motion::Mover;
 use crate::document::{self, Document};
@@ -39,7 +39,9 @@ pub struct Room {
     leaving: bool,
     members: BTreeMap<Slot, Member>,
     view: View,
+    /// Whose motion is not told yet, and whose was told: who is told to be gone was there.
     moved: BTreeSet<Slot>,
+    shown: BTreeSet<Slot>,
     /// From the first sample on: who asks for none pays for none.
     playback: Option<Box<Playback>>,
     edits: Option<Edits>,
@@ -81,6 +83,7 @@ impl Room {
             members: BTreeMap::new(),
             view: View::new(format, joined.epoch),
             moved: BTreeSet::new(),
+            shown: BTreeSet::new(),
             playback: None,
             edits: None,
             edits_sent: 0,
@@ -219,6 +222,9 @@ impl Room {
             if let Some(playback) = &mut self.playback {
                 playback.forget(slot);
             }
+            if self.shown.contains(&slot) {
+                self.moved.insert(slot);
+            }
             if let Some(member) = self.members.remove(&slot)
                 && self.entered
             {
@@ -279,13 +285,16 @@ impl Room {
     pub(super) fn poll_sample(
         &mut self,
         now: Timestamp,
-        round_trip: Duration,
+        path: Path,
         last_number: &mut u32,
         out: &mut Vec<u8>,
     ) {
-        if self.sample_due(round_trip).is_some_and(|due| due <= now) {
+        if self.sample_due(path).is_some_and(|due| due <= now) {
             let axes = &self.view.format().axes;
-            self.mover.poll_sample(now, self.handle, axes, last_number, out);
+            let news = self.mover.poll_sample(now, self.handle, axes, last_number, out);
+            if let Some(position) = news {
+                self.beat.handle_sent(now, position);
+            }
         }
     }
 
@@ -295,13 +304,13 @@ impl Room {
     }
 
     /// When something of this room is due.
-    pub(super) fn due(&self, round_trip: Duration) -> impl Iterator<Item = Timestamp> {
-        self.sample_due(round_trip).into_iter().chain(self.beat.due())
+    pub(super) fn due(&self, path: Path) -> impl Iterator<Item = Timestamp> {
+        self.sample_due(path).into_iter().chain(self.beat.due())
     }
 
     /// When the own sample is due, if there is one.
-    pub(super) fn sample_due(&self, round_trip: Duration) -> Option<Timestamp> {
-        self.mover.due(|time| self.beat.slot_after(time, round_trip))
+    pub(super) fn sample_due(&self, path: Path) -> Option<Timestamp> {
+        self.mover.due(|time| self.beat.slot_after(time, path))
     }
 
     pub(super) fn handle_frame(
@@ -310,12 +319,12 @@ impl Room {
         header: &FrameHeader,
         reader: Reader<'_>,
     ) -> Result<Received, DecodeError> {
-        let Self { view, moved, mover, playback, slot: own, generation, .. } = self;
+        let Self { view, moved, mover, beat, playback, slot: own, generation, .. } = self;
         let mut playback = playback.as_mut().filter(|_| header.epoch_check == self.epoch.check());
         if let Some(playback) = &mut playback {
             playback.handle_frame(now, header.tick);
         }
-        view.handle_frame(header, reader, |slot, point| {
+        let received = view.handle_frame(header, reader, |slot, point| {
             if slot != *own {
                 moved.insert(slot);
                 if let Some(playback) = &mut playback {
@@ -324,16 +333,28 @@ impl Room {
             } else if let Some(place) = point.place.filter(|at| at.generation == generation.low()) {
                 mover.handle_echo(place.position);
             }
-        })
+        })?;
+        let part = own.index() / view.format().axes.slots_per_part();
+        if received.parts >> part & 1 == 1
+            && let Some(position) = view.position(*own, *generation)
+        {
+            beat.handle_shown(header.tick, position);
+        }
+        Ok(received)
     }
 
     /// Nothing while what has come is old: a client that wakes up goes on where the others are now (M16).
-    pub(super) fn poll_motion(&mut self) -> Option<(Slot, Position)> {
+    pub(super) fn poll_motion(&mut self) -> Option<(Slot, Option<Position>)> {
         if self.beat.is_stale() {
             return None;
         }
         while let Some(slot) = self.moved.pop_first() {
-            if let Some(position) = self.position(slot) {
+            let position = self.position(slot);
+            let is_news = position.is_some() || self.shown.remove(&slot);
+            if position.is_some() {
+                self.shown.insert(slot);
+            }
+            if is_news {
                 return Some((slot, position));
             }
         }
