@@ -104,12 +104,20 @@ impl World {
             (middle.saturating_sub(offset), middle.saturating_add((1 << size) - offset))
         };
         let ((left, right), (top, bottom)) = (border(middle.x()), border(middle.y()));
-        let viewport = Some(Viewport { left, top, right, bottom });
-        let members = self.client(user).session.room(room).expect("a room that it is in").members();
-        let members: Vec<Slot> = members.map(|member| member.slot).collect();
+        let mut viewport = Viewport { left, top, right, bottom };
+        let view = self.client(user).session.room(room).expect("a room that it is in");
+        if size % 2 == 0 {
+            // Where an axis wraps, what began before its seam may end behind it.
+            let axes = view.motion_format().format().axes;
+            let [first, last] =
+                [(left, top), (right, bottom)].map(|(x, y)| axes.bring(Position::xy(x, y)));
+            (viewport.left, viewport.top) = (first.x(), first.y());
+            (viewport.right, viewport.bottom) = (last.x(), last.y());
+        }
+        let members: Vec<Slot> = view.members().map(|member| member.slot).collect();
         let follow = members.choose(&mut self.rng).copied();
         let follow = follow.filter(|_| self.rng.random_bool(0.2));
-        self.client(user).look(now, room, viewport, follow);
+        self.client(user).look(now, room, Some(viewport), follow);
     }
 
     fn enter_some(&mut self, user: usize) {

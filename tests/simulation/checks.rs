@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use hither_protocol::message::Value;
-use hither_protocol::message::control::{Member, Status, Viewport};
-use hither_protocol::motion::Position;
+use hither_protocol::message::control::{Member, Status};
+use hither_protocol::motion::{Axis, Position};
 use hither_protocol::session::Room;
 use hither_protocol::{RoomHandle, Slot};
 
@@ -127,6 +127,15 @@ impl World {
     ) -> Vec<String> {
         let mut findings = Vec::new();
         let slots: Vec<Slot> = view.members().map(|member| member.slot).collect();
+        let format = view.motion_format().format();
+        let axes = format.axes.axes();
+        let others = slots.iter().copied().filter(|slot| *slot != view.slot());
+        let places = others.filter_map(|slot| Some((slot, view.position(slot)?)));
+        let places: BTreeMap<Slot, Position> = places.collect();
+        let told = &client.stays[&handle].told;
+        if *told != places {
+            findings.push(format!("told of {told:?}, and {places:?} is so"));
+        }
         let expected: Vec<Slot> = served.viewers.keys().copied().collect();
         if slots != expected {
             return vec![format!("members {slots:?}, not {expected:?}")];
@@ -142,7 +151,7 @@ impl World {
             let is_unsure = position.is_none() && other.left.contains(&handle);
             let stay = &client.stays[&handle];
             let seen = view.position(slot);
-            let is_right = match sight_of(stay, slot, position) {
+            let is_right = match sight_of(stay, slot, axes, position) {
                 Sight::In => seen == position,
                 Sight::Either => seen == position || seen.is_none(),
                 Sight::Out => seen.is_none(),
@@ -168,21 +177,12 @@ enum Sight {
     Out,
 }
 
-fn sight_of(stay: &Stay, slot: Slot, position: Option<Position>) -> Sight {
+fn sight_of(stay: &Stay, slot: Slot, axes: &[Axis], position: Option<Position>) -> Sight {
     let (Some(viewport), Some(position)) = (&stay.viewport, position) else { return Sight::In };
-    let grown = |part: i32| {
-        let x = (viewport.right - viewport.left) / part;
-        let y = (viewport.bottom - viewport.top) / part;
-        Viewport {
-            left: viewport.left.saturating_sub(x),
-            top: viewport.top.saturating_sub(y),
-            right: viewport.right.saturating_add(x),
-            bottom: viewport.bottom.saturating_add(y),
-        }
-    };
-    if stay.follow == Some(slot) || holds(&grown(10), position) {
+    let is_within = |part: i64| holds(viewport, Some(part), axes, position);
+    if stay.follow == Some(slot) || is_within(10) {
         Sight::In
-    } else if holds(&grown(4), position) {
+    } else if is_within(4) {
         Sight::Either
     } else {
         Sight::Out

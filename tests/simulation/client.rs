@@ -53,6 +53,8 @@ pub(crate) struct Stay {
     pub(crate) leaving: bool,
     /// Where it said last that it is.
     pub(crate) position: Option<Position>,
+    /// Where it was told that others are.
+    pub(crate) told: BTreeMap<Slot, Position>,
     /// What it looks at, unless it sees everybody, and since when; and whom it follows.
     pub(crate) viewport: Option<Viewport>,
     pub(crate) follow: Option<Slot>,
@@ -178,8 +180,14 @@ impl Client {
 
     /// What is to be sent now; to be called after everything that changes the client.
     pub(crate) fn take_sendings(&mut self, now: Timestamp) -> Vec<Sending> {
-        for room in self.stays.keys() {
+        for (room, stay) in &mut self.stays {
             while let Some((slot, position)) = self.session.poll_motion(*room) {
+                let Some(position) = position else {
+                    let was_told = stay.told.remove(&slot).is_some();
+                    assert!(was_told, "gone, and never there");
+                    continue;
+                };
+                stay.told.insert(slot, position);
                 self.updates.push((*room, slot, position));
             }
         }
@@ -278,6 +286,7 @@ impl Stay {
             entered_at: now,
             leaving: false,
             position: None,
+            told: BTreeMap::new(),
             viewport: None,
             follow: None,
             looked_at: now,

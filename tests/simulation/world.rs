@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hither_core::{Room, RoomId};
 use hither_protocol::message::control::{Seen, Status, Viewport};
-use hither_protocol::motion::Position;
+use hither_protocol::motion::{Axis, Position};
 use hither_protocol::{Epoch, RoomHandle, RoomName, Timestamp};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -281,6 +281,8 @@ impl World {
         else {
             return BTreeSet::new();
         };
+        let format = own.motion_format().format();
+        let axes = format.axes.axes();
         let sees = |user: &usize| {
             let Some(client) = &self.users[*user].client else { return false };
             let Some(stay) = client.stays.get(&room).filter(|stay| !stay.leaving) else {
@@ -288,7 +290,7 @@ impl World {
             };
             let since = stay.entered_at.max(client.active_since).max(stay.looked_at);
             let knows = client.session.room(room).and_then(|room| room.member(own.slot()));
-            let has_in_sight = |viewport: &Viewport| holds(viewport, position);
+            let has_in_sight = |viewport: &Viewport| holds(viewport, None, axes, position);
             client.status == Status::Active
                 && (stay.follow == Some(own.slot()) || stay.viewport.iter().all(has_in_sight))
                 && self.now.since(since) >= known_for
@@ -298,8 +300,22 @@ impl World {
     }
 }
 
-/// Whether a position is in a viewport.
-pub(crate) fn holds(viewport: &Viewport, position: Position) -> bool {
-    (viewport.left..=viewport.right).contains(&position.x())
-        && (viewport.top..=viewport.bottom).contains(&position.y())
+/// Whether a position is in a viewport, grown by a part of its size on each side; on axes that wrap, over the seam.
+pub(crate) fn holds(
+    viewport: &Viewport,
+    part: Option<i64>,
+    axes: &[Axis],
+    position: Position,
+) -> bool {
+    let sides = [(viewport.left, viewport.right), (viewport.top, viewport.bottom)];
+    axes.iter().zip(sides).zip(position.axes()).all(|((axis, (first, last)), value)| {
+        let [first, last, value] = [first, last, value].map(i64::from);
+        let around = axis.wraps.then(|| i64::from(axis.max) - i64::from(axis.min) + 1);
+        let size = around.filter(|_| last < first).map_or(last - first, |around| {
+            (last - first).rem_euclid(around) // a turn or more is written in order
+        });
+        let margin = part.map_or(0, |part| size / part);
+        let (way, size) = (value - first + margin, size + 2 * margin);
+        (0..=size).contains(&around.map_or(way, |around| way.rem_euclid(around)))
+    })
 }

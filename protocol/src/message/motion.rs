@@ -21,7 +21,8 @@ pub struct SetViewport {
     pub follow: Option<Slot>,
 }
 
-/// A rectangle on the first two axes, or a stretch of the only one, in steps; its borders belong to it.
+/// A rectangle on the first two axes, or a stretch of the only one, in steps; its borders belong to it. On an axis that
+/// wraps it may go over the seam: the lowest value, where it begins, is above the highest then, or out of the range.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Viewport {
     /// The lowest value on the first axis.

@@ -7,6 +7,7 @@ use hither_protocol::Slot;
 use hither_protocol::message::control::Viewport;
 
 use super::mover::Mover;
+use super::rectangle::Rectangle;
 
 /// Finding a row in the list costs about as much as looking at so many members.
 const MEMBERS_A_ROW: i64 = 8;
@@ -21,10 +22,8 @@ pub(super) struct Grid {
 
 impl Grid {
     /// Chooses the side of the cells, once.
-    pub(super) fn suit(&mut self, viewport: &Viewport) {
-        let side =
-            viewport.right.abs_diff(viewport.left).max(viewport.bottom.abs_diff(viewport.top));
-        self.shift.get_or_insert((side / 4).max(1).ilog2());
+    pub(super) fn suit(&mut self, rectangle: &Rectangle) {
+        self.shift.get_or_insert((rectangle.side() / 4).max(1).ilog2());
     }
 
     /// Somebody may have moved.
@@ -32,7 +31,7 @@ impl Grid {
         self.is_current = false;
     }
 
-    /// Calls `found` with each slot that is in a cell which the rectangle touches.
+    /// Calls `found` with each slot that is in a cell which the rectangle touches; it goes over no seam.
     pub(super) fn within(
         &mut self,
         movers: &[Mover],

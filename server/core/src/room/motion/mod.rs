@@ -11,6 +11,7 @@ mod grid;
 mod mover;
 mod news;
 mod patience;
+mod rectangle;
 mod sight;
 mod stops;
 mod viewer;
@@ -29,6 +30,7 @@ use fanout::Fanout;
 use grid::Grid;
 use mover::Mover;
 use patience::Patience;
+use rectangle::Rectangle;
 use sight::{Sight, Space};
 use stops::Stops;
 use viewer::Viewer;
@@ -147,12 +149,13 @@ impl Motion {
             return;
         }
         self.has_backlog = true;
-        if let Some(viewport) = &viewport {
-            self.grid.suit(viewport);
+        let rectangle = viewport.map(|viewport| Rectangle::new(&viewport, &self.format.axes));
+        if let Some(rectangle) = &rectangle {
+            self.grid.suit(rectangle);
         }
         let has = if viewer.was_sent_any() { self.movers.as_slice() } else { &[] };
         let sight = viewer.sight.get_or_insert_with(|| Box::new(Sight::new(has, self.horizon)));
-        sight.look(viewport, follow);
+        sight.look(rectangle, follow);
     }
 
     /// Keeps a sample if it is its member's newest; false if it is not.
@@ -170,6 +173,9 @@ impl Motion {
             self.dirty.push(slot);
         }
         mover.pending = Some(sample.position);
+        if let Some(Some(viewer)) = self.viewers.get_mut(slot.index()) {
+            viewer.handle_sign_of_life();
+        }
         true
     }
 
@@ -215,10 +221,12 @@ impl Motion {
         for index in 0..self.viewers.len() {
             let slot = Slot(index as u16);
             let due = self.repeat_at(slot);
-            let is_first = self.is_first_repeat(slot);
+            let is_late = self.is_late(now, slot);
             if due.is_some_and(|due| due <= now) && self.send(now, slot, Reason::Repeat, outputs) {
                 repeated += 1;
-                self.patience.handle_repeat(is_first);
+                if is_late {
+                    self.patience.handle_late();
+                }
             }
         }
         self.repeat_due = self.next_repeat();
@@ -369,9 +377,10 @@ impl Motion {
         Some(viewer.repeat_at(time_of(&self.tick_times, stop), self.patience.pause()))
     }
 
-    fn is_first_repeat(&self, slot: Slot) -> bool {
-        let viewer = self.viewers.get(slot.index()).and_then(Option::as_ref);
-        viewer.is_some_and(|viewer| !viewer.was_repeated(self.tick))
+    /// Whether a viewer's ack of the tick is late, for the first time.
+    fn is_late(&mut self, now: Timestamp, slot: Slot) -> bool {
+        let viewer = self.viewers.get_mut(slot.index()).and_then(Option::as_mut);
+        viewer.is_some_and(|viewer| viewer.note_late(now, self.tick))
     }
 
     fn next_repeat(&mut self) -> Option<Timestamp> {

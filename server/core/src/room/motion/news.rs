@@ -2,8 +2,9 @@
 //! that what is left out when a datagram is full is decided in one place.
 
 use hither_protocol::Slot;
-use hither_protocol::message::control::Viewport;
 use hither_protocol::motion::{Axes, Place};
+
+use super::rectangle::Rectangle;
 
 /// About what it costs to say that a member went, in bits.
 const VANISHED_BITS: u32 = 12;
@@ -26,7 +27,7 @@ pub(super) struct News {
 /// What somebody looks at, and whom it follows.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Look {
-    pub(super) viewport: Viewport,
+    pub(super) rectangle: Rectangle,
     pub(super) follow: Option<Slot>,
 }
 
@@ -52,7 +53,7 @@ impl Look {
             // It comes or goes, as much as if it went that far.
             _ => 1 << 10,
         };
-        let distance = now.map_or(VANISHED_DISTANCE, |now| distance(&self.viewport, &now));
+        let distance = now.map_or(VANISHED_DISTANCE, |now| self.rectangle.distance(&now.position));
         let weight = u64::from(waiting + 1) * u64::from(way.max(1).ilog2() + 1);
         (weight << 16) / (2 + distance)
     }
@@ -74,15 +75,4 @@ pub(super) fn bits(axes: &Axes, base: Option<Place>, now: Option<Place>) -> u32 
             11 + now.position.axes().into_iter().take(used).map(along).sum::<u32>()
         }
     }
-}
-
-/// How far a place is from the middle of the viewport, in eighths of its size: 4 at the border.
-fn distance(viewport: &Viewport, place: &Place) -> u64 {
-    let along = |low: i32, high: i32, value: i32| {
-        let (low, high) = (i64::from(low), i64::from(high));
-        (i64::from(value) * 2 - low - high).unsigned_abs() * 4
-            / (high - low + 1).max(1).unsigned_abs()
-    };
-    let x = along(viewport.left, viewport.right, place.position.x());
-    x.max(along(viewport.top, viewport.bottom, place.position.y()))
 }

@@ -1,4 +1,5 @@
-//! Whether acks are late because packets are lost, or because nearly everybody is behind: then repeats make it worse.
+//! What late acks mean: that packets are lost, and repeats help, or that nearly everybody is behind, and repeats make it
+//! worse.
 //!
 //! At 30 % loss each way half of the frames are not acked in time. When it is nearly all of them, for many viewers one
 //! after the other, it is no loss: this machine, or the one where the viewers are, has more to do than it can, and
@@ -8,33 +9,44 @@ use std::time::Duration;
 
 use super::viewer::REPEAT_EVERY;
 
-/// The share of frames not acked in time above which it is no loss any more, in 1/4,096: seven eighths.
+/// The share of a room's frames not acked in time above which it is no loss any more, in 1/4,096: seven eighths.
 const OVERLOAD: u32 = 3_584;
-/// How fast the share follows: some 64 frames count.
-const FOLLOW: u32 = 64;
+/// The share of a viewer's frames not acked in time above which its path is taken to lose many, in 1/4,096: an eighth.
+const LOSSY: u32 = 512;
 
-/// The share of late acks in a room.
+/// The share of frames not acked in time, in 1/4,096, among the last `FRAMES` or so.
 #[derive(Debug, Default)]
-pub(super) struct Patience {
-    late: u32,
+pub(super) struct Late<const FRAMES: u32>(u32);
+
+impl<const FRAMES: u32> Late<FRAMES> {
+    /// A frame was acked.
+    pub(super) fn handle_ack(&mut self) {
+        self.0 -= self.0 / FRAMES;
+    }
+
+    /// A frame's ack is late.
+    pub(super) fn handle_late(&mut self) {
+        self.0 += (4_096 - self.0) / FRAMES;
+    }
 }
 
+/// Those of a room.
+pub(super) type Patience = Late<64>;
+
 impl Patience {
-    /// A viewer has acked something new.
-    pub(super) fn handle_ack(&mut self) {
-        self.late -= self.late / FOLLOW;
-    }
-
-    /// A viewer was sent a tick again; `is_first` if it was for the first time, so that one frame counts once.
-    pub(super) fn handle_repeat(&mut self, is_first: bool) {
-        if is_first {
-            self.late += (4_096 - self.late) / FOLLOW;
-        }
-    }
-
     /// What lies between two repeats to one viewer.
     pub(super) fn pause(&self) -> Duration {
-        if self.late > OVERLOAD { REPEAT_EVERY * 4 } else { REPEAT_EVERY }
+        if self.0 > OVERLOAD { REPEAT_EVERY * 4 } else { REPEAT_EVERY }
+    }
+}
+
+/// Those of a viewer.
+pub(super) type Losses = Late<16>;
+
+impl Losses {
+    /// Whether the path loses so much that repeats should not wait until an ack is missed.
+    pub(super) fn are_many(&self) -> bool {
+        self.0 > LOSSY
     }
 }
 
@@ -48,14 +60,13 @@ mod tests {
         for frame in 0..1_000 {
             // Every second frame, and three in a row now and then: what 30 % each way looks like.
             if frame % 2 == 0 || frame % 50 < 3 {
-                patience.handle_repeat(true);
+                patience.handle_late();
             } else {
                 patience.handle_ack();
             }
-            patience.handle_repeat(false);
             assert_eq!(patience.pause(), REPEAT_EVERY);
         }
-        (0..200).for_each(|_| patience.handle_repeat(true));
+        (0..200).for_each(|_| patience.handle_late());
         assert_eq!(patience.pause(), REPEAT_EVERY * 4);
         (0..20).for_each(|_| patience.handle_ack());
         assert_eq!(patience.pause(), REPEAT_EVERY, "it is over soon");

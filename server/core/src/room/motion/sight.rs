@@ -6,7 +6,6 @@
 
 use std::ops::Range;
 
-use hither_protocol::message::control::Viewport;
 use hither_protocol::motion::frame::PartHeader;
 use hither_protocol::motion::{Axes, Entry, Known, Place, Point, Track};
 use hither_protocol::{Slot, Tick};
@@ -14,6 +13,7 @@ use hither_protocol::{Slot, Tick};
 use super::grid::Grid;
 use super::mover::{Mover, change};
 use super::news::{self, Look, News};
+use super::rectangle::Rectangle;
 
 /// What a frame of a viewer with a viewport may hold, in bits: one datagram, with room for estimates that fall short.
 const FRAME_BITS: u32 = 7_200;
@@ -81,9 +81,9 @@ impl Sight {
     }
 
     /// The viewer looks elsewhere, or wants to see everybody again.
-    pub(super) fn look(&mut self, viewport: Option<Viewport>, follow: Option<Slot>) {
-        self.is_over = viewport.is_none();
-        self.look = Look { viewport: viewport.unwrap_or(self.look.viewport), follow };
+    pub(super) fn look(&mut self, rectangle: Option<Rectangle>, follow: Option<Slot>) {
+        self.is_over = rectangle.is_none();
+        self.look = Look { rectangle: rectangle.unwrap_or(self.look.rectangle), follow };
     }
 
     /// Whether the viewer wants to see everybody again.
@@ -212,13 +212,16 @@ impl Sight {
     fn list_visible(&self, own: Slot, movers: &[Mover], grid: &mut Grid, slots: &mut Vec<Slot>) {
         slots.clear();
         let at = |slot: Slot| movers.get(slot.index()).and_then(Mover::place);
-        let Look { viewport, follow } = &self.look;
-        let (near, far) = (grown(viewport, 10), grown(viewport, 4));
-        grid.within(movers, &near, |slot| {
-            slots.extend(at(slot).filter(|place| holds(&near, place)).map(|_| slot));
-        });
+        let Look { rectangle, follow } = &self.look;
+        let (near, far) = (rectangle.grown(10), rectangle.grown(4));
+        let is_in = |rectangle: &Rectangle, slot: Slot| {
+            at(slot).is_some_and(|place| rectangle.holds(&place.position))
+        };
+        for piece in near.pieces() {
+            grid.within(movers, &piece, |slot| slots.extend(is_in(&near, slot).then_some(slot)));
+        }
         for seen in self.seen.iter().filter(|seen| seen.is_visible) {
-            slots.extend(at(seen.slot).filter(|place| holds(&far, place)).map(|_| seen.slot));
+            slots.extend(is_in(&far, seen.slot).then_some(seen.slot));
         }
         // Its own place comes back to it like anybody's (M12), and whom it follows it sees anywhere.
         let always = [Some(own), *follow].into_iter().flatten();
@@ -299,21 +302,4 @@ impl Seen {
             self.since = tick;
         }
     }
-}
-
-/// The rectangle, larger by a part of its size on each side.
-fn grown(viewport: &Viewport, part: i32) -> Viewport {
-    let x = viewport.right.saturating_sub(viewport.left) / part;
-    let y = viewport.bottom.saturating_sub(viewport.top) / part;
-    Viewport {
-        left: viewport.left.saturating_sub(x),
-        top: viewport.top.saturating_sub(y),
-        right: viewport.right.saturating_add(x),
-        bottom: viewport.bottom.saturating_add(y),
-    }
-}
-
-fn holds(viewport: &Viewport, place: &Place) -> bool {
-    let (x, y) = (place.position.x(), place.position.y());
-    (viewport.left..=viewport.right).contains(&x) && (viewport.top..=viewport.bottom).contains(&y)
 }

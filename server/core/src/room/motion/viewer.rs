@@ -7,6 +7,7 @@ use hither_protocol::motion::WINDOW;
 use hither_protocol::motion::frame::PartHeader;
 use hither_protocol::{Tick, Timestamp};
 
+use super::patience::Losses;
 use super::sight::Sight;
 
 /// How often a viewer that has not acked is sent the same again.
@@ -48,6 +49,10 @@ pub(super) struct Viewer {
     waiting_since: Timestamp,
     /// The last tick that it was sent again.
     repeated: Option<Tick>,
+    /// When an ack is missed, and the last tick of which one was.
+    answer_due: Timestamp,
+    late: Option<Tick>,
+    losses: Losses,
     /// How many frames it was sent since then.
     unanswered: u32,
     /// Whether it lacks a frame that was put off.
@@ -78,6 +83,9 @@ impl Viewer {
             sent_at: now,
             waiting_since: now,
             repeated: None,
+            answer_due: now,
+            late: None,
+            losses: Losses::default(),
             unanswered: 0,
             put_off: false,
         }
@@ -159,6 +167,11 @@ impl Viewer {
         self.unacked |= 1 << part;
     }
 
+    /// Its member moves: it is there, though its acks may be lost, or not be owed before it knows that it has joined.
+    pub(super) fn handle_sign_of_life(&mut self) {
+        self.unanswered = 0;
+    }
+
     /// It lacks nothing of a part any more, acked or not.
     pub(super) fn handle_obsolete(&mut self, part: usize) {
         self.unacked &= !(1 << part);
@@ -197,6 +210,9 @@ impl Viewer {
                 self.unacked &= !(1 << part);
             }
         }
+        if is_news {
+            self.losses.handle_ack();
+        }
         if known {
             self.wait(now);
             if let Some(sample) = round_trip.filter(|_| is_news && !was_silent) {
@@ -222,9 +238,14 @@ impl Viewer {
         self.unacked >> part & 1 == 1
     }
 
-    /// Whether it was sent this tick again.
-    pub(super) fn was_repeated(&self, tick: Tick) -> bool {
-        self.repeated == Some(tick)
+    /// Notes if its ack of `tick` is missed; true the first time.
+    pub(super) fn note_late(&mut self, now: Timestamp, tick: Tick) -> bool {
+        let is_late = self.unacked != 0 && now >= self.answer_due && self.late != Some(tick);
+        if is_late {
+            self.late = Some(tick);
+            self.losses.handle_late();
+        }
+        is_late
     }
 
     /// The parts whose last frames are not acked.
@@ -232,14 +253,17 @@ impl Viewer {
         (0..self.parts.len()).filter(|part| self.is_waited_for(*part))
     }
 
-    /// When it is to be sent a stop again that it was first sent at `stopped_at` (M11).
-    /// `pause` is what lies between two repeats.
-    pub(super) fn repeat_at(&self, stopped_at: Timestamp, pause: Duration) -> Timestamp {
-        let pause = if self.is_silent() { SILENT_EVERY } else { pause };
+    /// When it is to be sent a stop again that it was first sent at `stopped_at` (M11): once the ack is missed, or at
+    /// once where much is lost. `pause` is what lies between two repeats.
+    pub(super) fn repeat_at(&mut self, stopped_at: Timestamp, pause: Duration) -> Timestamp {
         // However the samples vary, it is not waited for much longer than usual.
         let spare_max = self.round_trip / 4 + REPEAT_EVERY;
         let spare = (self.round_trip_off * 4).clamp(SPARE_LEAST, spare_max);
-        (stopped_at + self.round_trip + spare).max(self.sent_at + pause)
+        self.answer_due = stopped_at + self.round_trip + spare;
+        let is_hasty = self.losses.are_many() && pause == REPEAT_EVERY;
+        let first = if is_hasty { stopped_at } else { self.answer_due };
+        let pause = if self.is_silent() { SILENT_EVERY } else { pause };
+        first.max(self.sent_at + pause)
     }
 
     /// When a tick is of use to it: at once, unless its path is congested or it is silent (M14).

@@ -1,5 +1,7 @@
 //! Viewports: who comes into sight and goes out of it, what that costs, and that nothing of it is ever lost (M13).
 
+use hither_protocol::message::control::AxisFormat;
+
 use super::*;
 
 /// 1,000 steps wide: whoever comes within 100 of it comes into sight, beyond 250 it goes.
@@ -68,6 +70,34 @@ fn m13_one_comes_into_sight_near_and_goes_out_of_it_far() {
         })
         .collect();
     assert_eq!(seen, [true, true, false, false, true, true]);
+}
+
+/// An angle of 360 steps: the rectangle goes over the seam, and so do its margins of 4 and 10.
+#[test]
+fn m13_on_an_axis_that_wraps_a_viewport_goes_over_the_seam() {
+    let degrees = AxisFormat { min: 0, max: 359, wraps: true, ..AxisFormat::default() };
+    let mut stage = Stage::new(RoomPolicy {
+        motion: MotionFormat { axes: vec![degrees, AxisFormat::default()], ..at_hz(20) },
+        ..RoomPolicy::default()
+    });
+    for number in 0..3 {
+        stage.join(&number.to_string());
+    }
+    stage.tick();
+    stage.look(Viewport { left: 340, right: 20, ..WIDE });
+    let seen: Vec<bool> = [180, 24, 30, 31, 25, 335, 336, 0, 330, 329]
+        .into_iter()
+        .map(|x| {
+            stage.go(1, x);
+            stage.in_sight() == [1]
+        })
+        .collect();
+    assert_eq!(seen, [false, true, true, false, false, false, true, true, true, false]);
+    // Between the same ends the other way round lies the other side.
+    stage.look(Viewport { left: 100, right: 260, ..WIDE });
+    stage.go(2, 0);
+    stage.go(1, 180);
+    assert_eq!(stage.in_sight(), [1]);
 }
 
 #[test]

@@ -338,6 +338,26 @@ fn m11_the_round_trip_is_a_mean_and_its_deviation_is_waited_for() {
 }
 
 #[test]
+fn m11_where_much_is_lost_the_first_repeat_does_not_wait_for_the_ack() {
+    let mut stage = Stage::with_members(2);
+    stage.acked_moves(60, 120);
+    let acks_lost = [true, false, false, true, false];
+    for (at, is_lost) in acks_lost.into_iter().cycle().take(20).enumerate() {
+        stage.move_to(Slot(0), at as i32);
+        stage.tick();
+        stage.pass(if is_lost { 250 } else { 120 });
+        stage.ack(Slot(1));
+        stage.pass(300);
+    }
+    let first = stage.first_repeat();
+    assert!((15..=17).contains(&first), "{first}");
+    stage.ack_all();
+    stage.acked_moves(60, 120);
+    let first = stage.first_repeat();
+    assert!((119..=160).contains(&first), "nothing was lost of late: {first}");
+}
+
+#[test]
 fn m11_a_viewer_that_does_not_answer_is_repeated_to_ever_more_seldom() {
     let mut stage = Stage::with_members(2);
     stage.move_to(Slot(0), 5);
@@ -349,6 +369,16 @@ fn m11_a_viewer_that_does_not_answer_is_repeated_to_ever_more_seldom() {
     stage.ack_all();
     let (_, slow) = (stage.move_to(Slot(0), 6), stage.sends_within(Slot(1), 2_000));
     assert!(slow.len() < 20, "still silent: {slow:?}");
+}
+
+#[test]
+fn m11_a_viewer_that_moves_is_there() {
+    let mut stage = Stage::with_members(2);
+    stage.move_to(Slot(0), 5);
+    stage.sends_within(Slot(1), 1_000);
+    stage.move_to(Slot(1), 1);
+    let times = stage.sends_within(Slot(1), 300);
+    assert!(times.len() > 15, "as to one that answers: {times:?}");
 }
 
 #[test]
