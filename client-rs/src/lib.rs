@@ -16,9 +16,10 @@
 //! room.broadcast("wave", "hello")?;
 //! loop {
 //!     tokio::select! {
-//!         Some((slot, position)) = room.next_motion() => {
-//!             println!("{slot} is at {} {}", position.x(), position.y());
-//!         }
+//!         Some((slot, position)) = room.next_motion() => match position {
+//!             Some(position) => println!("{slot} is at {} {}", position.x(), position.y()),
+//!             None => println!("{slot} is not to be seen any more"),
+//!         },
 //!         event = room.next_event() => match event {
 //!             Some(Event::MemberJoined { slot, .. }) => println!("{:?} came", room.member(slot)),
 //!             Some(Event::Broadcast { from, name, .. }) => println!("{from} sent {name}"),

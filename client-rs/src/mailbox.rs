@@ -169,8 +169,11 @@ impl Mailbox {
         match activity {
             Activity::Datagrams => self.motion.notify_waiters(),
             Activity::Event(event) => {
-                // A frame may have come before the member that it moves.
-                let moves = matches!(event, Event::MemberJoined { .. } | Event::Left { .. });
+                // A frame may have come before the member that it moves, and who leaves is gone.
+                let moves = matches!(
+                    event,
+                    Event::MemberJoined { .. } | Event::MemberLeft { .. } | Event::Left { .. }
+                );
                 self.route(session, event);
                 self.events.notify_waiters();
                 if moves {

@@ -45,8 +45,9 @@ impl Room {
     }
 
     /// Waits until another member has moved and returns its newest position; members take turns, and positions that
-    /// were passed through in between are not told. `None` as for [`Self::next_event`]. Cancel safe.
-    pub async fn next_motion(&self) -> Option<(Slot, Position)> {
+    /// were passed through in between are not told. A member without a position was to be seen, and is not any more:
+    /// it is out of the [viewport](Self::set_viewport), or has left. `None` as for [`Self::next_event`]. Cancel safe.
+    pub async fn next_motion(&self) -> Option<(Slot, Option<Position>)> {
         let look = || match self.poll_motion() {
             Some(moved) => Some(Some(moved)),
             None => (!self.is_in()).then_some(None),
@@ -55,11 +56,12 @@ impl Room {
     }
 
     /// As [`Self::next_motion`], without waiting: `None` if nobody has moved since.
-    pub fn poll_motion(&self) -> Option<(Slot, Position)> {
+    pub fn poll_motion(&self) -> Option<(Slot, Option<Position>)> {
         self.connection.handle.with(|session, _now| session.poll_motion(self.room))
     }
 
-    /// Where the member of a slot is; `None` if it has not moved yet. The own position is what the server shows others.
+    /// Where the member of a slot is; `None` if it has not moved yet, or is out of the viewport. The own position is
+    /// what the server shows others.
     pub fn position(&self, slot: Slot) -> Option<Position> {
         self.read(|room| room.position(slot)).flatten()
     }

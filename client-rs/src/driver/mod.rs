@@ -21,7 +21,7 @@
 //!     Activity::Datagrams => {
 //!         let Some(room) = entered else { return };
 //!         while let Some((slot, position)) = session.poll_motion(room) {
-//!             println!("{slot} is at {} {}", position.x(), position.y());
+//!             println!("{slot} is at {:?}", position.map(|position| position.axes()));
 //!         }
 //!     }
 //!     _ => {}

@@ -13,11 +13,14 @@ use tokio::task::LocalSet;
 
 use crate::server::{OTHER, ROOM, Server, soon};
 
+/// Whose, and where if it is to be seen.
+type Motion = (Slot, Option<Position>);
+
 #[tokio::test(start_paused = true)]
 async fn an_observer_that_is_not_send_sees_each_datagram_and_the_counters_count_them() {
     let (here, there) = memory::pair();
     let (handle, driver) = driver::start(here, Hello::default());
-    let seen: Rc<RefCell<Vec<(Slot, Position)>>> = Rc::default();
+    let seen: Rc<RefCell<Vec<Motion>>> = Rc::default();
     let local = LocalSet::new();
     let run = {
         let seen = Rc::clone(&seen);
@@ -51,7 +54,7 @@ async fn an_observer_that_is_not_send_sees_each_datagram_and_the_counters_count_
             assert_eq!(soon(run).await.unwrap().code, Some(4200));
         })
         .await;
-    let expected: Vec<_> = (0..3).map(|x| (OTHER, Position::xy(x, 0))).collect();
+    let expected: Vec<_> = (0..3).map(|x| (OTHER, Some(Position::xy(x, 0)))).collect();
     assert_eq!(*seen.borrow(), expected);
     tokio::time::advance(Duration::from_secs(1)).await; // the next sample is due at once
     handle.with(|session, now| session.set_motion(now, ROOM, Position::xy(5, 5)));

@@ -7,4 +7,5 @@ mod driver;
 mod edits;
 mod polled;
 mod room;
+mod sample;
 mod server;

@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use crate::server::{Lane, OTHER, OWN, ROOM, Server};
 
 /// Turns a loop until `done` has something.
-fn turn<T>(net: &mut Polled, mut done: impl FnMut(&mut Polled) -> Option<T>) -> T {
+pub(crate) fn turn<T>(net: &mut Polled, mut done: impl FnMut(&mut Polled) -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         net.update();
@@ -28,7 +28,7 @@ fn turn<T>(net: &mut Polled, mut done: impl FnMut(&mut Polled) -> Option<T>) -> 
     }
 }
 
-fn entered(net: &mut Polled) -> Option<RoomHandle> {
+pub(crate) fn entered(net: &mut Polled) -> Option<RoomHandle> {
     match net.poll_event()? {
         Event::Entered { room, .. } => Some(room),
         other => panic!("not entered: {other:?}"),

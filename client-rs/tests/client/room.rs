@@ -194,7 +194,7 @@ async fn motion_is_decoded_acked_and_told_newest_first() {
     let (_client, room, server) = entered().await;
     assert_eq!(room.position(OTHER), None);
     server.frame(ROOM, 101, &[(OTHER, Position::xy(5, 6))]);
-    assert_eq!(soon(room.next_motion()).await, Some((OTHER, Position::xy(5, 6))));
+    assert_eq!(soon(room.next_motion()).await, Some((OTHER, Some(Position::xy(5, 6)))));
     let ack = |tick| Upward::Ack(Ack { room: ROOM, tick: Tick(tick), parts: 1 });
     assert_eq!(server.next_datagram().await, [ack(101)]);
 
@@ -206,9 +206,35 @@ async fn motion_is_decoded_acked_and_told_newest_first() {
         Upward::Sample(_) => panic!("nothing moved here"),
     });
     assert_eq!(acks, [ack(102), ack(103)], "datagrams that come together are acked together");
-    assert_eq!(soon(room.next_motion()).await, Some((OTHER, Position::xy(9, 9))));
+    assert_eq!(soon(room.next_motion()).await, Some((OTHER, Some(Position::xy(9, 9)))));
     assert_eq!(room.poll_motion(), None);
     assert_eq!(room.position(OTHER), Some(Position::xy(9, 9)));
+}
+
+// proves M6, M13
+#[tokio::test(start_paused = true)]
+async fn who_is_not_to_be_seen_any_more_is_told_once_and_is_still_a_member() {
+    let (_client, room, mut server) = entered().await;
+    server.frame(ROOM, 101, &[(OTHER, Position::xy(5, 6))]);
+    assert_eq!(soon(room.next_motion()).await, Some((OTHER, Some(Position::xy(5, 6)))));
+    server.frame(ROOM, 102, &[]);
+    assert_eq!(soon(room.next_motion()).await, Some((OTHER, None)));
+    assert_eq!((room.position(OTHER), room.member(OTHER)), (None, Some(member(OTHER))));
+
+    // Who came and went before anybody asked, too, was never there.
+    server.frame(ROOM, 103, &[(Slot(3), Position::xy(1, 1))]);
+    server.frame(ROOM, 104, &[(OTHER, Position::xy(7, 8))]);
+    server.diff(Diff { joins: vec![member(Slot(3))], ..diff(104) }).await;
+    let joined = Event::MemberJoined { room: ROOM, slot: Slot(3) };
+    assert_eq!(soon(room.next_event()).await, Some(joined));
+    assert_eq!(soon(room.next_motion()).await, Some((OTHER, Some(Position::xy(7, 8)))));
+    assert_eq!(room.poll_motion(), None);
+
+    server.diff(Diff { leaves: vec![OTHER], ..diff(105) }).await;
+    assert_eq!(soon(room.next_motion()).await, Some((OTHER, None)), "no frame has said so yet");
+    server.frame(ROOM, 105, &[]);
+    server.next_datagram().await;
+    assert_eq!(room.poll_motion(), None);
 }
 
 // proves M10
