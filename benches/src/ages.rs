@@ -12,6 +12,9 @@
 //! lies between, somewhat early. The view is right at that moment, which is what is measured, and
 //! at most the moves in flight (one or two a tick) are touched by it.
 //!
+//! With viewports nobody is to see everything, so what was not seen is not missed: an update counts when it comes. Of a
+//! member that comes into sight, the move that is shown has an age, and not those that were made out of it.
+//!
 //! Viewers that are made to stall are left out of all this. Of them, one thing is kept: how *stale*
 //! the first update was that they were shown after they woke, which is for how long the mouse had
 //! no longer been there.
@@ -56,7 +59,7 @@ pub struct Arrival {
 pub struct WindowAges {
     /// Samples sent in it.
     pub moves: u64,
-    /// Pairs of one of its moves and a viewer that counts.
+    /// Pairs of one of its moves and a viewer that counts; none with viewports.
     pub expected: u64,
     /// Receipts of a newer position in it.
     pub updates: u64,
@@ -72,8 +75,9 @@ pub struct WindowAges {
 pub struct Ages {
     layout: Layout,
     trails: Vec<Trail>,
-    /// By viewer, the number of the newest move seen of each mover by its place; 0 is none.
+    /// By viewer, the number of the newest move seen of each mover by its place; 0 is none, or that it is out of sight.
     seen: Vec<Box<[u32]>>,
+    has_viewports: bool,
     windows: Vec<WindowAges>,
     /// By room, the viewers that count.
     viewers: Vec<u64>,
@@ -95,6 +99,7 @@ impl Ages {
             layout: layout.clone(),
             trails: (0..members).map(|_| Trail::default()).collect(),
             seen: (0..members).map(row).collect(),
+            has_viewports: false,
             windows: (0..windows).map(|_| WindowAges::new()).collect(),
             viewers: (0..layout.rooms()).map(|room| viewers(room) as u64).collect(),
             woken,
@@ -103,23 +108,32 @@ impl Ages {
         }
     }
 
+    /// The same, for viewers that do not see everybody if `has_viewports`.
+    #[must_use]
+    pub fn with_viewports(self, has_viewports: bool) -> Self {
+        Self { has_viewports, ..self }
+    }
+
     /// `mover` sent a sample. Its window, if any, must be below the number of windows.
     pub fn handle_move(&mut self, mover: usize, sent: Move) {
         self.trails[mover].push(sent);
         if let Some(window) = sent.window {
             let window = &mut self.windows[usize::from(window)];
             window.moves += 1;
-            window.expected += self.viewers[self.layout.room_of(mover)].saturating_sub(1); // not itself
+            if !self.has_viewports {
+                let others = self.viewers[self.layout.room_of(mover)].saturating_sub(1); // not itself
+                window.expected += others;
+            }
         }
     }
 
     /// A frame showed `viewer` these places in its room (the first member of a room is at 0) at
-    /// these positions. Those not newer than what it was shown before change nothing, nor does its
-    /// own.
+    /// these positions; None is out of its sight. Those not newer than what it was shown before
+    /// change nothing, nor does its own.
     pub fn handle_frame(
         &mut self,
         arrival: Arrival,
-        entries: impl IntoIterator<Item = (usize, (i32, i32))>,
+        entries: impl IntoIterator<Item = (usize, Option<(i32, i32)>)>,
     ) {
         let Arrival { viewer, at_us, window } = arrival;
         let place = self.layout.place(viewer);
@@ -133,11 +147,19 @@ impl Ages {
             if mover == place {
                 continue;
             }
+            let Some(position) = position else {
+                if self.has_viewports {
+                    *seen = 0;
+                }
+                continue;
+            };
             let Some(newer) = trail.newest_at(position, *seen, at_us) else {
                 self.unknown += u64::from(!trail.holds(position, *seen));
                 continue;
             };
-            for covered in (trail.kept_after(*seen)..=newer).filter(|_| counts) {
+            let comes_into_sight = self.has_viewports && *seen == 0;
+            let first = if comes_into_sight { newer } else { trail.kept_after(*seen) };
+            for covered in (first..=newer).filter(|_| counts) {
                 let covered = trail.get(covered);
                 if let Some(window) = covered.window {
                     self.windows[usize::from(window)].cover(at_us.saturating_sub(covered.at_us));
@@ -263,7 +285,7 @@ mod tests {
     fn show(ages: &mut Ages, viewer: usize, mover: usize, x: i32, at_ms: u64) -> bool {
         let before = ages.windows()[0].updates;
         let arrival = Arrival { viewer, at_us: at_ms * 1000, window: Some(0) };
-        ages.handle_frame(arrival, [(mover, (x, 0))]);
+        ages.handle_frame(arrival, [(mover, Some((x, 0)))]);
         ages.windows()[0].updates > before
     }
 
@@ -360,7 +382,7 @@ mod tests {
             ages.handle_move(3, Move { at_us, position: (x, 0), window });
         }
         let arrival = Arrival { viewer: 2, at_us: 4000, window: Some(1) };
-        ages.handle_frame(arrival, [(1, (3, 0))]);
+        ages.handle_frame(arrival, [(1, Some((3, 0)))]);
         assert_eq!((ages_ms(&ages, 0), ages_ms(&ages, 1)), (vec![3], vec![2]));
         assert_eq!((ages.windows()[0].updates, ages.windows()[1].updates), (0, 1));
     }
@@ -374,6 +396,25 @@ mod tests {
         }
         assert!(show(&mut ages, 1, 0, sent as i32 - 1, sent));
         assert_eq!(ages.windows()[0].covered, u64::from(KEPT));
+    }
+
+    /// Member 0 is shown at 20 and at 30, goes out of sight, and comes back at 60.
+    #[test]
+    fn with_viewports_an_update_counts_when_it_comes_and_nothing_is_missed_out_of_sight() {
+        let mut ages = book("1x2", 0, 1).with_viewports(true);
+        for (ms, x) in [(0, 10), (10, 20), (20, 25), (30, 30)] {
+            send(&mut ages, 0, ms, x);
+        }
+        assert!(show(&mut ages, 1, 0, 20, 15), "comes into sight: the first move is not shown");
+        assert!(show(&mut ages, 1, 0, 30, 38), "in sight a newer one covers the older");
+        let arrival = Arrival { viewer: 1, at_us: 50_000, window: Some(0) };
+        ages.handle_frame(arrival, [(0, None)]);
+        for (ms, x) in [(60, 40), (70, 50), (80, 60)] {
+            send(&mut ages, 0, ms, x);
+        }
+        assert!(show(&mut ages, 1, 0, 60, 81));
+        assert_eq!(ages_ms(&ages, 0), [1, 5, 8, 18]);
+        assert_eq!((ages.windows()[0].expected, ages.windows()[0].updates), (0, 3));
     }
 
     #[test]

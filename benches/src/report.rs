@@ -34,6 +34,8 @@ pub struct Report {
     pub reliable: bool,
     /// Of those who were made to stall; null if nobody was.
     pub stalled: Option<Stalled>,
+    /// Which share of the mice's space each member was to be shown; null if all of it.
+    pub viewport: Option<f64>,
 }
 
 /// Members that stopped reading their sockets for a while. They count in no window.
@@ -61,11 +63,11 @@ pub struct Window {
     pub moves: u64,
     /// Receipts of another member's newer position.
     pub updates: u64,
-    /// Moves x (members a room - 1), without those that stall.
+    /// Moves x (members a room - 1), without those that stall; 0 with viewports.
     pub expected: u64,
     /// How many of the expected were covered by the end of the grace, in percent; rounded down, so
-    /// 100 means all of them.
-    pub covered_pct: f64,
+    /// 100 means all of them; null with viewports.
+    pub covered_pct: Option<f64>,
     /// Datagrams of motion that members received; messages, on a WebSocket.
     pub datagrams: u64,
     /// The server's user and system time, in percent of one core.
@@ -120,13 +122,14 @@ mod tests {
             hz: 20,
             server_rss_peak_kb: 0,
             generator_limited: false,
-            windows: vec![Window { seconds: 3.0, covered_pct: 100.0, ..Window::default() }],
+            windows: vec![Window { seconds: 3.0, covered_pct: Some(100.0), ..Window::default() }],
             mix: "1x100".into(),
             loss_pct: 0.0,
             delay_ms: 0.0,
             jitter_ms: 0.0,
             reliable: false,
             stalled: None,
+            viewport: None,
         };
         let expected = concat!(
             r#"{"mode":"run","transport":"quic","rooms":1,"members":100,"hz":20,"#,
@@ -137,7 +140,7 @@ mod tests {
             r#""age_ms":{"p50":0.0,"p99":0.0,"p999":0.0,"max":0.0},"#,
             r#""datagrams_down_per_s":0.0,"datagrams_up_per_s":0.0,"packets_down_per_s":0.0,"#,
             r#""packets_up_per_s":0.0,"moved_per_frame":0.0}],"mix":"1x100","loss_pct":0.0,"#,
-            r#""delay_ms":0.0,"jitter_ms":0.0,"reliable":false,"stalled":null}"#,
+            r#""delay_ms":0.0,"jitter_ms":0.0,"reliable":false,"stalled":null,"viewport":null}"#,
         );
         assert_eq!(serde_json::to_string(&report).unwrap(), expected);
     }

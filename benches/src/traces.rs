@@ -55,6 +55,15 @@ impl Traces {
         (!recordings.is_empty()).then_some(Self { recordings })
     }
 
+    /// The lowest and the highest positions of all recordings, axis by axis.
+    pub fn bounds(&self) -> ((i32, i32), (i32, i32)) {
+        let samples = self.recordings.iter().flat_map(|trace| &trace.samples);
+        let all = ((i32::MAX, i32::MAX), (i32::MIN, i32::MIN));
+        samples.fold(all, |(low, high), &(_, (x, y))| {
+            ((low.0.min(x), low.1.min(y)), (high.0.max(x), high.1.max(y)))
+        })
+    }
+
     /// The recording of member `index`: the files in turn, and from the first again.
     pub fn of_member(&self, index: usize) -> Arc<Trace> {
         Arc::clone(&self.recordings[index % self.recordings.len()])
@@ -123,6 +132,7 @@ mod tests {
         let traces = Traces::load(folder.path()).unwrap();
         let xs: Vec<_> = (0..5).map(|index| traces.of_member(index).sample_at(0).0).collect();
         assert_eq!(xs, [1, 2, 3, 1, 2]);
+        assert_eq!(traces.bounds(), ((1, 0), (3, 0)));
     }
 
     #[test]

@@ -122,6 +122,28 @@ fn members_that_stall_wake_and_count_for_nothing_else() {
     }
 }
 
+/// Each sees about a quarter of the space, so of the others' moves, too.
+#[test]
+fn with_viewports_members_are_shown_a_part() {
+    let host = Host::start();
+    let shown = |flags: &[&str]| {
+        let report = host.report("quic", &[&["--members", "12", "--hz", "30"], flags].concat());
+        let windows = report["windows"].as_array().unwrap().clone();
+        (report["viewport"].clone(), windows)
+    };
+    let updates = |windows: &[Value]| {
+        windows.iter().map(|window| window["updates"].as_u64().unwrap()).sum::<u64>()
+    };
+    let (all, everything) = shown(&[]);
+    let (share, part) = shown(&["--viewport", "0.25"]);
+    assert_eq!((all, share), (Value::Null, 0.25.into()));
+    let (all, some) = (updates(&everything), updates(&part));
+    assert!(0 < some && some < all * 2 / 3, "{some} of {all}");
+    for window in part {
+        assert_eq!((&window["covered_pct"], &window["expected"]), (&Value::Null, &0.into()));
+    }
+}
+
 #[test]
 fn idle_sessions_are_counted_and_weighed() {
     let host = Host::start();

@@ -43,7 +43,7 @@ async fn one_move(crowd: &[(Client, Room)], position: Position) {
     mover.set_motion(position);
     join_all(viewers.iter().map(|(_, viewer)| async {
         while let Some((_, shown)) = viewer.next_motion().await {
-            if shown == position {
+            if shown == Some(position) {
                 return;
             }
         }

@@ -10,6 +10,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
+use hither_client::Viewport;
 use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 use tokio_tungstenite::tungstenite::{Message, protocol::WebSocketConfig};
@@ -61,6 +62,9 @@ impl super::entrance::Member for Member {
         }
     }
 
+    /// It has no viewports, and no run asks for any.
+    fn look(&mut self, _viewport: Viewport) {}
+
     fn traffic(&self) -> Traffic {
         let socket = self.socket.borrow();
         // Fails only for a socket that is no TCP socket.
@@ -89,11 +93,11 @@ async fn receive(socket: Socket, inbox: Inbox, received: Rc<Cell<u64>>) {
 }
 
 /// The slots and positions of a frame; 0xffff twice is a slot that nobody moves in.
-fn records(frame: &[u8]) -> impl Iterator<Item = (u16, (i32, i32))> {
+fn records(frame: &[u8]) -> impl Iterator<Item = (u16, Option<(i32, i32)>)> {
     let (records, _) = frame.as_chunks::<8>();
     records.iter().filter_map(|record| {
         let [id, x, y] = [0, 2, 4].map(|at| u16::from_le_bytes([record[at], record[at + 1]]));
-        (x != 0xffff || y != 0xffff).then_some((id, (i32::from(x), i32::from(y))))
+        (x != 0xffff || y != 0xffff).then_some((id, Some((i32::from(x), i32::from(y)))))
     })
 }
 
@@ -104,6 +108,6 @@ mod tests {
     #[test]
     fn a_frame_is_records_and_those_of_empty_slots_are_left_out() {
         let frame = [[1, 0, 2, 1, 3, 0, 9, 9], [2, 0, 255, 255, 255, 255, 0, 0]].concat();
-        assert_eq!(records(&frame).collect::<Vec<_>>(), [(1, (258, 3))]);
+        assert_eq!(records(&frame).collect::<Vec<_>>(), [(1, Some((258, 3)))]);
     }
 }

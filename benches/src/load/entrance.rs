@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use hither_client::Viewport;
 
 use super::inbox::World;
 use super::target::{Target, Transport};
@@ -17,6 +18,9 @@ pub(super) trait Member {
     /// Sends where the mouse now is; `t_ms` is the time of the look since the run's start. Never
     /// waits: when nothing can be sent now, a newer position replaces this one or it is dropped.
     fn send(&mut self, position: (i32, i32), t_ms: u64);
+
+    /// From now on it wants to be shown only who is in this rectangle.
+    fn look(&mut self, viewport: Viewport);
 
     /// What has passed since it joined.
     fn traffic(&self) -> Traffic;

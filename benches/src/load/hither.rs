@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use hither_client::driver::{self, Activity, Driver, Handle};
 use hither_client::{
     ClientEndpoint, ClientTls, CloseCode, Event, Hello, Link, Map, Position, RoomHandle, RoomName,
-    Session,
+    Session, Viewport,
 };
 use tokio::sync::oneshot;
 use tokio::task::spawn_local;
@@ -129,6 +129,11 @@ impl super::entrance::Member for Member {
         self.handle.with(|session, now| session.set_motion(now, self.room, Position::xy(x, y)));
     }
 
+    fn look(&mut self, viewport: Viewport) {
+        let viewport = Some(viewport);
+        self.handle.with(|session, _now| session.set_viewport(self.room, viewport, None));
+    }
+
     fn traffic(&self) -> Traffic {
         let stats = self.handle.link().stats();
         Traffic {
@@ -160,7 +165,7 @@ async fn receive(driver: Driver, inbox: Inbox, entering: oneshot::Sender<Result<
             Activity::Datagrams => {
                 let Some(room) = entered else { return };
                 let moved = iter::from_fn(|| session.poll_motion(room));
-                inbox.show(moved.map(|(slot, position)| (slot.0, (position.x(), position.y()))));
+                inbox.show(moved.map(|(slot, at)| (slot.0, at.map(|at| (at.x(), at.y())))));
             }
             Activity::Event(event) => {
                 let Some(answer) = answer(session, event, &inbox) else { return };

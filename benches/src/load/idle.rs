@@ -11,6 +11,7 @@ use super::entrance::Entrance;
 use super::inbox::World;
 use super::plan::{count, seconds};
 use super::target::Target;
+use crate::ages::Ages;
 use crate::layout::{Layout, Mix};
 use crate::process::{self, Memory};
 
@@ -59,7 +60,7 @@ const JOIN_DEADLINE: Duration = Duration::from_secs(300);
 pub async fn run(plan: &IdlePlan) -> Result<IdleReport> {
     let IdlePlan { target, members, room_size, .. } = plan;
     let layout = Layout::from(&mix(*members, *room_size));
-    let world = World::new(&layout, 0, 0);
+    let world = World::new(&layout, Ages::new(&layout, 0, 0));
     let entrance = Entrance::open(target, *members, 0)?;
     let memory_before = resident_kb(target)?;
     let start = Instant::now();

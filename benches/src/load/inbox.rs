@@ -39,8 +39,8 @@ struct Shared {
     late_turns_us: Histogram<u64>,
 }
 
-/// Slots and positions.
-type Frame = Vec<(u16, (i32, i32))>;
+/// Slots and positions; who has none is out of sight.
+type Frame = Vec<(u16, Option<(i32, i32)>)>;
 
 /// Where one member's transport puts what arrives for it.
 pub(super) struct Inbox {
@@ -55,10 +55,10 @@ const UNBOOKED_MAX: usize = 65_536;
 const BOOKED_AT_ONCE: usize = 4;
 
 impl World {
-    /// See [`Ages::new`].
-    pub(super) fn new(layout: &Layout, stalled: usize, windows: usize) -> Self {
+    /// Books into `ages`, which must be of the same layout.
+    pub(super) fn new(layout: &Layout, ages: Ages) -> Self {
         let shared = Shared {
-            ages: Ages::new(layout, stalled, windows),
+            ages,
             layout: layout.clone(),
             slots: vec![Vec::new(); layout.rooms()],
             unbooked: VecDeque::new(),
@@ -172,9 +172,9 @@ impl Inbox {
         slots[slot] = Some(layout.place(self.viewer));
     }
 
-    /// A frame arrived just now and shows these slots at these positions. Its own slot and repeats
-    /// do no harm.
-    pub(super) fn show(&self, entries: impl IntoIterator<Item = (u16, (i32, i32))>) {
+    /// A frame arrived just now and shows these slots at these positions, or not any more. Its own
+    /// slot and repeats do no harm.
+    pub(super) fn show(&self, entries: impl IntoIterator<Item = (u16, Option<(i32, i32)>)>) {
         let world = &self.world;
         let at_us = world.now_us();
         let frame: Frame = entries.into_iter().collect();
@@ -222,7 +222,8 @@ mod tests {
 
     #[test]
     fn frames_count_where_they_came_and_strangers_nowhere() {
-        let world = World::new(&Layout::from(&Mix::even(2, 2)), 0, 1);
+        let layout = Layout::from(&Mix::even(2, 2));
+        let world = World::new(&layout, Ages::new(&layout, 0, 1));
         let inboxes: Vec<_> = (0..4).map(|viewer| world.inbox(viewer)).collect();
         for (inbox, slot) in inboxes.iter().zip([7, 3, 3, 9]) {
             inbox.set_slot(slot);
@@ -230,9 +231,10 @@ mod tests {
         world.handle_move(0, 0, (1, 1));
         world.handle_move(2, 0, (2, 2));
         world.set_window(Some(0));
-        inboxes[1].show([(7, (1, 1)), (3, (5, 5)), (500, (6, 6))]);
+        let at = |x| Some((x, x));
+        inboxes[1].show([(7, at(1)), (3, at(5)), (500, at(6))]);
         world.set_window(None);
-        inboxes[3].show([(3, (2, 2))]);
+        inboxes[3].show([(3, at(2))]);
         let counts = world.with_ages(|ages| (ages.windows()[0].updates, ages.unknown()));
         assert_eq!(counts, (1, 0), "the second came in no window");
         assert_eq!(world.shown(), 4);
@@ -240,7 +242,8 @@ mod tests {
 
     #[test]
     fn waiting_frames_are_bounded() {
-        let world = World::new(&Layout::from(&Mix::even(1, 2)), 0, 1);
+        let layout = Layout::from(&Mix::even(1, 2));
+        let world = World::new(&layout, Ages::new(&layout, 0, 1));
         let inbox = world.inbox(1);
         for _ in 0..UNBOOKED_MAX + 10 {
             inbox.show([]);

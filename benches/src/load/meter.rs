@@ -92,7 +92,7 @@ impl<'a> Meter<'a> {
         let windows = windows.map(|((window, server_us, bytes), ages)| Window {
             cpu_us_per_update: per(server_us, ages.updates),
             down_bytes_per_update: per(bytes as f64, ages.updates),
-            ..with_ages(window, ages)
+            ..with_ages(window, ages, plan.viewport.is_none())
         });
         let rss_peak =
             plan.target.server_pid.map(|pid| process::memory_kb(pid, Memory::Peak)).transpose();
@@ -111,6 +111,7 @@ impl<'a> Meter<'a> {
             jitter_ms: plan.network.jitter,
             reliable: plan.reliable,
             stalled: stalled(plan, ages),
+            viewport: plan.viewport,
         })
     }
 }
@@ -172,12 +173,13 @@ fn stalled(plan: &Plan, ages: &Ages) -> Option<Stalled> {
     })
 }
 
-fn with_ages(window: Window, ages: &WindowAges) -> Window {
+/// Without `sees_all` nobody knows what should have come.
+fn with_ages(window: Window, ages: &WindowAges, sees_all: bool) -> Window {
     let expected = ages.expected;
-    let covered_pct = match expected {
+    let covered_pct = sees_all.then(|| match expected {
         0 => 100.0,
         _ => (ages.covered as f64 * 1e6 / expected as f64).floor() / 1e4,
-    };
+    });
     let ms = |us: u64| us as f64 / 1000.0;
     let at = |quantile| ms(ages.ages_us.value_at_quantile(quantile));
     let max = ms(ages.ages_us.max());
@@ -209,18 +211,19 @@ mod tests {
     fn all_but_one_covered_is_not_all() {
         let layout = Layout::from(&crate::layout::Mix::even(1, 2));
         let mut ages = Ages::new(&layout, 0, 1);
-        let window = |ages: &Ages| with_ages(Window::default(), &ages.windows()[0]);
-        assert_eq!((window(&ages).expected, window(&ages).covered_pct), (0, 100.0));
+        let window = |ages: &Ages| with_ages(Window::default(), &ages.windows()[0], true);
+        assert_eq!((window(&ages).expected, window(&ages).covered_pct), (0, Some(100.0)));
         for at_us in 1..=300_000 {
             let sent = crate::ages::Move { at_us, position: (at_us as i32, 0), window: Some(0) };
             ages.handle_move(0, sent);
             if at_us < 300_000 {
                 let arrival = crate::ages::Arrival { viewer: 1, at_us, window: Some(0) };
-                ages.handle_frame(arrival, [(0, (at_us as i32, 0))]);
+                ages.handle_frame(arrival, [(0, Some((at_us as i32, 0)))]);
             }
         }
         let window = window(&ages);
         assert_eq!((window.expected, window.updates), (300_000, 299_999));
-        assert!(window.covered_pct < 100.0 && window.covered_pct > 99.999);
+        let covered_pct = window.covered_pct.unwrap();
+        assert!(covered_pct < 100.0 && covered_pct > 99.999);
     }
 }

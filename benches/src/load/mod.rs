@@ -19,12 +19,13 @@ use anyhow::{Context, Result};
 use tokio::task::{JoinSet, unconstrained, yield_now};
 use tokio::time::{sleep_until, timeout};
 
+use crate::ages::Ages;
 use crate::layout::Layout;
 use crate::report::Report;
 use crate::schedule::{Look, Schedule};
 use aside::Way;
 use entrance::{Entrance, Member};
-use hands::Hand;
+use hands::{Hand, Hands, part_of};
 use inbox::World;
 use meter::Meter;
 pub use plan::Plan;
@@ -40,17 +41,25 @@ pub async fn run(plan: &Plan) -> Result<Report> {
     let layout = Layout::from(&plan.mix());
     plan.check(&layout)?;
     let movers = layout.members() - plan.stalled;
-    let hands = Hand::of_members(plan, movers)?;
-    let world = World::new(&layout, plan.stalled, usize::from(plan.windows));
+    let hands = Hands::open(plan)?;
+    let ages = Ages::new(&layout, plan.stalled, usize::from(plan.windows));
+    let world = World::new(&layout, ages.with_viewports(plan.viewport.is_some()));
     let way = Way::open(plan)?;
     let entrance = Entrance::open(&way.target, layout.members(), plan.stalled)?;
     let entrance = entrance.with_motion(plan.reliable);
     let joins = entrance.join_all(&layout, |index| plan.room(index), &world);
     let joined = timeout(JOIN_DEADLINE, joins).await;
-    let members = joined.context("not all members joined within two minutes")??;
+    let mut members = joined.context("not all members joined within two minutes")??;
+    if let Some(share) = plan.viewport {
+        let space = hands.space();
+        for (seed, member) in (plan.seed..).zip(&mut members) {
+            member.look(part_of(&space, share, seed));
+        }
+    }
     way.begin_loss();
     let start_us = world.now_us();
     let schedule = Schedule::new(movers, plan.hz, start_us, plan.seed);
+    let hands = (0..movers).map(|member| hands.of_member(member)).collect();
     let mut crowd = Crowd { members, hands, last: vec![None; movers], schedule, world, start_us };
 
     let mut tasks = JoinSet::new(); // ends them with the run

@@ -60,6 +60,10 @@ pub struct Plan {
     /// For how many seconds they do; from 2.5 on the server misses them. 0 is the run to compare with.
     #[arg(long, default_value = "2", value_parser = seconds, requires = "stalled")]
     pub(super) stall: Duration,
+    /// Each member wants to be shown only who is in a rectangle of its own, anywhere in the space in which the mice
+    /// move, that has this share of its area, 0.01 to 1. Default: all of them see everybody.
+    #[arg(long, value_parser = share, value_name = "SHARE")]
+    pub(super) viewport: Option<f64>,
     /// Motion goes over the control stream, reliable and in order, instead of in datagrams.
     #[arg(long)]
     pub(super) reliable: bool,
@@ -105,6 +109,7 @@ impl Plan {
         );
         ensure!(!baseline || self.stalled == 0, "--stalled is not there for baseline-ws");
         ensure!(!baseline || !self.reliable, "--reliable: baseline-ws is that already");
+        ensure!(!baseline || self.viewport.is_none(), "--viewport is not there for baseline-ws");
         let last_room = layout.room(layout.rooms() - 1).len();
         ensure!(self.stalled < last_room, "--stalled must leave a member of the last room");
         ensure!(
@@ -153,6 +158,14 @@ fn milliseconds(text: &str) -> Result<f64, String> {
 
 fn percent(text: &str) -> Result<f64, String> {
     within(text, 100.0, "percent")
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.01..=1.0).contains(&share) => Ok(share),
+        Ok(_) => Err("must be from 0.01 to 1".into()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn within(text: &str, max: f64, unit: &str) -> Result<f64, String> {
@@ -219,6 +232,9 @@ mod tests {
             "--jitter NaN",
             "--mix 1x2 --members 2",
             "--stall 1",
+            "--viewport 0",
+            "--viewport 1.1",
+            "--viewport NaN",
         ] {
             let line = format!("load --url http://127.0.0.1:1 --transport quic {flags}");
             let line = line.replace("--transport quic --transport tcp", "--transport tcp");
@@ -233,6 +249,7 @@ mod tests {
             "baseline-ws --delay 1",
             "baseline-ws --stalled 1",
             "baseline-ws --reliable",
+            "baseline-ws --viewport 0.5",
             "quic --stalled 10",
             "quic --stalled 1 --stall 10",
         ] {

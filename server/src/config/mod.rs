@@ -54,7 +54,7 @@ pub struct Config {
     /// The bounds of the whole server.
     pub limits: LimitsConfig,
     /// The namespaces by name. A room of any other can't be joined. Default: `default`; for `hither
-    /// dev` also `hz10`, `hz20`, `hz30` and `hz60`, named for their ticks.
+    /// dev` also `hz10`, `hz20`, `hz30` and `hz60`, named for their ticks, and `hz0`, which sends at once.
     pub namespaces: BTreeMap<String, NamespaceConfig>,
 }
 
@@ -63,7 +63,7 @@ impl Config {
     #[must_use]
     pub fn dev(overrides: Overrides) -> Self {
         let mut config = Self::new(AuthConfig::LocalAnonymous, TlsConfig::Mint);
-        for tick_hz in [10, 20, 30, 60] {
+        for tick_hz in [0, 10, 20, 30, 60] {
             let namespace = NamespaceConfig { tick_hz, ..NamespaceConfig::default() };
             config.namespaces.insert(format!("hz{tick_hz}"), namespace);
         }

@@ -41,7 +41,8 @@ fn dev_is_complete() {
     assert_eq!((config.auth, config.tls), (AuthConfig::LocalAnonymous, TlsConfig::Mint));
     assert_eq!(config.demo, Some(DemoConfig::default()));
     let ticks: Vec<_> = config.namespaces.iter().map(|(name, n)| (&**name, n.tick_hz)).collect();
-    assert_eq!(ticks, [("default", 30), ("hz10", 10), ("hz20", 20), ("hz30", 30), ("hz60", 60)]);
+    let by_rate = [("hz0", 0), ("hz10", 10), ("hz20", 20), ("hz30", 30), ("hz60", 60)];
+    assert_eq!(ticks, [&[("default", 30)][..], &by_rate].concat());
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use super::Options;
 
 /// The names of all series, in the page's order.
-pub(super) const SERIES: [&str; 5] = ["rooms", "large", "loss", "stall", "idle"];
+pub(super) const SERIES: [&str; 7] =
+    ["rooms", "large", "viewport", "at-once", "loss", "stall", "idle"];
 
 /// One kind of run, as the load generator's flags.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,7 +13,7 @@ pub(super) struct Case {
     pub(super) transport: &'static str,
     /// Rooms and members in each, as `100x10`; in the idle series, sessions.
     pub(super) mix: String,
-    /// Looks of each member at its mouse, and ticks of its room, per second; 0 in the idle series.
+    /// Looks of each member at its mouse per second, 0 in the idle series. Its room ticks as often, or sends at once.
     pub(super) hz: u32,
     /// Percent of packets lost each way, at 30 ms of delay; None without a relay.
     pub(super) loss: Option<u32>,
@@ -20,6 +21,8 @@ pub(super) struct Case {
     pub(super) reliable: bool,
     /// For how many seconds [`STALLED`] members stall; None when all read.
     pub(super) stall: Option<f64>,
+    /// Which share of the mice's space each member sees; None for all of it, without a viewport.
+    pub(super) viewport: Option<f64>,
 }
 
 /// Milliseconds each way in the loss series.
@@ -34,7 +37,8 @@ const LOSSES: [u32; 7] = [0, 1, 2, 5, 10, 20, 30];
 impl Case {
     fn new(series: &'static str, transport: &'static str, mix: &str, hz: u32) -> Self {
         let mix = mix.to_owned();
-        Self { series, transport, mix, hz, loss: None, reliable: false, stall: None }
+        let (loss, reliable, stall, viewport) = (None, false, None, None);
+        Self { series, transport, mix, hz, loss, reliable, stall, viewport }
     }
 
     /// What tells it from others, as the first fields of its JSON lines.
@@ -43,9 +47,10 @@ impl Case {
         let members = mix.split_once('x').map_or(mix.as_str(), |(_, members)| members);
         let lane = if self.reliable { "one stream" } else { "datagrams" };
         let (loss, stall) = (self.loss.unwrap_or(0), self.stall.unwrap_or(0.0));
+        let share = self.viewport.unwrap_or(1.0);
         format!(
             "\"series\":\"{series}\",\"transport\":\"{transport}\",\"rooms\":\"{mix}\",\"size\":{members},\
-             \"ticks\":{hz},\"loss\":{loss},\"lane\":\"{lane}\",\"stall\":{stall}"
+             \"ticks\":{hz},\"loss\":{loss},\"lane\":\"{lane}\",\"stall\":{stall},\"share\":{share}"
         )
     }
 }
@@ -55,6 +60,8 @@ pub(super) fn of(series: &str, options: &Options) -> Vec<Case> {
     match series {
         "rooms" => rooms(),
         "large" => large(),
+        "viewport" => viewport(),
+        "at-once" => at_once(),
         "loss" => loss(),
         "stall" => stall(options.seconds.1),
         _ => idle(options.idle),
@@ -76,6 +83,16 @@ fn large() -> Vec<Case> {
     let both = both.into_iter().flat_map(|(mix, hz)| TRANSPORTS.map(|t| (t, mix, hz)));
     let more = [("quic", "1x500", 20), ("quic", "1x1500", 20), ("quic", "1x2000", 20)];
     both.chain(more).map(|(transport, mix, hz)| Case::new("large", transport, mix, hz)).collect()
+}
+
+fn viewport() -> Vec<Case> {
+    let case = |viewport| Case { viewport, ..Case::new("viewport", "quic", "1x200", 20) };
+    [None, Some(0.25), Some(0.05)].map(case).into()
+}
+
+/// Rooms that wait for no tick are small. The baseline has no such thing.
+fn at_once() -> Vec<Case> {
+    ["quic", "webtransport"].map(|transport| Case::new("at-once", transport, "1x10", 60)).into()
 }
 
 fn loss() -> Vec<Case> {

@@ -43,7 +43,7 @@ impl Programs {
         let mut command = if baseline {
             self.command("0", &self.baseline, &["--listen", ANY_PORT, "--hz", &hz])
         } else {
-            // Its namespaces hz20, hz30 and hz60 tick as they are called.
+            // Its namespaces hz20, hz30 and hz60 tick as they are called, and hz0 sends at once.
             let ports = ["--listen", ANY_PORT, "--http", ANY_PORT, "--ops", ANY_PORT];
             self.command("0", &self.server, &[&["--log", "warn", "dev"][..], &ports].concat())
         };
@@ -108,6 +108,9 @@ fn run_flags<'a>(load: &'a mut Command, case: &Case, options: &Options) -> &'a m
     let (warmup, window) = options.seconds;
     load.args(["--mix", &case.mix, "--hz", &case.hz.to_string(), "--windows", "1", "--grace", "1"])
         .args(["--warmup", &warmup.to_string(), "--window", &window.to_string()]);
+    if case.series == "at-once" {
+        load.args(["--namespace", "hz0"]);
+    }
     if let Some(loss) = case.loss {
         load.args(["--loss", &loss.to_string(), "--delay", DELAY_MS]);
     }
@@ -116,6 +119,9 @@ fn run_flags<'a>(load: &'a mut Command, case: &Case, options: &Options) -> &'a m
     }
     if let Some(stall) = case.stall {
         load.args(["--stalled", STALLED, "--stall", &stall.to_string()]);
+    }
+    if let Some(share) = case.viewport {
+        load.args(["--viewport", &share.to_string()]);
     }
     if let Some(folder) = &options.traces {
         load.arg("--traces").arg(folder);

@@ -40,6 +40,8 @@ fn names(series: &str) -> &'static [(&'static str, &'static str)] {
     match series {
         "loss" => &[("motion in", "lane"), ("loss % each way", "loss")],
         "stall" => &[("stalled for s", "stall")],
+        "at-once" => &[("transport", "transport"), ("looks a second", "ticks")],
+        "viewport" => &[("share of the space", "share")],
         "idle" => &[("transport", "transport")],
         _ => &[("transport", "transport"), ("rooms x members", "rooms"), ("Hz", "ticks")],
     }
@@ -49,6 +51,7 @@ fn columns(series: &str) -> Vec<Column> {
     match series {
         "idle" => IDLE.to_vec(),
         "stall" => [&AGES[..], &STALLED, &GENERATOR].concat(),
+        "viewport" => [&AGES[1..], &COSTS, &GENERATOR].concat(),
         "loss" => [&AGES[..], &[("oldest ms", "max", 0)], &COSTS[3..], &GENERATOR].concat(),
         _ => [&AGES[..], &COSTS, &GENERATOR].concat(),
     }
