@@ -210,6 +210,7 @@ impl Twin {
         for room in &rooms {
             let axes = self.session.room(*room).map_or(0, |room| room.motion_format().axes.len());
             while let Some((slot, position)) = self.session.poll_motion(*room) {
+                let Some(position) = position else { continue };
                 let axes = &position.axes()[..axes];
                 moved.insert(format!("{room} {slot}"), json!(axes));
             }

@@ -8,6 +8,7 @@ mod basic;
 mod bots;
 mod edits;
 mod events;
+mod loss;
 mod motion;
 mod mute;
 mod ops;
