@@ -348,7 +348,10 @@ impl Motion {
             });
             sight.handle_encoded(bytes);
         }
-        sight.forget(&mut self.scratch, |slot| viewer.oldest(slot.index() / slots, lag));
+        sight.forget(&mut self.scratch, |slot| {
+            let part = slot.index() / slots;
+            (viewer.oldest(part, lag), viewer.acked(part))
+        });
         viewer.sight = Some(sight);
         !self.headers.is_empty()
     }

@@ -184,15 +184,21 @@ impl Sight {
         }
     }
 
-    /// Forgets what no later frame needs: points before any baseline and reference to come, and slots that were out of
-    /// sight by then. `oldest` gives the first such tick of a slot's part.
-    pub(super) fn forget(&mut self, scratch: &mut Scratch, oldest: impl Fn(Slot) -> Option<Tick>) {
+    /// Forgets what no later frame needs: points before any baseline and reference to come, and slots that the viewer
+    /// knows to have been out of sight by then. `state` gives the first such tick of a slot's part, and the acked one.
+    pub(super) fn forget(
+        &mut self,
+        scratch: &mut Scratch,
+        state: impl Fn(Slot) -> (Option<Tick>, Option<Tick>),
+    ) {
         self.seen.retain_mut(|seen| {
-            let oldest = oldest(seen.slot);
+            let (oldest, acked) = state(seen.slot);
             if let Some(oldest) = oldest {
                 seen.track.forget_before(oldest);
             }
-            let is_gone = |point: &Point| point.place.is_none() && Some(point.tick) <= oldest;
+            // A viewer that acks nothing for long may show it still.
+            let is_gone =
+                |point: &Point| point.place.is_none() && Some(point.tick) <= oldest.min(acked);
             let is_kept = seen.is_visible || !seen.track.latest().is_none_or(is_gone);
             if !is_kept && scratch.tracks.len() < SPARE_TRACKS_MAX {
                 seen.track.clear();

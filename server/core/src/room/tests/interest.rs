@@ -232,6 +232,23 @@ fn m13_who_went_out_of_sight_before_any_ack_is_taken_back_all_the_same() {
 }
 
 #[test]
+fn m13_who_went_out_of_sight_of_a_viewer_without_acks_for_long_is_taken_back_all_the_same() {
+    let mut stage = Stage::looking(&[500, 5_000]);
+    stage.move_to(Slot(1), 5_000);
+    stage.tick();
+    for x in 0..100 {
+        // Others move far away, and nothing gets through.
+        stage.move_to(Slot(2), 6_000 + x);
+        stage.pass(50);
+        stage.datagrams(Slot(0));
+    }
+    assert_eq!(stage.in_sight(), [1], "it can't know");
+    stage.pass(300);
+    stage.ack_all();
+    assert!(stage.in_sight().is_empty());
+}
+
+#[test]
 fn m13_a_repeat_says_what_its_tick_said_whatever_was_asked_meanwhile() {
     let elsewhere = Viewport { left: 4_500, right: 5_500, ..WIDE };
     for (viewport, seen) in [(Some(elsewhere), vec![2]), (None, vec![1, 2])] {
