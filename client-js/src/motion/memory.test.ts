@@ -80,7 +80,7 @@ it('M6, M7: 20,000 frames of 64 known slots, 16 of which move, and their acks, a
 })
 
 it('M10: 20,000 moves of the own member allocate no more than the engine does for times', () => {
-  const mover = new Mover(1000 / 30, 2, { slotAfter: () => undefined, aim: () => NaN })
+  const mover = new Mover(1000 / 30, 2, { slotAfter: () => undefined, aim: () => NaN, handleAimed: () => {} })
   const writer = new Writer()
   let made = 0
   let number = 0

@@ -83,7 +83,7 @@ export class View {
   /** Whether the last frame brought the part of a slot. */
   hasPartOf(slot: number): boolean {
     const part = Math.floor(slot / this.#size)
-    return this.hasParts && ((this.parts[part >> 5]! >> (part & 31)) & 1) === 1
+    return ((this.parts[part >> 5]! >> (part & 31)) & 1) === 1
   }
 
   /** Puts the newest position of a slot's member into `into`; false if it is not known, or not to be seen any more. */

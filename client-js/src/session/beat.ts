@@ -30,10 +30,11 @@ const STALE_FOR = 500_000
 /** How fast the beat follows frames that come later and later, and so a slower clock: a part of the difference. */
 const FOLLOW = 32
 
-/** The beat of one room's frames. Times are milliseconds of one clock; a round trip that is not known is NaN. */
+/** The beat of one room's frames. Times are milliseconds of one clock. */
 export class Beat {
   readonly #hz: number
   readonly #period: number
+  readonly #path: { readonly roundTrip: number }
   /** When tick 0 would have arrived. */
   #zero: number | undefined
   #heard = 0
@@ -41,7 +42,9 @@ export class Beat {
   /** Since when only stale frames have come. */
   #staleSince: number | undefined
 
-  constructor(tickHz: number) {
+  /** A round trip on `path` that is not known is NaN. */
+  constructor(tickHz: number, path: { readonly roundTrip: number }) {
+    this.#path = path
     this.#hz = tickHz
     this.#period = Math.floor(1e6 / tickHz)
   }
@@ -61,7 +64,7 @@ export class Beat {
   }
 
   /** The frame of `tick` has come. Returns when its ack is due at the latest. */
-  handleFrame(now: number, tick: number, roundTrip: number): number {
+  handleFrame(now: number, tick: number): number {
     const at = micros(now)
     const offset = at - Math.floor((tick * 1e6) / this.#hz)
     const before = this.#zero ?? offset
@@ -77,17 +80,17 @@ export class Beat {
     }
     // A repeat: whoever sends it waits for the ack.
     if (late > Math.floor(this.#period / 2)) return now
-    const slot = this.slotAfter(now, roundTrip)
+    const slot = this.slotAfter(now)
     return slot === undefined ? now + PERIOD_MIN / 1_000 : Math.min(slot, now + this.#period / 1_000)
   }
 
   /** The next moment at or after `time` at which a datagram is best sent; `undefined` if there is no beat to keep. */
-  slotAfter(time: number, roundTrip: number): number | undefined {
+  slotAfter(time: number): number | undefined {
     const at = micros(time)
     const period = this.#period
     const isSilent = at - this.#heard > period * SILENT_PERIODS
     if (this.#zero === undefined || period < PERIOD_MIN || isSilent) return undefined
-    const best = modulo(-micros(roundTrip || ROUND_TRIP_FIRST) - this.#margin, period)
+    const best = modulo(-micros(this.#path.roundTrip || ROUND_TRIP_FIRST) - this.#margin, period)
     const phase = best > ACK_WITHIN + EARLY_MAX ? best : Math.min(best, ACK_WITHIN)
     return (at + modulo(this.#zero + phase - at, period)) / 1_000
   }

@@ -115,11 +115,8 @@ export class Membership {
     this.view = new View(axes, hz, joined.epoch)
     this.clock = new PlayClock(hz)
     this.#place = new Int32Array(axes.length)
-    this.#beat = new Beat(hz)
-    this.mover = new Mover(1_000 / hz, axes.length, {
-      slotAfter: (time) => this.#beat.slotAfter(time, session.roundTrip),
-      aim: (now) => this.#beat.aim(now),
-    })
+    this.#beat = new Beat(hz, session)
+    this.mover = new Mover(1_000 / hz, axes.length, this.#beat)
     this.listener = listener
     this.document = new Document(session, joined.room, joined.slot, listener.records)
     this.#epoch = joined.epoch
@@ -256,9 +253,8 @@ export class Membership {
     try {
       this.view.handleFrame(frame, reader, this.#handleMoved)
       const isShown = this.view.hasPartOf(this.slot) && this.view.read(this.slot, this.generation, this.#place)
-      const isMade = isShown ? this.mover.handleAimed(frame.tick, this.#place) : undefined
-      if (isMade !== undefined) this.#beat.handleAimed(isMade)
-      return this.#beat.handleFrame(now, frame.tick, this.#session.roundTrip)
+      if (isShown) this.mover.handleShown(frame.tick, this.#place)
+      return this.#beat.handleFrame(now, frame.tick)
     } finally {
       this.#tellMoved()
     }

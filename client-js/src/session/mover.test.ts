@@ -4,7 +4,7 @@ import { Writer } from '../wire/bytes.ts'
 import { Mover, type MoverBeat } from './mover.ts'
 
 const TICK = 50
-const NO_BEAT: MoverBeat = { slotAfter: () => undefined, aim: () => NaN }
+const NO_BEAT: MoverBeat = { slotAfter: () => undefined, aim: () => NaN, handleAimed: () => {} }
 
 function at(x: number, y = 0): Int32Array {
   return Int32Array.of(x, y)
@@ -125,7 +125,7 @@ describe('repeats', () => {
 describe('a beat', () => {
   it('M10: a slot is used once', () => {
     // Slots are at 1000, 1040, and so on.
-    const mover = new Mover(40, 2, { slotAfter: (time) => Math.ceil(time / 40) * 40, aim: () => NaN })
+    const mover = new Mover(40, 2, { ...NO_BEAT, slotAfter: (time) => Math.ceil(time / 40) * 40 })
     const times: number[] = []
     for (let ms = 1000; ms < 1200; ms++) {
       mover.set(ms, at(ms))
@@ -137,20 +137,28 @@ describe('a beat', () => {
   })
 
   it('M10: a frame tells whether what was sent for it came in time', () => {
+    const told: boolean[] = []
     const send = (x: number): Mover => {
-      const mover = new Mover(TICK, 2, { slotAfter: (time) => time, aim: () => 7 })
+      const beat = { slotAfter: (time: number) => time, aim: () => 7, handleAimed: (made: boolean) => told.push(made) }
+      const mover = new Mover(TICK, 2, beat)
       mover.set(1000, at(x))
       mover.pollSample(1000, 1, 0, new Writer())
       return mover
     }
-    expect(send(1).handleAimed(7, at(1))).toBe(true)
-    expect(send(2).handleAimed(7, at(1))).toBe(false)
-    expect(send(1).handleAimed(8, at(1)), 'the frame was lost').toBeUndefined()
+    send(1).handleShown(7, at(1))
+    send(2).handleShown(7, at(1))
+    expect(told.splice(0)).toEqual([true, false])
+    const lost = send(1)
+    lost.handleShown(8, at(2))
+    lost.handleShown(7, at(2))
+    expect(told, 'the frame was lost').toEqual([])
     const mover = send(1)
-    expect(mover.handleAimed(6, at(1)), 'still to come').toBeUndefined()
+    mover.handleShown(6, at(2))
+    expect(told, 'still to come').toEqual([])
     mover.set(1001, at(3))
-    expect(mover.handleAimed(7, at(1)), 'what was sent counts').toBe(true)
-    expect(mover.handleAimed(7, at(1)), 'told once').toBeUndefined()
+    mover.handleShown(7, at(1))
+    mover.handleShown(7, at(1))
+    expect(told, 'what was sent counts, once').toEqual([true])
   })
 })
 

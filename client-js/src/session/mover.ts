@@ -28,6 +28,8 @@ export interface MoverBeat {
   slotAfter(time: number): number | undefined
   /** The tick whose frame should be the first to show what leaves now; NaN if nobody knows. */
   aim(now: number): number
+  /** A sample was or was not in the frame that it was sent for. */
+  handleAimed(isMade: boolean): void
 }
 
 /**
@@ -92,14 +94,11 @@ export class Mover {
     return age
   }
 
-  /**
-   * The frame of `tick` shows this member at `position`. Whether that is what was sent for it; `undefined` if nothing
-   * was.
-   */
-  handleAimed(tick: number, position: Int32Array): boolean | undefined {
-    const aimed = this.#aimed
-    if (aimed <= tick) this.#aimed = NaN
-    return aimed === tick ? this.#isAt(this.#sent, this.#sentCount - 1, position) : undefined
+  /** The frame of `tick` shows this member at `position`; so what was sent for it was early enough, or was not. */
+  handleShown(tick: number, position: Int32Array): void {
+    if (this.#aimed === tick) this.#beat.handleAimed(this.#isAt(this.#sent, this.#sentCount - 1, position))
+    // A frame that was lost tells nothing, nor does a second one.
+    if (this.#aimed <= tick) this.#aimed = NaN
   }
 
   /** When the next sample goes out, or the repeats end; `Infinity` if there is nothing to send. */

@@ -105,9 +105,10 @@ impl Beat {
         Some(time + Duration::from_micros(wait as u64))
     }
 
-    /// A new position leaves in a slot: the frame of the next tick should show it.
-    pub(super) fn handle_sent(&mut self, now: Timestamp, position: Position) {
-        self.aimed = self.aim(now).map(|tick| (tick, position));
+    /// A new position leaves in a slot: the frame of the next tick should show it. `None` for one that a frame may show
+    /// for another reason.
+    pub(super) fn handle_sent(&mut self, now: Timestamp, position: Option<Position>) {
+        self.aimed = self.aim(now).zip(position);
     }
 
     /// The frame of `tick` shows the own member at `position`; so what was sent for it was early enough, or was not.
@@ -213,7 +214,7 @@ mod tests {
         let (here, there) = (Position::xy(1, 0), Position::xy(2, 0));
         let first = before_tick(&beat);
         let send = |beat: &mut Beat, shown| {
-            beat.handle_sent(at(2_030), here);
+            beat.handle_sent(at(2_030), Some(here));
             beat.handle_shown(Tick(31), shown);
         };
         send(&mut beat, there);
@@ -234,16 +235,24 @@ mod tests {
         }
         assert_eq!(Beat::new(30).aim(at(5)), None);
         let (here, there) = (Position::xy(1, 0), Position::xy(2, 0));
-        beat.handle_sent(at(2_001), here);
+        beat.handle_sent(at(2_001), Some(here));
         beat.handle_shown(Tick(30), there);
         assert_eq!(beat.margin, MARGIN_FIRST, "it is still to come");
         beat.handle_shown(Tick(32), there);
         beat.handle_shown(Tick(31), there);
         assert_eq!(beat.margin, MARGIN_FIRST, "it was lost");
-        beat.handle_sent(at(2_001), here);
+        beat.handle_sent(at(2_001), Some(here));
         beat.handle_shown(Tick(31), there);
         beat.handle_shown(Tick(31), there);
         assert_eq!(beat.margin, MARGIN_FIRST + MISSED, "told once");
+        beat.handle_sent(at(2_001), Some(here));
+        beat.handle_sent(at(2_002), None);
+        beat.handle_shown(Tick(31), there);
+        assert_eq!(
+            beat.margin,
+            MARGIN_FIRST + MISSED,
+            "it was overtaken by one that does not tell"
+        );
     }
 
     #[test]

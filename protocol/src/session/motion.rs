@@ -114,7 +114,7 @@ impl Mover {
 
     /// Appends the sample that is due. A new one takes the number after `last_number`, which is the
     /// session's and not the membership's: a late sample of an earlier membership must not win over this one's. Returns
-    /// a new position that was not sent lately, so that a frame with it is the answer to this sample.
+    /// the new position, and whether a frame with it is the answer to this sample: it was not sent before of late.
     pub(super) fn poll_sample(
         &mut self,
         now: Timestamp,
@@ -122,7 +122,7 @@ impl Mover {
         axes: &Axes,
         last_number: &mut u32,
         out: &mut Vec<u8>,
-    ) -> Option<Position> {
+    ) -> Option<(Position, bool)> {
         let mut pause = REPEAT_EVERY;
         let mut news = None;
         let position = match self.state {
@@ -141,7 +141,7 @@ impl Mover {
                 let ambiguous = self.sent.contains(&position);
                 self.state = State::Resting { position, until: now + REPEAT_FOR, ambiguous };
                 self.remember(position);
-                news = Some(position).filter(|_| !ambiguous);
+                news = Some((position, !ambiguous));
                 pause = self.interval.clamp(REPEAT_EVERY, REPEAT_FIRST_MAX);
                 position
             }

@@ -292,8 +292,8 @@ impl Room {
         if self.sample_due(path).is_some_and(|due| due <= now) {
             let axes = &self.view.format().axes;
             let news = self.mover.poll_sample(now, self.handle, axes, last_number, out);
-            if let Some(position) = news {
-                self.beat.handle_sent(now, position);
+            if let Some((position, tells)) = news {
+                self.beat.handle_sent(now, tells.then_some(position));
             }
         }
     }

@@ -1,5 +1,5 @@
-//! What late acks mean: that packets are lost, and repeats help, or that nearly everybody is behind, and repeats make it
-//! worse.
+//! What late acks mean: that packets are lost, and repeats help, or that nearly everybody is behind, and repeats make
+//! it worse.
 //!
 //! At 30 % loss each way half of the frames are not acked in time. When it is nearly all of them, for many viewers one
 //! after the other, it is no loss: this machine, or the one where the viewers are, has more to do than it can, and
