@@ -38,8 +38,7 @@ impl ClientEndpoint {
         let bound = socket::bind(any);
         let bound = bound.or_else(|_| socket::bind((Ipv4Addr::UNSPECIFIED, 0).into()));
         let (socket, socket_buffers) = bound?;
-        let endpoint =
-            Endpoint::new(endpoint_config(), None, socket, PatientRuntime::shared(Side::Client))?;
+        let endpoint = Endpoint::new(endpoint_config(), None, socket, PatientRuntime::shared())?;
         let transport = Arc::new(transport_config(Side::Client, DATAGRAM_BUFFER));
         let config = |alpn: &[u8]| -> Result<ClientConfig, BindError> {
             let mut config = ClientConfig::new(tls.config(alpn)?);

@@ -43,7 +43,7 @@ impl Listener {
             EndpointConfig::default(),
             Some(server_config(tls, transport.clone())),
             socket,
-            PatientRuntime::shared(Side::Server),
+            PatientRuntime::shared(),
         )?;
         Ok(Self { endpoint, local_addr, socket_buffers, transport })
     }

@@ -9,9 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use quinn::{Connection, ConnectionError};
 
-use crate::bounds::Side;
 use crate::link::{Closed, LinkStats, SendDatagramError, Transport};
-use crate::runtime::ack_delay;
 use crate::stream::{RecvStream, SendStream};
 
 /// A link over one QUIC connection.
@@ -136,13 +134,6 @@ impl QuicLink {
 
     pub(crate) fn round_trip(&self) -> Duration {
         self.connection.0.min_rtt()
-    }
-
-    pub(crate) fn ack_delay(&self) -> Duration {
-        ack_delay(match self.connection.0.side() {
-            quinn::Side::Client => Side::Client,
-            quinn::Side::Server => Side::Server,
-        })
     }
 
     pub(crate) fn stats(&self) -> LinkStats {

@@ -5,11 +5,10 @@
 //!
 //! - Pacing and losses on a short path are a few ms ahead, and are kept.
 //! - An acknowledgement is due 25 ms after its packet came (RFC 9000's default of `max_ack_delay`). What carries it for
-//!   nothing comes later: the server's next frame within 33 ms at 30 Hz, the client's next sample within 44 ms at
-//!   20 Hz. So the server's waits 12 ms longer, and the client's 24 ms. The peer's probe timer has room for that: it
-//!   allows for 25 ms, and for its own measure of how late answers are and how much they vary. What it costs: a loss
-//!   on a long path is made good so much later. A server as patient as the client is too much: with 30 ms of patience
-//!   there a hundred clients sent 1,700 packets a second more, as probes.
+//!   nothing comes later: the server's next frame within 33 ms at 30 Hz, the client's next sample within 46 ms at
+//!   20 Hz. So it waits 24 ms longer, and so do probes, which are due 25 ms after a packet on a short path: whatever
+//!   was probed for is acked at once, which makes the path look shorter, and the next probe come sooner. What it
+//!   costs: a loss on a long path is made good so much later.
 //! - Keep-alives and idle timeouts are seconds ahead, and meet on a grid: a thousand connections at rest wake the
 //!   server 30 times a second, not once each.
 
@@ -22,8 +21,6 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use quinn::{AsyncTimer, AsyncUdpSocket, Runtime, TokioRuntime};
-
-use crate::bounds::Side;
 
 /// A deadline nearer than this is kept.
 const NEAR: Duration = Duration::from_millis(15);
@@ -38,17 +35,10 @@ const FAR: Duration = Duration::from_millis(500);
 const GRID: Duration = Duration::from_millis(32);
 
 /// By how much a deadline that is not near is late.
-const fn patience(side: Side) -> Duration {
-    Duration::from_millis(match side {
-        Side::Client => 24,
-        Side::Server => 12,
-    })
-}
+const PATIENCE: Duration = Duration::from_millis(24);
 
-/// After how long an endpoint of this side acks by a packet of its own.
-pub(crate) fn ack_delay(side: Side) -> Duration {
-    MAX_ACK_DELAY + patience(side)
-}
+/// After how long an endpoint acks by a packet of its own.
+pub(crate) const ACK_DELAY: Duration = MAX_ACK_DELAY.saturating_add(PATIENCE);
 
 /// tokio's runtime, on which timers are patient.
 #[derive(Debug)]
@@ -56,8 +46,8 @@ pub(crate) struct PatientRuntime(Patience);
 
 impl PatientRuntime {
     /// A runtime for one endpoint. To be used within a tokio runtime.
-    pub(crate) fn shared(side: Side) -> Arc<Self> {
-        Arc::new(Self(Patience { by: patience(side), start: TokioRuntime.now() }))
+    pub(crate) fn shared() -> Arc<Self> {
+        Arc::new(Self(Patience { start: TokioRuntime.now() }))
     }
 }
 
@@ -100,8 +90,6 @@ impl AsyncTimer for PatientTimer {
 /// How late things are done.
 #[derive(Clone, Copy, Debug)]
 struct Patience {
-    /// What is not near is so late.
-    by: Duration,
     /// The grid's first point.
     start: Instant,
 }
@@ -113,7 +101,7 @@ impl Patience {
         if ahead < NEAR {
             due
         } else if ahead < FAR {
-            due + self.by
+            due + PATIENCE
         } else {
             let past_point = due.saturating_duration_since(self.start).as_nanos() % GRID.as_nanos();
             // Below the grid's 32,000,000 ns.
@@ -130,27 +118,25 @@ mod tests {
         Duration::from_millis(ms)
     }
 
-    fn server(start: Instant) -> Patience {
-        Patience { by: patience(Side::Server), start }
+    fn prolong(due: Instant, now: Instant, start: Instant) -> Instant {
+        Patience { start }.prolong(due, now)
     }
 
     #[test]
     fn what_is_near_or_past_is_kept() {
         let now = Instant::now();
         for due in [now, now + ms(1), now + ms(14)] {
-            assert_eq!(server(now).prolong(due, now), due);
-            assert_eq!(server(now).prolong(due, now + ms(100)), due);
+            assert_eq!(prolong(due, now, now), due);
+            assert_eq!(prolong(due, now + ms(100), now), due);
         }
     }
 
     #[test]
     fn an_acknowledgement_waits_for_what_takes_it_along_and_not_much_longer() {
         let now = Instant::now();
-        let waits = server(now).prolong(now + MAX_ACK_DELAY, now) - now;
-        assert!(waits > ms(34) && waits < ms(40), "for a frame at 30 Hz: {waits:?}");
-        assert_eq!(ack_delay(Side::Server), waits);
-        let waits = ack_delay(Side::Client);
-        assert!(waits > ms(45) && waits < ms(50), "for a sample at 20 Hz: {waits:?}");
+        let waits = prolong(now + MAX_ACK_DELAY, now, now) - now;
+        assert!(waits > ms(47) && waits < ms(50), "for a sample at 20 Hz: {waits:?}");
+        assert_eq!(ACK_DELAY, waits);
     }
 
     #[test]
@@ -160,7 +146,7 @@ mod tests {
         let mut points = Vec::new();
         for ahead in 1_000..1_320 {
             let due = now + ms(ahead);
-            let at = server(start).prolong(due, now);
+            let at = prolong(due, now, start);
             assert!(at >= due && at <= due + GRID, "{ahead}");
             points.push(at);
         }
@@ -171,16 +157,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_timer_is_patient_from_its_making_and_after_a_reset() {
-        let runtime = PatientRuntime::shared(Side::Client);
+        let runtime = PatientRuntime::shared();
         let mut timer = runtime.new_timer(runtime.now() + ms(25));
         for due in [ms(25), ms(5), ms(400)] {
             let from = runtime.now();
             timer.as_mut().reset(from + due);
             std::future::poll_fn(|context| timer.as_mut().poll(context)).await;
-            assert_eq!(
-                runtime.now() - from,
-                if due < NEAR { due } else { due + patience(Side::Client) }
-            );
+            assert_eq!(runtime.now() - from, if due < NEAR { due } else { due + PATIENCE });
         }
     }
 }

@@ -222,10 +222,14 @@ impl Viewer {
         is_news
     }
 
-    /// Mean and deviation as RFC 6298 has them. The ack of a tick that was sent again may be that of the repeat: then
-    /// the sample is too long, never too short, and says nothing of the deviation.
+    /// Mean and deviation as RFC 6298 has them. The ack of a tick that was sent again says nothing of the deviation: it
+    /// may be that of the repeat, or have been hurried by it. A hurried one says nothing at all, or else acks that come
+    /// as ever would seem late.
     fn measure(&mut self, sample: Duration, was_repeated: bool) {
-        if !was_repeated || sample < self.round_trip {
+        if was_repeated && sample < self.round_trip {
+            return;
+        }
+        if !was_repeated {
             self.round_trip_off = (self.round_trip_off * 3 + sample.abs_diff(self.round_trip)) / 4;
         }
         self.round_trip = (self.round_trip * 7 + sample) / 8;
