@@ -54,7 +54,8 @@ pub struct Stalled {
 
 /// One window. Moves, what is expected of them, coverage and ages are those of the moves due in it;
 /// updates, datagrams, bytes and CPU are what happened in it. What has no measure (no pid, no
-/// update) is 0.
+/// update) is 0. What is about datagrams is null where motion goes over the control stream, which
+/// does not tell it from other messages.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Window {
     /// Its length as measured.
@@ -69,13 +70,13 @@ pub struct Window {
     /// 100 means all of them; null with viewports.
     pub covered_pct: Option<f64>,
     /// Datagrams of motion that members received; messages, on a WebSocket.
-    pub datagrams: u64,
+    pub datagrams: Option<u64>,
     /// The server's user and system time, in percent of one core.
     pub server_cpu_pct: f64,
     /// The same per update, in µs.
     pub cpu_us_per_update: f64,
     /// The same per datagram, in µs.
-    pub cpu_us_per_datagram: f64,
+    pub cpu_us_per_datagram: Option<f64>,
     /// The generator's user and system time, in percent of one core.
     pub loadgen_cpu_pct: f64,
     /// Bytes on the wire from the server to all members, headers of IP and UDP or TCP in, per
@@ -84,15 +85,16 @@ pub struct Window {
     /// How old the covered moves were when they arrived.
     pub age_ms: AgeMs,
     /// Datagrams of motion, or messages, that members received, per second.
-    pub datagrams_down_per_s: f64,
+    pub datagrams_down_per_s: Option<f64>,
     /// Those that they sent.
-    pub datagrams_up_per_s: f64,
+    pub datagrams_up_per_s: Option<f64>,
     /// UDP packets, or TCP segments, that members received, per second.
     pub packets_down_per_s: f64,
     /// Those that they sent.
     pub packets_up_per_s: f64,
-    /// Positions that a datagram, or message, brought on average, the viewer's own too.
-    pub moved_per_frame: f64,
+    /// Others' positions that a datagram, or message, brought on average, merged where datagrams
+    /// were read together: a member that moved in several of them counts once.
+    pub moved_per_frame: Option<f64>,
 }
 
 /// Ages in ms.
@@ -134,12 +136,12 @@ mod tests {
         let expected = concat!(
             r#"{"mode":"run","transport":"quic","rooms":1,"members":100,"hz":20,"#,
             r#""server_rss_peak_kb":0,"generator_limited":false,"windows":[{"seconds":3.0,"#,
-            r#""moves":0,"updates":0,"expected":0,"covered_pct":100.0,"datagrams":0,"#,
-            r#""server_cpu_pct":0.0,"cpu_us_per_update":0.0,"cpu_us_per_datagram":0.0,"#,
+            r#""moves":0,"updates":0,"expected":0,"covered_pct":100.0,"datagrams":null,"#,
+            r#""server_cpu_pct":0.0,"cpu_us_per_update":0.0,"cpu_us_per_datagram":null,"#,
             r#""loadgen_cpu_pct":0.0,"down_bytes_per_update":0.0,"#,
             r#""age_ms":{"p50":0.0,"p99":0.0,"p999":0.0,"max":0.0},"#,
-            r#""datagrams_down_per_s":0.0,"datagrams_up_per_s":0.0,"packets_down_per_s":0.0,"#,
-            r#""packets_up_per_s":0.0,"moved_per_frame":0.0}],"mix":"1x100","loss_pct":0.0,"#,
+            r#""datagrams_down_per_s":null,"datagrams_up_per_s":null,"packets_down_per_s":0.0,"#,
+            r#""packets_up_per_s":0.0,"moved_per_frame":null}],"mix":"1x100","loss_pct":0.0,"#,
             r#""delay_ms":0.0,"jitter_ms":0.0,"reliable":false,"stalled":null,"viewport":null}"#,
         );
         assert_eq!(serde_json::to_string(&report).unwrap(), expected);

@@ -107,6 +107,22 @@ fn rooms_may_be_of_several_sizes() {
     }
 }
 
+/// Its messages are among all others of the control stream.
+#[test]
+fn with_reliable_motion_nothing_is_said_of_datagrams() {
+    let flags = ["--members", "3", "--hz", "30", "--reliable"];
+    let report = Host::start().report("quic", &flags);
+    assert_eq!(report["reliable"], true);
+    for window in report["windows"].as_array().unwrap() {
+        assert_eq!(window["covered_pct"], 100.0, "{window}");
+        assert!(window["updates"].as_u64().unwrap() > 0, "{window}");
+        for field in ["datagrams", "datagrams_down_per_s", "cpu_us_per_datagram", "moved_per_frame"]
+        {
+            assert_eq!(window.get(field), Some(&Value::Null), "{field}: {window}");
+        }
+    }
+}
+
 /// Two of five stall. The other three are measured, and those two are shown something again.
 #[test]
 fn members_that_stall_wake_and_count_for_nothing_else() {

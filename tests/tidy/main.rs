@@ -5,6 +5,7 @@ mod adapters;
 mod dependencies;
 mod imports;
 mod licence;
+mod metrics;
 mod sizes;
 mod spec;
 mod tree;

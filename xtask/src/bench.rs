@@ -77,10 +77,10 @@ const DOCS: &str = "docs/plots";
 fn measure(options: &Options, data: &PathBuf) -> Result<u32> {
     let programs = Programs::build()?;
     let before = fs::read_to_string(data).unwrap_or_default(); // none yet
-    let conditions = programs.conditions(options)?;
     let mut file = fs::File::create(data)?;
     file.write_all(Records::new(&before).without(&options.series).as_bytes())?;
     for series in &options.series {
+        let conditions = programs.conditions(series, options)?;
         writeln!(file, "{{\"series\":\"{series}\",\"conditions\":\"{conditions}\"}}")?;
     }
     let cases: Vec<Case> = options.series.iter().flat_map(|s| cases::of(s, options)).collect();
@@ -102,27 +102,37 @@ fn measure(options: &Options, data: &PathBuf) -> Result<u32> {
     Ok(failed)
 }
 
+impl Options {
+    /// What is meant to stay.
+    fn whole() -> Self {
+        Self {
+            runs: 5,
+            seconds: (2.0, 3.0),
+            idle: 1_000,
+            criterion: true,
+            traces: None,
+            series: SERIES.to_vec(),
+            folder: DOCS,
+        }
+    }
+
+    /// Enough to see that all works.
+    fn quick() -> Self {
+        let (seconds, folder) = ((0.5, 1.0), "target/bench");
+        Self { runs: 1, seconds, idle: 50, criterion: false, folder, ..Self::whole() }
+    }
+}
+
 /// `--quick`: one short run of each case, into target/bench, good to see that all works; `--traces DIR`: recorded mice;
-/// `--only a,b`: these series, the others stay as they were measured; `--redraw`: measures nothing; `--runs N`.
+/// `--runs N`: so many of each case; `--only a,b`: these series, the others stay as they were measured; `--redraw`:
+/// measures nothing. Wherever `--quick` stands, the others change what it says.
 fn parse(flags: &[&str]) -> Result<Options> {
-    let mut options = Options {
-        runs: 5,
-        seconds: (2.0, 3.0),
-        idle: 1_000,
-        criterion: true,
-        traces: None,
-        series: SERIES.to_vec(),
-        folder: DOCS,
-    };
+    let quick = flags.contains(&"--quick");
+    let mut options = if quick { Options::quick() } else { Options::whole() };
     let mut flags = flags.iter();
     while let Some(flag) = flags.next() {
         match *flag {
-            "--quick" => {
-                let folder = "target/bench";
-                let seconds = (0.5, 1.0);
-                options =
-                    Options { runs: 1, seconds, idle: 50, criterion: false, folder, ..options };
-            }
+            "--quick" => {}
             "--traces" => {
                 let folder = flags.next().context("--traces wants a folder of CSV files")?;
                 options.traces = Some(
@@ -131,7 +141,7 @@ fn parse(flags: &[&str]) -> Result<Options> {
             }
             "--runs" => {
                 let runs = flags.next().and_then(|runs| runs.parse().ok());
-                options.runs = runs.context("--runs wants a number")?;
+                options.runs = runs.filter(|&runs| runs > 0).context("--runs wants 1 or more")?;
             }
             "--only" => {
                 let names: Vec<&str> =
@@ -164,12 +174,18 @@ mod tests {
         let all = parse(&[]).unwrap();
         assert_eq!((all.runs, all.criterion, &all.traces), (5, true, &None));
         assert_eq!((all.series.as_slice(), all.folder), (&SERIES[..], DOCS));
-        let quick = parse(&["--traces", ".", "--quick", "--runs", "2"]).unwrap();
-        assert_eq!((quick.runs, quick.criterion), (2, false));
-        assert!(quick.folder != DOCS && quick.traces.unwrap().is_absolute());
+        let flags = ["--traces", ".", "--quick", "--runs", "2"];
+        for flags in [flags, ["--runs", "2", "--traces", ".", "--quick"]] {
+            let quick = parse(&flags).unwrap();
+            assert_eq!((quick.runs, quick.criterion), (2, false), "{flags:?}");
+            assert!(quick.folder != DOCS && quick.traces.unwrap().is_absolute());
+        }
+        assert_eq!(parse(&["--quick"]).unwrap().runs, 1);
         assert_eq!(parse(&["--only", "loss,rooms"]).unwrap().series, ["rooms", "loss"]);
         assert_eq!(parse(&["--redraw"]).unwrap().series, [""; 0]);
-        for wrong in [&["--traces"][..], &["--slow"], &["--only", "x"], &["--runs", "few"]] {
+        for wrong in
+            [&["--traces"][..], &["--slow"], &["--only", "x"], &["--runs", "few"], &["--runs", "0"]]
+        {
             assert!(parse(wrong).is_err(), "{wrong:?}");
         }
     }

@@ -1,4 +1,4 @@
-//! The tasks behind the README's commands and CI: `cargo xtask demo|test|bench|soak`.
+//! The tasks behind the README's commands and CI: `cargo xtask demo|test|bench|codec-report|soak`.
 //! A crate of its own, so that they need no shell and run the same for a developer and for CI.
 
 mod bench;
@@ -22,7 +22,7 @@ Usage: cargo xtask <task>
 
   demo [ARGS...]                 build the demo page and start `hither dev ARGS...` with it
   test [--only STEP,STEP...]     everything that must hold before a commit
-  bench [--quick] [--traces DIR] [--only SERIES,...] [--redraw]
+  bench [--quick] [--traces DIR] [--runs N] [--only SERIES,...] [--redraw]
                                  the criterion benches, then the tables and plots of BENCHMARKS.md
   codec-report --traces DIR      bits for each moved cursor in a room of 100 recorded mice
   soak [--minutes M] [--seed N]  simulation and fuzzing with fresh seeds, 60 minutes unless told";

@@ -1,5 +1,5 @@
 //! `cargo xtask soak`: what needs longer than a gate may take. The two clients' sessions side by side, simulation and
-//! fuzzing from fresh seeds, by hand; the closing line, with the seed and the commit, belongs into docs/BENCHMARKS.md.
+//! fuzzing from fresh seeds, by hand; the closing line has the seed and the commit.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

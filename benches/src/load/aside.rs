@@ -4,6 +4,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use hither_transport::relay::{Impairment, Relay};
@@ -35,6 +36,12 @@ impl Aside {
     /// Its runtime, to be entered or spawned on.
     pub(super) fn handle(&self) -> &Handle {
         &self.handle
+    }
+
+    /// Holds the thread up for `duration`, from now on; returns at once. That is the purpose: a sleep that awaits would
+    /// let the runtime go on, which would read the sockets and ack what comes, as no stalled member does.
+    pub(super) fn stall(&self, duration: Duration) {
+        self.handle.spawn(async move { thread::sleep(duration) });
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) struct Member {
 type Socket = Rc<RefCell<WebSocketStream<TcpStream>>>;
 
 /// Connects to `room` and waits for the member's id. Errors are the server's or the network's.
-pub(super) async fn join(target: &Target, room: &str, inbox: Inbox) -> Result<Member> {
+pub(super) async fn join(target: &Target, room: &str, mut inbox: Inbox) -> Result<Member> {
     let stream = TcpStream::connect(target.authority()).await.context("connect")?;
     stream.set_nodelay(true)?;
     let config = WebSocketConfig::default().read_buffer_size(16 * 1024).write_buffer_size(0);

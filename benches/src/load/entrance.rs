@@ -85,6 +85,8 @@ impl Entrance {
     pub(super) fn with_motion(self, reliable: bool) -> Self {
         let Self::Hither { network, stalling } = self else { return self };
         let network = network.with_motion(reliable);
+        let stalling =
+            stalling.map(|(first, aside)| (first, Box::new(aside.with_motion(reliable))));
         Self::Hither { network, stalling }
     }
 

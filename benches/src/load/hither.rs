@@ -97,7 +97,7 @@ impl Network {
     /// their own it does nothing.
     pub(super) fn stall(&self, duration: Duration) {
         if let Some(aside) = &self.aside {
-            aside.handle().spawn(async move { std::thread::sleep(duration) });
+            aside.stall(duration);
         }
     }
 
@@ -157,7 +157,7 @@ const HEADER_BYTES: u64 = 28;
 
 /// Runs a member's connection to its end. The room's handle goes to `entering`, what it is shown to
 /// `inbox`.
-async fn receive(driver: Driver, inbox: Inbox, entering: oneshot::Sender<Result<RoomHandle>>) {
+async fn receive(driver: Driver, mut inbox: Inbox, entering: oneshot::Sender<Result<RoomHandle>>) {
     let mut entering = Some(entering);
     let mut entered = None;
     let closed = driver
@@ -168,7 +168,7 @@ async fn receive(driver: Driver, inbox: Inbox, entering: oneshot::Sender<Result<
                 inbox.show(moved.map(|(slot, at)| (slot.0, at.map(|at| (at.x(), at.y())))));
             }
             Activity::Event(event) => {
-                let Some(answer) = answer(session, event, &inbox) else { return };
+                let Some(answer) = answer(session, event, &mut inbox) else { return };
                 entered = answer.as_ref().ok().copied();
                 if let Some(entering) = entering.take() {
                     let _ = entering.send(answer); // nobody waits in a run that was given up
@@ -183,7 +183,7 @@ async fn receive(driver: Driver, inbox: Inbox, entering: oneshot::Sender<Result<
 }
 
 /// What the event says about entering the only room; None if nothing.
-fn answer(session: &Session, event: Event, inbox: &Inbox) -> Option<Result<RoomHandle>> {
+fn answer(session: &Session, event: Event, inbox: &mut Inbox) -> Option<Result<RoomHandle>> {
     match event {
         Event::Entered { room, .. } => {
             inbox.set_slot(session.room(room)?.slot().0);
@@ -211,6 +211,23 @@ fn hash(hex: &str) -> Option<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::entrance::Entrance;
+
+    /// Also of those on sockets of their own, as they are members like all others.
+    #[tokio::test]
+    async fn reliable_motion_is_asked_for_by_every_member() {
+        let url = "https://127.0.0.1:1".to_owned();
+        let transport = Transport::Quic;
+        let target = Target { url, transport, cert_sha256: None, server_pid: None };
+        for reliable in [true, false] {
+            let entrance = Entrance::open(&target, 3, 1).unwrap().with_motion(reliable);
+            let Entrance::Hither { network, stalling: Some((2, aside)) } = entrance else {
+                panic!("the last of three can stall");
+            };
+            let asked = [&network, &*aside].map(|network| network.hello.reliable_motion);
+            assert_eq!(asked, [reliable; 2]);
+        }
+    }
 
     #[test]
     fn a_hash_is_64_hex_digits() {

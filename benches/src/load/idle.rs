@@ -13,7 +13,7 @@ use super::plan::{count, seconds};
 use super::target::Target;
 use crate::ages::Ages;
 use crate::layout::{Layout, Mix};
-use crate::process::{self, Memory};
+use crate::process::Memory;
 
 /// What an idle measurement is asked to do.
 #[derive(Debug, Clone, Args)]
@@ -62,7 +62,7 @@ pub async fn run(plan: &IdlePlan) -> Result<IdleReport> {
     let layout = Layout::from(&mix(*members, *room_size));
     let world = World::new(&layout, Ages::new(&layout, 0, 0));
     let entrance = Entrance::open(target, *members, 0)?;
-    let memory_before = resident_kb(target)?;
+    let memory_before = target.server_memory_kb(Memory::Resident)?;
     let start = Instant::now();
     let room = |index| format!("{}:idle-{index}", plan.namespace);
     let sessions = timeout(JOIN_DEADLINE, entrance.join_all(&layout, room, &world))
@@ -70,10 +70,11 @@ pub async fn run(plan: &IdlePlan) -> Result<IdleReport> {
         .context("not all sessions joined within five minutes")??;
     let join = start.elapsed();
     sleep(plan.settle).await;
-    let (since, cpu_before) = (Instant::now(), cpu_time(target)?);
+    let (since, cpu_before) = (Instant::now(), target.server_cpu_time()?);
     sleep(plan.span).await;
-    let cpu = (cpu_time(target)? - cpu_before).as_secs_f64() / since.elapsed().as_secs_f64();
-    let memory = resident_kb(target)?.saturating_sub(memory_before);
+    let cpu = target.server_cpu_time()? - cpu_before;
+    let cpu = cpu.as_secs_f64() / since.elapsed().as_secs_f64();
+    let memory = target.server_memory_kb(Memory::Resident)?.saturating_sub(memory_before);
     let conns = sessions.len().saturating_sub(world.lost());
     drop(sessions);
     entrance.wait_idle().await;
@@ -93,16 +94,6 @@ fn mix(members: usize, room_size: usize) -> Mix {
         rest if rest == members => Mix::even(1, rest),
         rest => full.and(1, rest),
     }
-}
-
-fn resident_kb(target: &Target) -> Result<u64> {
-    let memory = target.server_pid.map(|pid| process::memory_kb(pid, Memory::Resident));
-    Ok(memory.transpose().context("the server's memory")?.unwrap_or(0))
-}
-
-fn cpu_time(target: &Target) -> Result<Duration> {
-    let time = target.server_pid.map(|pid| process::cpu_time(Some(pid)));
-    Ok(time.transpose().context("the server's CPU time")?.unwrap_or_default())
 }
 
 /// To two decimals.

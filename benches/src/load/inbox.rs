@@ -32,7 +32,7 @@ struct Shared {
     slots: Vec<Vec<Option<usize>>>,
     unbooked: VecDeque<(Arrival, Frame)>,
     window: Option<u16>,
-    /// Positions in all frames so far.
+    /// Positions of others in all frames so far.
     shown: u64,
     lost: usize,
     late_looks_us: Histogram<u64>,
@@ -46,6 +46,8 @@ type Frame = Vec<(u16, Option<(i32, i32)>)>;
 pub(super) struct Inbox {
     world: World,
     viewer: usize,
+    /// None until the server gave it one.
+    slot: Option<u16>,
 }
 
 /// Frames that may wait to be booked; more are booked on arrival. At 4,096 members a room, 3 GiB.
@@ -82,7 +84,7 @@ impl World {
     }
 
     pub(super) fn inbox(&self, viewer: usize) -> Inbox {
-        Inbox { world: self.clone(), viewer }
+        Inbox { world: self.clone(), viewer, slot: None }
     }
 
     /// From now on moves and updates count in `window`.
@@ -95,7 +97,7 @@ impl World {
         self.shared.borrow_mut().ages.set_wake(wake_us);
     }
 
-    /// Positions that members were shown so far, in all frames; repeats too.
+    /// Positions of others that members were shown so far, in all frames; repeats too.
     pub(super) fn shown(&self) -> u64 {
         self.shared.borrow().shown
     }
@@ -162,7 +164,8 @@ impl World {
 impl Inbox {
     /// The server gave this member `slot`. To be called before its
     /// [`Member`](super::entrance::Member) is handed out.
-    pub(super) fn set_slot(&self, slot: u16) {
+    pub(super) fn set_slot(&mut self, slot: u16) {
+        self.slot = Some(slot);
         let Shared { layout, slots, .. } = &mut *self.world.shared.borrow_mut();
         let slots = &mut slots[layout.room_of(self.viewer)];
         let slot = usize::from(slot);
@@ -179,7 +182,8 @@ impl Inbox {
         let at_us = world.now_us();
         let frame: Frame = entries.into_iter().collect();
         let mut shared = world.shared.borrow_mut();
-        shared.shown += frame.len() as u64;
+        let others = frame.iter().filter(|(slot, at)| at.is_some() && Some(*slot) != self.slot);
+        shared.shown += others.count() as u64;
         let arrival = Arrival { viewer: self.viewer, at_us, window: shared.window };
         shared.unbooked.push_back((arrival, frame));
         if shared.unbooked.len() > UNBOOKED_MAX {
@@ -224,20 +228,20 @@ mod tests {
     fn frames_count_where_they_came_and_strangers_nowhere() {
         let layout = Layout::from(&Mix::even(2, 2));
         let world = World::new(&layout, Ages::new(&layout, 0, 1));
-        let inboxes: Vec<_> = (0..4).map(|viewer| world.inbox(viewer)).collect();
-        for (inbox, slot) in inboxes.iter().zip([7, 3, 3, 9]) {
+        let mut inboxes: Vec<_> = (0..4).map(|viewer| world.inbox(viewer)).collect();
+        for (inbox, slot) in inboxes.iter_mut().zip([7, 3, 3, 9]) {
             inbox.set_slot(slot);
         }
         world.handle_move(0, 0, (1, 1));
         world.handle_move(2, 0, (2, 2));
         world.set_window(Some(0));
         let at = |x| Some((x, x));
-        inboxes[1].show([(7, at(1)), (3, at(5)), (500, at(6))]);
+        inboxes[1].show([(7, at(1)), (3, at(5)), (500, at(6)), (501, None)]);
         world.set_window(None);
         inboxes[3].show([(3, at(2))]);
         let counts = world.with_ages(|ages| (ages.windows()[0].updates, ages.unknown()));
         assert_eq!(counts, (1, 0), "the second came in no window");
-        assert_eq!(world.shown(), 4);
+        assert_eq!(world.shown(), 3, "neither its own nor who is out of sight");
     }
 
     #[test]

@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use tokio::time::Instant;
 
 use super::Plan;
@@ -65,7 +65,7 @@ impl<'a> Meter<'a> {
     ) -> Result<()> {
         let late_us = world.take_lateness_p99_us(); // how late the generator was once in a hundred
         let now = Snapshot::take(self.plan, members, world)?;
-        let (window, server_us, bytes) = now.since(&self.last);
+        let (window, server_us, bytes) = now.since(&self.last, !self.plan.reliable);
         let limits = limits(window.loadgen_cpu_pct, late_us);
         let number = self.windows.len();
         self.limits.extend(limits.map(|limit| format!("window {number}: {limit}")));
@@ -94,15 +94,13 @@ impl<'a> Meter<'a> {
             down_bytes_per_update: per(bytes as f64, ages.updates),
             ..with_ages(window, ages, plan.viewport.is_none())
         });
-        let rss_peak =
-            plan.target.server_pid.map(|pid| process::memory_kb(pid, Memory::Peak)).transpose();
         Ok(Report {
             mode: "run",
             transport: plan.target.transport.name(),
             rooms: layout.rooms(),
             members: layout.largest(),
             hz: plan.hz,
-            server_rss_peak_kb: rss_peak.context("the server's memory")?.unwrap_or(0),
+            server_rss_peak_kb: plan.target.server_memory_kb(Memory::Peak)?,
             generator_limited: !self.limits.is_empty(),
             windows: windows.collect(),
             mix: plan.mix().to_string(),
@@ -118,35 +116,36 @@ impl<'a> Meter<'a> {
 
 impl Snapshot {
     fn take(plan: &Plan, members: &[Box<dyn Member>], world: &World) -> Result<Self> {
-        let server_cpu = plan.target.server_pid.map(|pid| process::cpu_time(Some(pid))).transpose();
         Ok(Self {
             at: Instant::now(),
-            server_cpu: server_cpu.context("the server's CPU time")?.unwrap_or_default(),
+            server_cpu: plan.target.server_cpu_time()?,
             own_cpu: process::cpu_time(None)?,
             traffic: Traffic::of(members),
             shown: world.shown(),
         })
     }
 
-    /// What happened since `start`, the server's CPU time in µs and the bytes that came down.
-    fn since(&self, start: &Self) -> (Window, f64, u64) {
+    /// What happened since `start`, the server's CPU time in µs and the bytes that came down. Of datagrams nothing is
+    /// said unless motion goes `in_datagrams`, or in messages of its own.
+    fn since(&self, start: &Self, in_datagrams: bool) -> (Window, f64, u64) {
         let seconds = (self.at - start.at).as_secs_f64();
         let server_us = (self.server_cpu - start.server_cpu).as_secs_f64() * 1e6;
         let own_us = (self.own_cpu - start.own_cpu).as_secs_f64() * 1e6;
         let (now, then) = (&self.traffic, &start.traffic);
         let datagrams = now.datagrams_down - then.datagrams_down;
         let per_second = |count: u64| rounded(count as f64 / seconds);
+        let of_datagrams = |figure: f64| in_datagrams.then_some(figure);
         let window = Window {
             seconds: rounded(seconds),
-            datagrams,
+            datagrams: in_datagrams.then_some(datagrams),
             server_cpu_pct: rounded(server_us / seconds / 1e4),
-            cpu_us_per_datagram: per(server_us, datagrams),
+            cpu_us_per_datagram: of_datagrams(per(server_us, datagrams)),
             loadgen_cpu_pct: rounded(own_us / seconds / 1e4),
-            datagrams_down_per_s: per_second(datagrams),
-            datagrams_up_per_s: per_second(now.datagrams_up - then.datagrams_up),
+            datagrams_down_per_s: of_datagrams(per_second(datagrams)),
+            datagrams_up_per_s: of_datagrams(per_second(now.datagrams_up - then.datagrams_up)),
             packets_down_per_s: per_second(now.packets_down - then.packets_down),
             packets_up_per_s: per_second(now.packets_up - then.packets_up),
-            moved_per_frame: per((self.shown - start.shown) as f64, datagrams),
+            moved_per_frame: of_datagrams(per((self.shown - start.shown) as f64, datagrams)),
             ..Window::default()
         };
         (window, server_us, now.bytes_down - then.bytes_down)

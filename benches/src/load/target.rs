@@ -1,7 +1,12 @@
 //! Which server is loaded, and how members reach it: the flags that all modes of `hither-load` share. Apart from the
 //! modes, so that what connects needs to know none of them.
 
+use std::time::Duration;
+
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+
+use crate::process::{self, Memory};
 
 /// One server.
 #[derive(Debug, Clone, Args)]
@@ -55,5 +60,17 @@ impl Target {
     pub(super) fn port(&self) -> u16 {
         let port = self.authority().rsplit_once(':');
         port.and_then(|(_, port)| port.parse().ok()).unwrap_or(0)
+    }
+
+    /// User and system time of the server's process so far; 0 without its pid. Fails when it is not there.
+    pub(super) fn server_cpu_time(&self) -> Result<Duration> {
+        let time = self.server_pid.map(|pid| process::cpu_time(Some(pid)));
+        Ok(time.transpose().context("the server's CPU time")?.unwrap_or_default())
+    }
+
+    /// Memory of the server's process in KiB; 0 without its pid. Fails when it is not there.
+    pub(super) fn server_memory_kb(&self, memory: Memory) -> Result<u64> {
+        let kb = self.server_pid.map(|pid| process::memory_kb(pid, memory));
+        Ok(kb.transpose().context("the server's memory")?.unwrap_or(0))
     }
 }

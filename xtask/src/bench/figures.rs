@@ -64,12 +64,14 @@ impl<'a> Runs<'a> {
         self.field(key).parse().unwrap_or(f64::NAN)
     }
 
-    /// A figure of the reports: every value, one for each window of each run. None without any.
+    /// A figure of the reports: every value, one for each window of each run. None without any. The median of an even
+    /// number is the mean of the two in the middle.
     pub(super) fn spread(&self, key: &str) -> Option<Spread> {
         let mut values: Vec<f64> = self.0.iter().flat_map(|line| numbers(line, key)).collect();
         values.sort_by(f64::total_cmp);
         let (least, most) = (*values.first()?, *values.last()?);
-        Some(Spread { least, median: values[values.len() / 2], most })
+        let [below, above] = [(values.len() - 1) / 2, values.len() / 2].map(|at| values[at]);
+        Some(Spread { least, median: below.midpoint(above), most })
     }
 
     /// In how many runs the generator was the limit, by whose limits a figure would be worth nothing; and of how many.
@@ -127,6 +129,8 @@ mod tests {
         assert_eq!(cases[0].spread("covered_pct").unwrap().cell(2), "100.00 (99.99-100.00)");
         assert_eq!(cases[0].spread("p99").unwrap().cell(1), "8.0 (7.0-9.0)");
         assert_eq!(cases[1].spread("p99").unwrap().cell(0), "3");
+        let two = Runs(cases[0].0[..2].to_vec());
+        assert_eq!(two.spread("p99").unwrap().cell(1), "8.0 (7.0-9.0)");
         assert_eq!((cases[0].spread("none"), cases[0].limited()), (None, (1, 3)));
         assert_eq!(records.conditions("a"), Some("two cores, noisy."));
         assert_eq!((records.conditions("b"), records.cases("c").len()), (None, 0));

@@ -13,6 +13,10 @@ use crate::shell::{self, cargo};
 
 const ANY_PORT: &str = "127.0.0.1:0";
 
+/// Seconds from the last join of the idle series until memory is read, and those in which CPU is counted then.
+const IDLE_SETTLE: &str = "3";
+const IDLE_SPAN: &str = "5";
+
 /// The programs, built.
 pub(super) struct Programs {
     server: PathBuf,
@@ -62,33 +66,33 @@ impl Programs {
             load.args(["--cert-sha256", server.field("cert_sha256")?]);
         }
         match mode {
-            "idle" => load.args(["--members", &case.mix]),
+            "idle" => load.args(["--members", &case.mix]).args([
+                "--settle",
+                IDLE_SETTLE,
+                "--span",
+                IDLE_SPAN,
+            ]),
             _ => run_flags(&mut load, case, options),
         };
         let report = shell::stdout(&mut load);
         Ok(report.with_context(|| format!("no report about {}", case.identity()))?.trim().into())
     }
 
-    /// Where and how the figures are got, as the sentence before a table.
-    pub(super) fn conditions(&self, options: &Options) -> Result<String> {
+    /// Where and how the figures of a series are got, as the sentence before its table.
+    pub(super) fn conditions(&self, series: &str, options: &Options) -> Result<String> {
         let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let cpu = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
         let cpu = cpu.map_or("an unknown processor", |(_, name)| name);
         let cores = std::thread::available_parallelism()?;
         let commit =
             shell::stdout(&mut shell::command("git", ["describe", "--always", "--dirty"]))?;
-        let hands = if options.traces.is_some() { "recorded mice" } else { "seeded mice" };
         let pinned = if self.pinning {
             "server and generator on a core of their own"
         } else {
             "nothing pinned"
         };
-        Ok(format!(
-            "{cores} cores of {cpu}, {pinned}; {hands}; median (least-most) of {} alternating runs of {} s; commit {}.",
-            options.runs,
-            options.seconds.1,
-            commit.trim()
-        ))
+        let runs = runs(series, options);
+        Ok(format!("{cores} cores of {cpu}, {pinned}; {runs}; commit {}.", commit.trim()))
     }
 
     fn command(&self, core: &str, program: &Path, args: &[&str]) -> Command {
@@ -102,6 +106,16 @@ impl Programs {
         command.args(args);
         command
     }
+}
+
+/// What a run of a series is, and how many there are.
+fn runs(series: &str, options: &Options) -> String {
+    let runs = format!("median (least-most) of {} alternating runs", options.runs);
+    if series == "idle" {
+        return format!("{runs}, CPU of {IDLE_SPAN} s after {IDLE_SETTLE} s of rest");
+    }
+    let hands = if options.traces.is_some() { "recorded mice" } else { "seeded mice" };
+    format!("{hands}; {runs} of {} s", options.seconds.1)
 }
 
 fn run_flags<'a>(load: &'a mut Command, case: &Case, options: &Options) -> &'a mut Command {
@@ -140,6 +154,14 @@ fn executable(messages: &str, name: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_idle_series_has_no_mice_and_a_time_of_its_own() {
+        let options = super::super::parse(&["--runs", "3", "--traces", "."]).unwrap();
+        let median = "median (least-most) of 3 alternating runs";
+        assert_eq!(runs("rooms", &options), format!("recorded mice; {median} of 3 s"));
+        assert_eq!(runs("idle", &options), format!("{median}, CPU of 5 s after 3 s of rest"));
+    }
 
     #[test]
     fn programs_are_found_among_cargos_messages() {

@@ -108,7 +108,7 @@ mod tests {
     const DATA: &str = r#"{"series":"idle","conditions":"Here."}
 {"series":"idle","transport":"quic","run":1,"report":{"conns":9,"rss_per_conn_kb":60.5,"join_s":1.0}}
 {"series":"rooms","conditions":"There."}
-{"series":"rooms","transport":"quic","rooms":"1x10","ticks":20,"run":1,"report":{"p50":1.5}}"#;
+{"series":"rooms","transport":"quic","rooms":"1x10","ticks":20,"run":1,"report":{"covered_pct":null,"p50":1.5}}"#;
 
     #[test]
     fn a_table_has_a_row_for_each_case_and_a_cell_for_each_heading() {
