@@ -39,6 +39,11 @@ impl Directs {
         Ok(())
     }
 
+    /// A member is gone, and has heard so already: nothing of the room comes after that.
+    pub(super) fn remove(&mut self, slot: Slot) {
+        self.pending.iter_mut().for_each(|(to, _)| to.retain(|known| *known != slot));
+    }
+
     /// Sends what waits, in the order in which it came. A slot is not given again within a tick, so it still means the
     /// member that was meant.
     pub(super) fn flush(&mut self, outputs: &mut VecDeque<Output>) {

@@ -137,6 +137,24 @@ fn v3_an_event_to_some_reaches_them_alone_and_has_no_number() {
 }
 
 #[test]
+fn v3_who_has_left_is_sent_nothing_any_more() {
+    let mut stage = Stage::at_20_hz();
+    let [ann, ben, cat] = ["ann", "ben", "cat"].map(|name| stage.join(name));
+    stage.tick();
+    stage.room.handle_event(stage.now, ann, event(1, &[ben, cat])).unwrap();
+    stage.leave(ben);
+    let due = stage.room.poll_timeout().unwrap();
+    stage.room.handle_timeout(due);
+    let to_one = |output| match output {
+        Output::Control(Recipient::One(slot), _) => Some(slot),
+        _ => None,
+    };
+    let told: Vec<Slot> =
+        std::iter::from_fn(|| stage.room.poll_output()).filter_map(to_one).collect();
+    assert_eq!(told, [cat]);
+}
+
+#[test]
 fn v3_an_event_to_nobody_or_twice_to_one_is_refused() {
     let mut stage = Stage::at_20_hz();
     let ann = stage.join("ann");
