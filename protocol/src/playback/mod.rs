@@ -15,7 +15,7 @@ use curve::Curve;
 use crate::ids::{Generation, Slot, Tick};
 use crate::limits::AXES_MAX;
 use crate::message::control::MotionFormat;
-use crate::motion::{Axis, Place, Point};
+use crate::motion::{Axis, Format, Place, Point};
 use crate::time::Timestamp;
 
 /// A jump of more of the application's units than this between two ticks is shown at once, and not drawn as a way.
@@ -40,12 +40,16 @@ struct Space {
 impl Playback {
     /// Shows the motion of a room of this format.
     pub fn new(format: &MotionFormat) -> Self {
-        let axis = |index: usize| format.axes.get(index).copied().unwrap_or_default();
+        // What a server says of its axes may be impossible; a view is of these, too.
+        let Format { tick_hz, axes } = format.format();
+        let step = |index: usize| format.axes.get(index).map_or(1.0, |axis| axis.step);
         let space = Space {
-            axes: std::array::from_fn(|index| axis(index).axis()),
-            snaps: std::array::from_fn(|index| SNAP / axis(index).step),
+            axes: std::array::from_fn(|index| {
+                axes.axes().get(index).copied().unwrap_or(Axis::OPEN)
+            }),
+            snaps: std::array::from_fn(|index| SNAP / step(index)),
         };
-        Self { clock: Clock::new(format.format().tick_hz), space, curves: BTreeMap::new() }
+        Self { clock: Clock::new(tick_hz), space, curves: BTreeMap::new() }
     }
 
     /// A frame of this tick has come, in time's order; its points follow.

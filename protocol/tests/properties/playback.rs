@@ -1,7 +1,7 @@
 //! What playback shows against the truth: over a network that is even, it is where the member was, between two ticks;
 //! over one that loses, delays and reorders, it is never far from that, never jumps, and comes to rest where it should.
 
-use hither_protocol::message::control::MotionFormat;
+use hither_protocol::message::control::{AxisFormat, MotionFormat};
 use hither_protocol::motion::{Place, Point, Position};
 use hither_protocol::playback::Playback;
 use hither_protocol::{Generation, Slot, Tick, Timestamp};
@@ -152,6 +152,27 @@ proptest! {
         for member in 0..4 {
             let place = place(&ways, member, last).map(f64::from);
             prop_assert_eq!(sample(&playback, member, rests), Some(place));
+        }
+    }
+}
+
+#[test]
+fn m1_axes_that_can_not_be_are_played_as_a_view_has_them() {
+    let odd = |min, max, wraps, step| AxisFormat { min, max, wraps, step };
+    let formats = [
+        vec![odd(1, 0, true, 1.0), odd(1, 0, true, 1.0)],
+        vec![odd(i32::MIN, i32::MAX, true, 0.0)],
+        vec![odd(0, 0, true, f64::NAN); 7],
+        vec![],
+    ];
+    for axes in formats {
+        let mut playback = Playback::new(&MotionFormat { tick_hz: HZ, axes });
+        let ways: Ways = vec![vec![Some([0, 0])], vec![Some([9, -9])], vec![Some([0, 9])]];
+        for tick in 0..ways.len() {
+            show(&mut playback, tick as u64 * PERIOD, &ways, tick);
+            for now in 0..10 {
+                sample(&playback, 0, now * PERIOD);
+            }
         }
     }
 }
