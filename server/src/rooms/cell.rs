@@ -215,15 +215,19 @@ impl RoomCell {
     /// Does what is due, and tells the room first what the tick before took, which this returns if there was one.
     pub(super) fn tick(self: &Arc<Self>, took_before: Option<Duration>) -> Option<Duration> {
         let start = self.clock.now();
-        let is_tick = self.with(|room, now| {
+        let (is_tick, is_worn_out) = self.with(|room, now| {
             if let Some(took) = took_before {
                 room.handle_tick_took(took);
             }
-            room.handle_timeout(now)
-        });
+            (room.handle_timeout(now), room.is_worn_out())
+        })?;
+        if is_worn_out && let Some(mut state) = self.gate.enter() {
+            tracing::info!(room = %self.id.name, "its ticks are used up; the room begins anew");
+            self.end(&mut state, Refusal::Unavailable);
+        }
         let took = self.clock.now().since(start);
         self.metrics.tick_seconds.observe(took.as_secs_f64());
-        (is_tick == Some(true)).then_some(took)
+        is_tick.then_some(took)
     }
 
     /// When the ticker is to call [`Self::tick`]; from now on an earlier time wakes it.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hither_protocol::Slot;
 use hither_protocol::document::Document;
-use hither_protocol::message::control::ToClient;
+use hither_protocol::message::control::{Status, ToClient};
 use hither_protocol::message::edits::{Edit, Op, OpKind, Submit};
 use hither_protocol::message::{FrameBuffer, Rights};
 use hither_transport::{Link, memory};
@@ -252,6 +252,23 @@ async fn a_store_that_fails_closes_the_room_as_unavailable() {
     drop(joined);
     freed(cell).await;
     assert_eq!(gauges(&rooms), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn m3_a_room_whose_ticks_are_used_up_begins_anew() {
+    let rooms = working();
+    let mut ada = Guest::new();
+    let joined = ada.join(&rooms, &name("a")).await.unwrap();
+    // 30 ticks a second.
+    for (years, status, is_over) in [(4, Status::Away, false), (1, Status::Active, true)] {
+        tokio::time::advance(Duration::from_secs(years * 366 * 86_400)).await;
+        joined.cell.with(|room, now| room.handle_status(now, joined.slot, status));
+        joined.cell.tick(None);
+        assert_eq!(joined.cell.is_closed(), is_over, "after {years} more years");
+    }
+    assert_eq!(ada.left().await, Some(Refusal::Unavailable));
+    let again = Guest::new().join(&rooms, &name("a")).await.unwrap();
+    assert_ne!(again.cell.id().epoch, joined.cell.id().epoch);
 }
 
 /// Whether a member is in its room, and whoever asks for the room by its name comes to the same one.

@@ -343,6 +343,12 @@ impl Room {
         is_tick
     }
 
+    /// Whether its ticks are used up: after 198 days at 250 in a second, or two years at 60. It can tell no motion from
+    /// then on; who holds it ends it, and its next life begins at tick 0.
+    pub fn is_worn_out(&self) -> bool {
+        self.tick == Tick(u32::MAX)
+    }
+
     /// What [`Self::handle_timeout`], and sending what came of it, took: a room whose ticks take too much of their time
     /// ticks more seldom (M14).
     pub fn handle_tick_took(&mut self, took: Duration) {
@@ -392,6 +398,7 @@ impl Room {
         if self.roster.remove(now, slot) {
             self.motion.remove_member(slot);
             self.edits.close(slot, generation);
+            self.directs.remove(slot);
             self.changes.leave(slot);
             self.dirty = true;
         }

@@ -24,7 +24,7 @@ impl Schedule {
     pub(super) fn tick_at(&self, now: Timestamp) -> Tick {
         let micros = now.as_micros().saturating_sub(self.start.as_micros());
         let tick = u128::from(micros) * u128::from(self.tick_hz) / u128::from(SECOND);
-        // 60 ticks a second for two years fit; a room that lives longer stops at the last number.
+        // A room that reaches the last number is worn out.
         Tick(u32::try_from(tick).unwrap_or(u32::MAX))
     }
 
@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn m3_ticks_and_times_agree_for_ever() {
-        for hz in 1..=60 {
+        for hz in 1..=250 {
             let schedule = Schedule::new(Timestamp::from_millis(1_000), hz);
             for tick in [0, 1, 2, 29, 30, 59, 1_000_003, u32::MAX / 3, u32::MAX - 1].map(Tick) {
                 let start = schedule.start_of(tick);

@@ -9,6 +9,10 @@ use hither_protocol::{RoomHandle, Tick};
 use super::buffer::share;
 use super::mover::{Mover, change};
 
+/// Among so many frames it is looked for one that is the same. Where losses are many, hardly any two viewers need the
+/// same, and to compare all with all takes longer than to encode.
+const SEARCHED_MAX: usize = 64;
+
 /// What has been encoded of one tick so far.
 #[derive(Debug)]
 pub(super) struct Fanout {
@@ -69,7 +73,9 @@ impl Fanout {
         let used = &self.frames[..self.used];
         let found = match used.get(self.last).filter(|frame| is_same(frame)) {
             Some(_) => Some(self.last),
-            None => used.iter().position(is_same),
+            None => {
+                used.iter().rev().take(SEARCHED_MAX).position(is_same).map(|n| used.len() - 1 - n)
+            }
         };
         self.last = found.unwrap_or_else(|| self.add(format, parts, movers));
         &self.frames[self.last].datagrams

@@ -69,3 +69,44 @@ impl Grid {
         self.cells.sort_unstable();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hither_protocol::motion::{Place, Point, Position};
+    use hither_protocol::{Generation, Tick};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn mover((x, y): (i32, i32)) -> Mover {
+        let mut mover = Mover::default();
+        mover.begin(Generation(0));
+        let place = Some(Place { generation: 0, position: Position::xy(x, y) });
+        mover.track.record(Point { tick: Tick(1), place });
+        mover
+    }
+
+    proptest! {
+        #[test]
+        fn m13_whoever_is_within_a_rectangle_is_found(
+            places in prop::collection::vec((-2_000..2_000i32, -2_000..2_000i32), 1..500),
+            (left, top) in (-2_500..2_000i32, -2_500..2_000i32),
+            (width, height) in (0..800i32, 0..800i32),
+            shift in 4..9u32,
+        ) {
+            let movers: Vec<Mover> = places.iter().copied().map(mover).collect();
+            let mut grid = Grid { shift: Some(shift), ..Grid::default() };
+            let wanted = Viewport { left, top, right: left + width, bottom: top + height };
+            let mut found = Vec::new();
+            grid.within(&movers, &wanted, |slot| found.push(slot.index()));
+            found.sort_unstable();
+            let all = found.len();
+            found.dedup();
+            prop_assert_eq!(all, found.len(), "each once");
+            for (index, (x, y)) in places.into_iter().enumerate() {
+                let is_in = (left..=left + width).contains(&x) && (top..=top + height).contains(&y);
+                prop_assert!(!is_in || found.contains(&index), "{} at {}, {}", index, x, y);
+            }
+        }
+    }
+}

@@ -12,6 +12,7 @@ mod mover;
 mod news;
 mod patience;
 mod rectangle;
+mod round_trip;
 mod sight;
 mod stops;
 mod viewer;
@@ -188,8 +189,7 @@ impl Motion {
     pub(super) fn handle_ack(&mut self, now: Timestamp, slot: Slot, ack: &Ack) {
         let Some(Some(viewer)) = self.viewers.get_mut(slot.index()) else { return };
         let sent = self.tick_times.iter().rev().find(|(tick, _)| *tick == ack.tick);
-        let round_trip = sent.map(|(_, sent)| now.since(*sent));
-        if viewer.handle_ack(now, ack.tick, ack.parts, round_trip) {
+        if viewer.handle_ack(now, ack.tick, ack.parts, sent.map(|(_, sent)| *sent)) {
             self.patience.handle_ack();
         }
     }
@@ -215,18 +215,16 @@ impl Motion {
         self.repeat_due
     }
 
-    /// Sends again where somebody rests to those who should have acked it by now; returns how many frames.
+    /// Sends again where somebody rests to those who should have acked it by now, and what was put off; returns how
+    /// many frames were sent again.
     pub(super) fn repeat(&mut self, now: Timestamp, outputs: &mut VecDeque<Output>) -> u64 {
+        // What was encoded for one moment is not kept for the next, which may be long before a tick.
+        self.fanout.begin(self.tick);
         let mut repeated = 0;
         for index in 0..self.viewers.len() {
             let slot = Slot(index as u16);
-            let due = self.repeat_at(slot);
-            let is_late = self.is_late(now, slot);
-            if due.is_some_and(|due| due <= now) && self.send(now, slot, Reason::Repeat, outputs) {
-                repeated += 1;
-                if is_late {
-                    self.patience.handle_late();
-                }
+            if self.repeat_at(slot).is_some_and(|due| due <= now) {
+                repeated += u64::from(self.send_again(now, slot, outputs));
             }
         }
         self.repeat_due = self.next_repeat();
@@ -255,6 +253,19 @@ impl Motion {
             let movers = self.movers.chunks(slots).nth(part).unwrap_or_default();
             self.parts[part].set(part * slots, movers);
         }
+    }
+
+    /// Gives a viewer what is due; true if that was sent before.
+    fn send_again(&mut self, now: Timestamp, slot: Slot, outputs: &mut VecDeque<Output>) -> bool {
+        let Some(Some(viewer)) = self.viewers.get_mut(slot.index()) else { return false };
+        let was_put_off = viewer.is_put_off();
+        if !was_put_off && viewer.note_late(now) {
+            self.patience.handle_late();
+        }
+        if !viewer.was_sent(self.tick) {
+            viewer.handle_delayed(now, self.tick);
+        }
+        self.send(now, slot, Reason::Repeat, outputs) && !was_put_off
     }
 
     /// Gives a viewer the parts that it lacks; false if it lacks none, or is better sent nothing now.
@@ -313,10 +324,10 @@ impl Motion {
         let Some(mut sight) = viewer.sight.take() else { return false };
         let mut is_news = reason == Reason::Repeat;
         if !viewer.was_sent(self.tick) {
-            let horizon = sight.horizon;
+            let begin = sight.begin;
             let state = |slot: Slot| {
                 let part = slot.index() / slots;
-                (viewer.header(part, lag, horizon).baseline, viewer.is_waited_for(part))
+                (viewer.header(part, lag, begin).baseline, viewer.is_waited_for(part))
             };
             let (axes, movers) = (&self.format.axes, self.movers.as_slice());
             let space = Space { tick: self.tick, own: to, axes, movers };
@@ -327,8 +338,9 @@ impl Motion {
         self.headers.clear();
         if is_news {
             for part in 0..self.parts.len() {
-                let header = viewer.header(part, lag, sight.horizon);
-                if sight.has_news(part * slots..(part + 1) * slots, header.baseline, to) {
+                let range = part * slots..(part + 1) * slots;
+                let header = viewer.header(part, lag, sight.horizon(range.clone()));
+                if sight.has_news(range, header.baseline, to) {
                     self.headers.push(header);
                     viewer.handle_sent(now, part, self.tick);
                 } else {
@@ -377,13 +389,8 @@ impl Motion {
             viewer.handle_all_obsolete();
             return None;
         };
-        Some(viewer.repeat_at(time_of(&self.tick_times, stop), self.patience.pause()))
-    }
-
-    /// Whether a viewer's ack of the tick is late, for the first time.
-    fn is_late(&mut self, now: Timestamp, slot: Slot) -> bool {
-        let viewer = self.viewers.get_mut(slot.index()).and_then(Option::as_mut);
-        viewer.is_some_and(|viewer| viewer.note_late(now, self.tick))
+        let stopped_at = time_of(&self.tick_times, stop);
+        Some(viewer.repeat_at(stopped_at, self.patience.pause(), self.tick_period))
     }
 
     fn next_repeat(&mut self) -> Option<Timestamp> {

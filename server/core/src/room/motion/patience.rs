@@ -7,6 +7,8 @@
 
 use std::time::Duration;
 
+use hither_protocol::Tick;
+
 use super::viewer::REPEAT_EVERY;
 
 /// The share of a room's frames not acked in time above which it is no loss any more, in 1/4,096: seven eighths.
@@ -40,19 +42,94 @@ impl Patience {
     }
 }
 
-/// Those of a viewer.
-pub(super) type Losses = Late<16>;
+/// Those of a viewer, with the frames that it was sent: one that is passed over by the ack of a later one is missed.
+#[derive(Debug, Default)]
+pub(super) struct Losses {
+    late: Late<16>,
+    /// The tick of the newest frame.
+    newest: Tick,
+    /// Bit i: the frame of the tick i before it is neither acked nor missed yet.
+    open: u64,
+}
 
 impl Losses {
     /// Whether the path loses so much that repeats should not wait until an ack is missed.
     pub(super) fn are_many(&self) -> bool {
-        self.0 > LOSSY
+        self.late.0 > LOSSY
+    }
+
+    /// The frame of `tick` is on its way, for the first time or again.
+    pub(super) fn handle_sent(&mut self, tick: Tick) {
+        if let Some(ahead @ 1..) = tick.since(self.newest) {
+            self.open = self.open.checked_shl(ahead).unwrap_or(0) | 1;
+            self.newest = tick;
+        }
+    }
+
+    /// The frame of `tick` was acked, for the first time.
+    pub(super) fn handle_ack(&mut self, tick: Tick) {
+        let Some(age) = self.newest.since(tick).filter(|age| *age < u64::BITS) else { return };
+        let passed_over = self.open.checked_shr(age + 1).unwrap_or(0).count_ones();
+        (0..passed_over).for_each(|_| self.late.handle_late());
+        if self.open >> age & 1 == 1 {
+            self.late.handle_ack();
+        }
+        self.open &= (1 << age) - 1;
+    }
+
+    /// The ack of the newest frame is missed; true the first time.
+    pub(super) fn handle_missed(&mut self) -> bool {
+        let is_open = self.open & 1 == 1;
+        if is_open {
+            self.open -= 1;
+            self.late.handle_late();
+        }
+        is_open
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Frames of these ticks are sent one after the other, and acked if `is_acked`.
+    fn pass(losses: &mut Losses, ticks: std::ops::Range<u32>, is_acked: impl Fn(u32) -> bool) {
+        for tick in ticks {
+            losses.handle_sent(Tick(tick));
+            if is_acked(tick) {
+                losses.handle_ack(Tick(tick));
+            }
+        }
+    }
+
+    #[test]
+    fn m11_frames_that_acks_pass_over_are_lost() {
+        let mut losses = Losses::default();
+        pass(&mut losses, 0..40, |_| true);
+        assert!(!losses.are_many());
+        pass(&mut losses, 40..60, |tick| tick % 4 != 0);
+        assert!(losses.are_many());
+        pass(&mut losses, 60..100, |tick| tick % 20 != 0);
+        assert!(!losses.are_many(), "a twentieth is not many");
+        // None were sent in between, and acks of later frames come first.
+        pass(&mut losses, 1_000..1_001, |_| true);
+        pass(&mut losses, 2_000..2_004, |_| false);
+        (2_000..2_004).for_each(|tick| losses.handle_ack(Tick(tick)));
+        assert!(!losses.are_many());
+    }
+
+    #[test]
+    fn m11_a_frame_is_lost_once_however_often_it_is_repeated() {
+        let mut losses = Losses::default();
+        losses.handle_sent(Tick(7));
+        assert!(losses.handle_missed());
+        losses.handle_sent(Tick(7));
+        assert!(!losses.handle_missed());
+        losses.handle_sent(Tick(8));
+        losses.handle_ack(Tick(8));
+        assert!(!losses.handle_missed());
+        assert_eq!(losses.late.0, 4_096 / 16 - 4_096 / 256);
+    }
 
     #[test]
     fn m11_loss_is_repeated_at_once_and_overload_with_patience() {

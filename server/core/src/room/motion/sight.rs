@@ -29,7 +29,7 @@ pub(super) struct Sight {
     is_over: bool,
     seen: Vec<Seen>,
     /// Nothing before this tick can be a baseline: its points were forgotten before this sight began.
-    pub(super) horizon: Tick,
+    pub(super) begin: Tick,
     /// Whether something did not fit the last frame.
     pub(super) has_backlog: bool,
     /// What the next frame should take, in bits, and what a frame may take by such estimates. They fall short where
@@ -68,8 +68,8 @@ pub(super) struct Scratch {
 }
 
 impl Sight {
-    /// Begins with what a viewer of the whole room has; it has points from `horizon` on. Then say where it looks.
-    pub(super) fn new(movers: &[Mover], horizon: Tick) -> Self {
+    /// Starts with what a viewer of the whole room has; it has points from `begin` on. Then say where it looks.
+    pub(super) fn new(movers: &[Mover], begin: Tick) -> Self {
         let seen = movers.iter().enumerate().filter_map(|(index, mover)| {
             let since = mover.track.latest()?.tick;
             let (slot, track) = (Slot(index as u16), mover.track.clone());
@@ -77,7 +77,7 @@ impl Sight {
         });
         let seen = seen.collect();
         let (look, budget) = (Look::default(), FRAME_BITS);
-        Self { look, is_over: false, seen, horizon, has_backlog: false, estimate: 0, budget }
+        Self { look, is_over: false, seen, begin, has_backlog: false, estimate: 0, budget }
     }
 
     /// The viewer looks elsewhere, or wants to see everybody again.
@@ -105,7 +105,7 @@ impl Sight {
         let Space { tick, own, .. } = space;
         self.list_visible(own, space.movers, grid, slots);
         self.merge(tick, slots, tracks);
-        self.estimate = self.list_news(space, news, state);
+        self.estimate = self.list_news(space, news, &state);
         let mut room = self.budget.saturating_sub(self.estimate);
         let is_full = news.iter().map(|news| news.bits).sum::<u32>() > room;
         if is_full {
@@ -122,14 +122,28 @@ impl Sight {
                 seen.record(tick, seen.now(space.movers));
                 is_news = true;
             } else {
-                room = 0;
                 self.has_backlog = true;
+                // What does not fit is not overtaken by what matters less; what only waits for its ack takes no room.
+                room = if news.can_wait { room } else { 0 };
             }
         }
-        if is_news && let Some(seen) = self.seen.iter_mut().find(|seen| seen.slot == own) {
-            seen.record(tick, seen.now(space.movers));
+        if is_news {
+            self.record_own(space, state(own).0);
         }
         is_news
+    }
+
+    /// The viewer's own place goes along with what its part says of others: in a frame that leaves the part out,
+    /// nothing would be acked of it.
+    fn record_own(&mut self, space: Space<'_>, baseline: Option<Tick>) {
+        let Space { tick, own, axes, movers } = space;
+        let slots = axes.slots_per_part();
+        let first = own.index() - own.index() % slots;
+        if self.has_news(first..first + slots, baseline, own)
+            && let Some(seen) = self.seen.iter_mut().find(|seen| seen.slot == own)
+        {
+            seen.record(tick, seen.now(movers));
+        }
     }
 
     /// The frame that was decided last took so many bytes.
@@ -140,6 +154,12 @@ impl Sight {
             let fitting = FRAME_BITS * estimate.min(FRAME_BITS) / bits;
             self.budget = fitting.min((self.budget * 7 + FRAME_BITS) / 8).max(FRAME_BITS / 4);
         }
+    }
+
+    /// Nothing before this tick can be a baseline of these slots: points of then are forgotten.
+    pub(super) fn horizon(&self, slots: Range<usize>) -> Tick {
+        let of_tracks = self.of(slots).iter().map(|seen| seen.track.horizon());
+        of_tracks.fold(self.begin, Tick::max)
     }
 
     /// The first tick of which the viewer has not acked what it was sent of others in these slots.

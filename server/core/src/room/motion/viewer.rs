@@ -1,6 +1,7 @@
 //! A member as a receiver of frames: what it has acked, what it was sent, how long its round trip takes, and how often
 //! it is worth while to send it something.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use hither_protocol::motion::WINDOW;
@@ -8,6 +9,7 @@ use hither_protocol::motion::frame::PartHeader;
 use hither_protocol::{Tick, Timestamp};
 
 use super::patience::Losses;
+use super::round_trip::RoundTrip;
 use super::sight::Sight;
 
 /// How often a viewer that has not acked is sent the same again.
@@ -16,15 +18,13 @@ pub(super) const REPEAT_EVERY: Duration = Duration::from_millis(16);
 /// slower pace. Where half of all frames and acks are lost, chance takes 20 in a row once in a million.
 const SILENT_AFTER: Duration = Duration::from_millis(300);
 const SILENT_AFTER_FRAMES: u32 = 20;
+/// After so long if it was never heard of: what tells it that it has joined may be lost, and sent again, several times.
+const SILENT_AFTER_FIRST: Duration = Duration::from_secs(1);
 const SILENT_EVERY: Duration = Duration::from_millis(250);
-/// How much later than usual an ack may come at least, before it is missed.
-const SPARE_LEAST: Duration = Duration::from_millis(4);
-/// What a round trip is taken for before the first ack.
-const ROUND_TRIP_FIRST: Duration = Duration::from_millis(50);
-/// A round trip may be so much longer than the shortest, and two ticks, before its path is taken to be congested.
-const QUEUE_SPARED: Duration = Duration::from_millis(50);
 /// The slowest pace of a viewer whose path is congested, in ticks.
 const PACE_MAX: u32 = 8;
+/// Of how many frames that left between ticks it is known when; more are not under way, as they are sent more seldom.
+const DELAYED_MAX: usize = 4;
 /// How many ticks, behind the lag, a reference is looked for: momentum of longer ago says nothing.
 const REFERENCES: u32 = 8;
 
@@ -38,22 +38,21 @@ pub(super) struct Viewer {
     parts: Vec<PartState>,
     /// The parts whose last frame is not acked, bit i for part i.
     unacked: u128,
-    /// From a frame to its ack, which a client holds back until its next datagram: the mean, and how far off it is.
-    round_trip: Duration,
-    round_trip_off: Duration,
-    /// The shortest round trip of late: what the path takes without a queue.
-    round_trip_least: Duration,
+    round_trip: RoundTrip,
+    /// The last frames that left between ticks, and when; the others left with their tick.
+    delayed: VecDeque<(Tick, Timestamp)>,
     /// When it was last sent a frame.
     sent_at: Timestamp,
+    /// Whether it was ever heard of.
+    is_heard: bool,
     /// When it was last heard of, by an ack, or began to be waited for.
     waiting_since: Timestamp,
     /// The last tick that it was sent again.
     repeated: Option<Tick>,
-    /// When an ack is missed, and the last tick of which one was.
+    /// When an ack is missed.
     answer_due: Timestamp,
-    late: Option<Tick>,
     losses: Losses,
-    /// How many frames it was sent since then.
+    /// How many frames it was sent since it was last heard of.
     unanswered: u32,
     /// Whether it lacks a frame that was put off.
     put_off: bool,
@@ -68,6 +67,8 @@ struct PartState {
     /// Bit i: the tick i before the acked one is acked, too.
     held: u64,
     sent: Option<Tick>,
+    /// Bit i: the tick i before the last sent one was sent, too.
+    sent_before: u64,
 }
 
 impl Viewer {
@@ -77,14 +78,13 @@ impl Viewer {
             sight: None,
             parts: Vec::new(),
             unacked: 0,
-            round_trip: ROUND_TRIP_FIRST,
-            round_trip_off: ROUND_TRIP_FIRST / 16,
-            round_trip_least: ROUND_TRIP_FIRST,
+            round_trip: RoundTrip::default(),
+            delayed: VecDeque::new(),
             sent_at: now,
+            is_heard: false,
             waiting_since: now,
             repeated: None,
             answer_due: now,
-            late: None,
             losses: Losses::default(),
             unanswered: 0,
             put_off: false,
@@ -156,19 +156,28 @@ impl Viewer {
         if state.sent == Some(tick) {
             self.repeated = Some(tick);
         }
-        state.first.get_or_insert(tick);
-        state.sent = Some(tick);
+        state.handle_sent(tick);
         if self.unacked == 0 {
             self.wait(now);
         }
         // All parts of a frame are sent at one time.
         self.unanswered += u32::from(self.sent_at != now);
         self.sent_at = now;
+        self.losses.handle_sent(tick);
         self.unacked |= 1 << part;
+    }
+
+    /// The frame of `tick` leaves only now: its ack is waited for from here on.
+    pub(super) fn handle_delayed(&mut self, now: Timestamp, tick: Tick) {
+        if self.delayed.len() == DELAYED_MAX {
+            self.delayed.pop_front();
+        }
+        self.delayed.push_back((tick, now));
     }
 
     /// Its member moves: it is there, though its acks may be lost, or not be owed before it knows that it has joined.
     pub(super) fn handle_sign_of_life(&mut self) {
+        self.is_heard = true;
         self.unanswered = 0;
     }
 
@@ -182,13 +191,13 @@ impl Viewer {
         self.unacked = 0;
     }
 
-    /// It has decoded these parts of the frame of `tick`, which was first sent `round_trip` ago. True if that is news.
+    /// It has decoded these parts of the frame of `tick`, which began at `tick_at`. True if that is news.
     pub(super) fn handle_ack(
         &mut self,
         now: Timestamp,
         tick: Tick,
         parts: u128,
-        round_trip: Option<Duration>,
+        tick_at: Option<Timestamp>,
     ) -> bool {
         let (mut known, mut is_news) = (true, false);
         // How long it was silent says nothing of its path.
@@ -197,9 +206,7 @@ impl Viewer {
         while rest != 0 {
             let part = rest.trailing_zeros() as usize;
             rest &= rest - 1;
-            let was_sent = |state: &&mut PartState| {
-                state.first.is_some_and(|first| first <= tick) && state.sent >= Some(tick)
-            };
+            let was_sent = |state: &&mut PartState| state.was_sent(tick);
             let Some(state) = self.parts.get_mut(part).filter(was_sent) else {
                 known = false;
                 continue;
@@ -211,30 +218,18 @@ impl Viewer {
             }
         }
         if is_news {
-            self.losses.handle_ack();
+            self.losses.handle_ack(tick);
         }
         if known {
+            self.is_heard = true;
             self.wait(now);
-            if let Some(sample) = round_trip.filter(|_| is_news && !was_silent) {
-                self.measure(sample, self.repeated == Some(tick));
+            let delayed = self.delayed.iter().find(|(delayed, _)| *delayed == tick);
+            let sent_at = delayed.map(|(_, sent_at)| *sent_at).or(tick_at);
+            if let Some(sent_at) = sent_at.filter(|_| is_news && !was_silent) {
+                self.round_trip.handle_sample(now.since(sent_at), self.repeated == Some(tick));
             }
         }
         is_news
-    }
-
-    /// Mean and deviation as RFC 6298 has them. The ack of a tick that was sent again says nothing of the deviation: it
-    /// may be that of the repeat, or have been hurried by it. A hurried one says nothing at all, or else acks that come
-    /// as ever would seem late.
-    fn measure(&mut self, sample: Duration, was_repeated: bool) {
-        if was_repeated && sample < self.round_trip {
-            return;
-        }
-        if !was_repeated {
-            self.round_trip_off = (self.round_trip_off * 3 + sample.abs_diff(self.round_trip)) / 4;
-        }
-        self.round_trip = (self.round_trip * 7 + sample) / 8;
-        // A path that has become longer for good is no queue: the least follows, in some hundred acks.
-        self.round_trip_least = sample.min((self.round_trip_least * 127 + sample) / 128);
     }
 
     /// Whether the last frame of a part is not acked.
@@ -242,14 +237,9 @@ impl Viewer {
         self.unacked >> part & 1 == 1
     }
 
-    /// Notes if its ack of `tick` is missed; true the first time.
-    pub(super) fn note_late(&mut self, now: Timestamp, tick: Tick) -> bool {
-        let is_late = self.unacked != 0 && now >= self.answer_due && self.late != Some(tick);
-        if is_late {
-            self.late = Some(tick);
-            self.losses.handle_late();
-        }
-        is_late
+    /// Notes if the ack of its last frame is missed; true the first time.
+    pub(super) fn note_late(&mut self, now: Timestamp) -> bool {
+        self.unacked != 0 && now >= self.answer_due && self.losses.handle_missed()
     }
 
     /// The parts whose last frames are not acked.
@@ -258,13 +248,16 @@ impl Viewer {
     }
 
     /// When it is to be sent a stop again that it was first sent at `stopped_at` (M11): once the ack is missed, or at
-    /// once where much is lost. `pause` is what lies between two repeats.
-    pub(super) fn repeat_at(&mut self, stopped_at: Timestamp, pause: Duration) -> Timestamp {
-        // However the samples vary, it is not waited for much longer than usual.
-        let spare_max = self.round_trip / 4 + REPEAT_EVERY;
-        let spare = (self.round_trip_off * 4).clamp(SPARE_LEAST, spare_max);
-        self.answer_due = stopped_at + self.round_trip + spare;
-        let is_hasty = self.losses.are_many() && pause == REPEAT_EVERY;
+    /// once where much is lost, unless that is by too many packets. `pause` is what lies between two repeats.
+    pub(super) fn repeat_at(
+        &mut self,
+        stopped_at: Timestamp,
+        pause: Duration,
+        tick_period: Duration,
+    ) -> Timestamp {
+        self.answer_due = stopped_at + self.round_trip.patience();
+        let is_congested = self.round_trip.queue(tick_period).is_some();
+        let is_hasty = self.losses.are_many() && pause == REPEAT_EVERY && !is_congested;
         let first = if is_hasty { stopped_at } else { self.answer_due };
         let pause = if self.is_silent() { SILENT_EVERY } else { pause };
         first.max(self.sent_at + pause)
@@ -275,10 +268,7 @@ impl Viewer {
         if self.is_silent() {
             return self.sent_at + SILENT_EVERY;
         }
-        let queue = self.round_trip.saturating_sub(self.round_trip_least);
-        if queue <= QUEUE_SPARED + tick_period * 2 {
-            return self.sent_at;
-        }
+        let Some(queue) = self.round_trip.queue(tick_period) else { return self.sent_at };
         // Half of the queue is let go before the next is sent; a tick is never a little too early.
         let pause = (queue / 2).min(tick_period * PACE_MAX);
         self.sent_at + pause.saturating_sub(tick_period / 2)
@@ -300,13 +290,28 @@ impl Viewer {
     }
 
     fn is_silent(&self) -> bool {
+        let after = if self.is_heard { SILENT_AFTER } else { SILENT_AFTER_FIRST };
         self.unacked != 0
             && self.unanswered >= SILENT_AFTER_FRAMES
-            && self.sent_at.since(self.waiting_since) > SILENT_AFTER
+            && self.sent_at.since(self.waiting_since) > after
     }
 }
 
 impl PartState {
+    fn handle_sent(&mut self, tick: Tick) {
+        let ahead = self.sent.and_then(|sent| tick.since(sent)).unwrap_or(0);
+        self.sent_before = self.sent_before.checked_shl(ahead).unwrap_or(0) | 1;
+        self.first.get_or_insert(tick);
+        self.sent = Some(tick);
+    }
+
+    /// Whether a tick was sent, as far as is known: what is longer ago is taken to have been.
+    fn was_sent(&self, tick: Tick) -> bool {
+        let age = self.sent.and_then(|sent| sent.since(tick));
+        let is_known = |age| age >= u64::BITS || self.sent_before >> age & 1 == 1;
+        age.is_some_and(is_known) && self.first <= Some(tick)
+    }
+
     fn handle_ack(&mut self, tick: Tick) {
         let Some(acked) = self.acked else {
             (self.acked, self.held) = (Some(tick), 1);
@@ -319,5 +324,27 @@ impl PartState {
             }
             None => self.held |= 1u64.checked_shl(acked.0 - tick.0).unwrap_or(0),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn m14_the_ack_of_a_frame_that_was_put_off_is_waited_for_from_when_it_left() {
+        let at = Timestamp::from_millis;
+        let mut viewer = Viewer::new(at(0));
+        let ticks = 1..60;
+        for tick in ticks.clone().map(Tick) {
+            let tick_at = u64::from(tick.0) * 50;
+            viewer.handle_delayed(at(tick_at + 40), tick);
+            viewer.handle_sent(at(tick_at + 40), 0, tick);
+            assert!(viewer.handle_ack(at(tick_at + 60), tick, 1, Some(at(tick_at))));
+        }
+        let end = at(u64::from(ticks.end) * 50);
+        viewer.handle_sent(end, 0, Tick(ticks.end));
+        let patience = viewer.repeat_at(end, REPEAT_EVERY, Duration::from_millis(50)).since(end);
+        assert!((20..30).contains(&patience.as_millis()), "{patience:?}");
     }
 }

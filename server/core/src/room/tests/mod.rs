@@ -1,11 +1,13 @@
 //! Stories of one room: clients that are fed what the room says to them, and a clock that the test moves.
 
+mod crowd;
 mod edits;
 mod events;
 mod interest;
 mod motion;
 mod pace;
 mod presence;
+mod repeats;
 mod roster;
 
 use std::collections::BTreeMap;
@@ -54,6 +56,16 @@ impl Stage {
     }
 
     /// A member joins and gets the first page of its roster.
+    /// A stage with so many members who all have seen the diff of their joins.
+    fn with_members(count: usize) -> Self {
+        let mut stage = Self::at_20_hz();
+        for number in 0..count {
+            stage.join(&number.to_string());
+        }
+        stage.tick();
+        stage
+    }
+
     fn join(&mut self, name: &str) -> Slot {
         self.join_with(new_member(name)).unwrap()
     }
