@@ -87,7 +87,8 @@ fn at_30_hz_and_30_percent_loss_every_rest_is_seen_within_300_ms() {
     for seed in first..first + count {
         let mut world = World::new(seed, Scenario::promised(seed), Saboteur::default());
         world.run();
-        assert!(world.check().is_empty(), "seed {seed}");
+        let findings = world.check();
+        assert!(findings.is_empty(), "seed {seed}: {findings:?}");
         late.extend(
             world.rests.times.iter().filter(|time| **time > PROMISE).map(|time| (seed, *time)),
         );

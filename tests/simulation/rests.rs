@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use hither_protocol::motion::Position;
-use hither_protocol::session::Session;
 use hither_protocol::{RoomHandle, Slot, Timestamp};
+
+use crate::client::Stay;
 
 /// The promise: a mover at rest is right at every viewer within this.
 pub(crate) const PROMISE: Duration = Duration::from_millis(300);
@@ -42,13 +43,16 @@ impl Rests {
         }
     }
 
-    /// Looks at what a user sees, after something came.
-    pub(crate) fn look(&mut self, now: Timestamp, viewer: usize, session: &Session) {
+    /// Looks at what a user was told, after something came or was held back for long enough.
+    pub(crate) fn look(
+        &mut self,
+        now: Timestamp,
+        viewer: usize,
+        stays: &BTreeMap<RoomHandle, Stay>,
+    ) {
         for ((room, _), rest) in &mut self.open {
-            if rest.waiting.contains(&viewer)
-                && session.room(*room).and_then(|room| room.position(rest.slot))
-                    == Some(rest.position)
-            {
+            let told = stays.get(room).and_then(|stay| stay.told.get(&rest.slot));
+            if rest.waiting.contains(&viewer) && told == Some(&rest.position) {
                 rest.waiting.remove(&viewer);
                 rest.seen.push(now.since(rest.since));
             }

@@ -37,8 +37,9 @@ pub(crate) const DATAGRAM_BUFFER: usize = limits::VIEWER_MOTION_QUEUE_BYTES_MAX;
 /// HTTP/3 needs the control stream and two of QPACK; Chromium greases with one more.
 const UNI_STREAMS: u32 = 8;
 
-/// Packets that a peer of ours may leave without an ACK for 25 ms; one more, and it answers at once. QUIC's default is
-/// one: with two datagrams between two frames, each frame had a lone ACK beside it. Browsers do not take the request.
+/// Packets that a peer of ours may leave without an ACK for as long as it waits with one; one more, and it answers at
+/// once. QUIC's default is one: with two datagrams between two frames, each frame had a lone ACK beside it. Browsers do
+/// not take the request.
 const PACKETS_BEFORE_ACK: u32 = 4;
 
 /// Which end a connection is configured for.

@@ -27,8 +27,9 @@ const EARLY_MAX: i64 = 10_000;
 const PERIOD_MIN: Duration = Duration::from_millis(12);
 /// A room that sent no frame for so many periods may tick at any time: there is no beat.
 const STALE_PERIODS: u32 = 3;
-/// A frame that is so late was waiting somewhere, and what it shows is not shown unless nothing fresher comes.
-const STALE: Duration = Duration::from_millis(250);
+/// A frame that is so late was waiting somewhere, and what it shows is not shown unless nothing fresher comes. The
+/// repeats of who rests come earlier, whatever is lost (M11).
+const STALE: Duration = Duration::from_millis(300);
 /// For so long at most; then the path is taken to have become longer.
 const STALE_FOR: Duration = Duration::from_millis(500);
 /// How fast the beat follows frames that come later and later, and so a clock that is slower: a part of the difference.
@@ -73,6 +74,7 @@ impl Beat {
 
     /// The frame of `tick` has come. Returns when its ack is due at the latest.
     pub(super) fn handle_frame(&mut self, now: Timestamp, tick: Tick, path: Path) -> Timestamp {
+        self.handle_timeout(now);
         let offset = now.as_micros() as i64 - self.start_of(tick);
         let before = self.zero.unwrap_or(offset);
         let is_stale = offset - before > STALE.as_micros() as i64;
@@ -82,7 +84,7 @@ impl Beat {
         let late = offset - zero;
         self.zero = Some(zero);
         self.heard_at = now;
-        self.note_stale(now, offset, is_stale);
+        self.stale_since = is_stale.then(|| self.stale_since.unwrap_or(now));
         if late > self.period.as_micros() as i64 / 2 {
             // A repeat: whoever sends it waits for the ack.
             return now;
@@ -131,9 +133,10 @@ impl Beat {
         self.stale_since.map(|since| since + STALE_FOR)
     }
 
+    /// What was stale for so long is how it is from now on: the beat begins anew.
     pub(super) fn handle_timeout(&mut self, now: Timestamp) {
         if self.due().is_some_and(|due| now >= due) {
-            self.stale_since = None;
+            (self.stale_since, self.zero) = (None, None);
         }
     }
 
@@ -141,16 +144,6 @@ impl Beat {
     fn aim(&self, now: Timestamp) -> Option<Tick> {
         let since = u64::try_from(now.as_micros() as i64 - self.zero?).ok()?;
         u32::try_from(since * self.tick_hz / 1_000_000 + 1).ok().map(Tick)
-    }
-
-    fn note_stale(&mut self, now: Timestamp, offset: i64, is_stale: bool) {
-        let since = *self.stale_since.get_or_insert(now);
-        if !is_stale {
-            self.stale_since = None;
-        } else if now.since(since) >= STALE_FOR {
-            self.stale_since = None;
-            self.zero = Some(offset);
-        }
     }
 
     fn start_of(&self, tick: Tick) -> i64 {
@@ -278,7 +271,7 @@ mod tests {
         let mut beat = heard(30, HERE, 0..30);
         for tick in 30..60 {
             beat.handle_frame(at(3_000), Tick(tick), HERE);
-            let is_old = 1_000 + u64::from(tick) * 1_000 / 30 < 3_000 - 250;
+            let is_old = 1_000 + u64::from(tick) * 1_000 / 30 < 3_000 - 300;
             assert_eq!(beat.is_stale(), is_old, "tick {tick}");
         }
         let mut beat = heard(30, HERE, 0..30);
@@ -294,7 +287,12 @@ mod tests {
         );
         let mut beat = heard(30, HERE, 0..30);
         let stale = |tick| {
-            beat.handle_frame(at(1_300 + u64::from(tick) * 1_000 / 30), Tick(tick), HERE);
+            let now = at(1_350 + u64::from(tick) * 1_000 / 30);
+            // A timer that is punctual comes before the frame.
+            if let Some(due) = beat.due().filter(|due| *due <= now) {
+                beat.handle_timeout(due);
+            }
+            beat.handle_frame(now, Tick(tick), HERE);
             beat.is_stale()
         };
         let stale: Vec<bool> = (30..60).map(stale).collect();

@@ -54,7 +54,8 @@ pub struct Session {
     last_sample: u32,
     /// Whether motion goes over the control lane (M15).
     reliable_motion: bool,
-    acks: Vec<Ack>,
+    /// In the order of their frames: a server takes those that are passed over for lost.
+    acks: VecDeque<Ack>,
     /// When they are due, at the latest.
     acks_due: Option<Timestamp>,
     path: Path,
@@ -91,7 +92,7 @@ impl Session {
             rooms: BTreeMap::new(),
             next_request: 1,
             last_sample: 0,
-            acks: Vec::new(),
+            acks: VecDeque::new(),
             acks_due: None,
             path: Path { round_trip: ROUND_TRIP_FIRST, ack_delay: ACK_DELAY },
             transmits: VecDeque::from([Transmit::Control(ToServer::Hello(hello).encode())]),
@@ -322,7 +323,11 @@ impl Session {
                     self.events.push_back(room.ended(left.reason));
                 }
             }
-            ToClient::Direct(direct) => self.events.push_back(Event::Direct(direct)),
+            ToClient::Direct(direct) => {
+                if let Some(room) = self.rooms.get_mut(&direct.room) {
+                    room.handle_direct(direct, &mut self.events);
+                }
+            }
             ToClient::Error(error) => {
                 if let Some(request) = error.request {
                     self.joining.remove(&request);
@@ -346,10 +351,11 @@ impl Session {
         let Ok(Received { parts, is_unusable }) = room.handle_frame(now, &header, reader) else {
             return false;
         };
-        let due = room.beat.handle_frame(now, header.tick, self.path);
         self.counters.frames_unusable += u64::from(is_unusable);
+        // One of another epoch, or that can't be read, says nothing of the beat either.
         if parts != 0 {
-            self.acks.push(Ack { room: header.room, tick: header.tick, parts });
+            let due = room.beat.handle_frame(now, header.tick, self.path);
+            self.acks.push_back(Ack { room: header.room, tick: header.tick, parts });
             // Many acks mean many frames: they are not kept waiting.
             let due = if self.acks.len() < ACKS_MAX { due } else { now };
             self.acks_due = Some(self.acks_due.map_or(due, |earlier| earlier.min(due)));
@@ -373,7 +379,7 @@ impl Session {
             if out.len() + RECORD_BYTES_MAX > MOTION_DATAGRAM_BYTES_MAX {
                 break;
             }
-            let Some(ack) = self.acks.pop() else { break };
+            let Some(ack) = self.acks.pop_front() else { break };
             ack.put(&mut out);
         }
         self.acks_due = self.acks_due.filter(|_| !self.acks.is_empty());

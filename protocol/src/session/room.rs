@@ -10,7 +10,7 @@ use crate::document::{self, Document};
 use crate::ids::{Epoch, Generation, RoomHandle, RoomName, Slot, Tick};
 use crate::limits::AXES_MAX;
 use crate::message::control::{
-    self, Diff, ErrorMessage, Joined, Member, MotionFormat, Roster, Seen,
+    self, Diff, Direct, ErrorMessage, Joined, Member, MotionFormat, Roster, Seen,
 };
 use crate::message::edits::{EditsToClient, EditsToServer, Op, Open, Snapshot, Submit};
 use crate::message::{FrameBuffer, Map, MessageError, Refusal, Rights};
@@ -34,6 +34,8 @@ pub struct Room {
     tick: Tick,
     event_last: u64,
     missed: Vec<control::Event>,
+    /// Those for this member alone that came before all others were known.
+    early: Vec<Direct>,
     events_lost: bool,
     entered: bool,
     leaving: bool,
@@ -77,6 +79,7 @@ impl Room {
                 .first()
                 .map_or(joined.event_last, |first| first.number.saturating_sub(1)),
             missed: joined.events,
+            early: Vec::new(),
             events_lost: joined.events_lost,
             entered: false,
             leaving: false,
@@ -211,6 +214,16 @@ impl Room {
             for event in std::mem::take(&mut self.missed) {
                 self.handle_event(event, events);
             }
+            events.extend(std::mem::take(&mut self.early).into_iter().map(Event::Direct));
+        }
+    }
+
+    /// Takes an event for this member alone; it is told once those are known who may have sent it.
+    pub(super) fn handle_direct(&mut self, direct: Direct, events: &mut VecDeque<Event>) {
+        if self.entered {
+            events.push_back(Event::Direct(direct));
+        } else {
+            self.early.push(direct);
         }
     }
 

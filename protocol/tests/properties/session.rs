@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use hither_protocol::message::control::{
-    self, AxisFormat, Diff, Hello, Joined, Left, Member, MotionFormat, Roster, Status, ToClient,
-    ToServer,
+    self, AxisFormat, Diff, Direct, Hello, Joined, Left, Member, MotionFormat, Roster, Status,
+    ToClient, ToServer,
 };
 use hither_protocol::message::{Map, Value};
 use hither_protocol::motion::frame::{FrameHeader, FrameWriter, PartHeader};
@@ -123,6 +123,32 @@ fn h1_hello_says_the_version() {
     let hello = Hello { version: 1, ..Hello::default() };
     assert_eq!(bytes, ToServer::Hello(hello).encode());
     assert_eq!((PATH, ALPN), ("/hither/1", "hither/1"));
+}
+
+#[test]
+fn v3_an_event_for_this_member_alone_is_told_once_its_room_is_whole_and_not_when_it_has_left() {
+    let mut session = joined(2);
+    let direct = |name: &str| Direct {
+        room: ROOM,
+        from: Slot(4),
+        generation: Generation(0),
+        name: name.into(),
+        data: Value::Nil,
+        time_ms: 0,
+    };
+    let told = |session: &mut Session| -> Vec<Option<String>> {
+        let name = |event| if let Event::Direct(direct) = event { Some(direct.name) } else { None };
+        std::iter::from_fn(|| session.poll_event()).map(name).collect()
+    };
+    tell(&mut session, ToClient::Direct(direct("early")));
+    tell(&mut session, roster(vec![member(OWN, Map::new())], true));
+    assert_eq!(told(&mut session), []);
+    tell(&mut session, roster(vec![member(Slot(4), Map::new())], false));
+    assert_eq!(told(&mut session), [None, Some("early".into())], "first that it is in");
+    tell(&mut session, ToClient::Direct(direct("now")));
+    tell(&mut session, ToClient::Left(Left { room: ROOM, reason: None }));
+    tell(&mut session, ToClient::Direct(direct("late")));
+    assert_eq!(told(&mut session), [Some("now".into()), None]);
 }
 
 #[test]

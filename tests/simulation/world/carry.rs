@@ -17,6 +17,7 @@ impl World {
         let Some(client) = &mut self.users[user].client else { return };
         let id = client.connection;
         let sendings = client.take_sendings(self.now);
+        self.rests.look(self.now, user, &client.stays);
         let due = client.session.poll_timeout();
         let updates = std::mem::take(&mut client.updates);
         let told = std::mem::take(&mut client.findings);
@@ -71,8 +72,6 @@ impl World {
             Packet::Datagram(bytes) => client.handle_datagram(now, &bytes),
             Packet::Chunk(stream, bytes) => client.handle_chunk(now, stream, &bytes),
         }
-        let client = self.users[user].client.as_ref().expect("just used");
-        self.rests.look(now, user, &client.session);
         self.carry_up(user);
     }
 
