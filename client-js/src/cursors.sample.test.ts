@@ -29,7 +29,7 @@ class Room {
   show(tick: number, places: Record<number, [x: number, y: number]>): void {
     this.#clock.handleFrame(performance.now(), tick)
     for (const [slot, place] of Object.entries(places)) {
-      this.cursors.handleMotion({ slot: Number(slot), generation: 0 }, Int32Array.from(place), AXES)
+      this.cursors.handleMotion({ slot: Number(slot), generation: 0 }, tick, Int32Array.from(place), AXES)
     }
   }
 }

@@ -107,12 +107,24 @@ describe("others' cursors", () => {
     const at = (x: number): PartToPut['entries'] => [{ slot: 1, generation: 3, position: [x, 0] }]
     show(11, at(1))
     await pass(600)
-    for (let tick = 12; tick <= 17; tick++) show(tick, at(tick))
-    expect(seen, 'tick 17 is 300 ms old').toEqual([1])
+    for (let tick = 12; tick <= 16; tick++) show(tick, at(tick))
+    expect(seen, 'tick 16 is 350 ms old').toEqual([1])
     expect(room.cursors.get(GRACE_ID)?.x).toBe(1)
+    show(17, at(17))
     show(18, at(18))
-    show(19, at(19))
-    expect(seen).toEqual([1, 18, 19])
+    expect(seen).toEqual([1, 17, 18])
+  })
+
+  it('M16: rest where they are, when an older frame was the last to come before they are shown', async () => {
+    const at = (x: number): PartToPut['entries'] => [{ slot: 1, generation: 3, position: [x, 0] }]
+    show(11, at(1))
+    await pass(600)
+    show(12, at(12))
+    show(11, at(1))
+    await pass(499)
+    expect(room.cursors.get(GRACE_ID)?.x).toBe(1)
+    await pass(1)
+    expect([room.cursors.get(GRACE_ID)?.x, room.cursors.sample(GRACE_ID)?.x]).toEqual([12, 12])
   })
 
   it('M6: of a member that the roster does not have yet are kept until it does', () => {
@@ -243,6 +255,40 @@ describe("others' cursors", () => {
     ])
     show(12, [{ slot: 1, generation: 3, position: [5, 6] }])
     expect(seen).toEqual([1])
+  })
+
+  it('of a room that was left are gone, and nothing is drawn of them any more', async () => {
+    const gone: number[] = []
+    const pictures: number[] = []
+    room.cursors.subscribe(
+      () => {},
+      (id) => gone.push(id),
+    )
+    room.cursors.onFrame((time) => pictures.push(time))
+    show(11, [{ slot: 1, generation: 3, position: [1, 2] }])
+    await pass(16)
+    leave()
+    let count = 0
+    room.cursors.forEach(() => count++)
+    expect([gone, count]).toEqual([[GRACE_ID], 0])
+    expect([room.cursors.get(GRACE_ID), room.cursors.sample(GRACE_ID)]).toEqual([undefined, undefined])
+    await pass(100)
+    expect(pictures).toHaveLength(1)
+  })
+
+  it('M16: that were held back are the last of what is told of a room that is left then', async () => {
+    client.enterRoom('default:keep')
+    connection.admit(9, [GRACE])
+    show(11, [])
+    await pass(600)
+    show(12, [{ slot: 1, generation: 3, position: [1, 2] }])
+    await pass(450)
+    room.updatePresence({ hue: 1 })
+    room.updatePresence({ hue: 2 })
+    room.cursors.subscribe(() => leave())
+    await pass(50)
+    const said = connection.control.map(({ type }) => type)
+    expect(said.filter((type) => type !== 'ping')).toEqual(['presence', 'presence', 'leave'])
   })
 })
 

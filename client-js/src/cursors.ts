@@ -145,13 +145,13 @@ export class RoomCursors implements Cursors, MotionListener, Animated {
   handleMembership(membership: Membership | undefined): void {
     this.#membership = membership
     if (!membership) return
-    for (const id of this.#cursors.keys()) this.handleLeave(id)
+    this.#forgetAll()
     this.#clock = membership.clock
     this.#values.fill(0)
     if (this.#isSet) this.#send()
   }
 
-  handleMotion(member: Stay, position: Int32Array, axes: readonly Axis[]): void {
+  handleMotion(member: Stay, tick: number, position: Int32Array, axes: readonly Axis[]): void {
     const id = connectionId(member)
     let shown = this.#cursors.get(id)
     if (!shown) this.#cursors.set(id, (shown = unmoved(id, axes)))
@@ -159,7 +159,7 @@ export class RoomCursors implements Cursors, MotionListener, Animated {
       this.#values[index] = (position[index] as number) * (axes[index] as Axis).step
     }
     put(shown.newest, this.#values, clock())
-    if (this.#clock) shown.curve.handlePoint(this.#clock, position)
+    if (this.#clock) shown.curve.handlePoint(this.#clock, tick, position)
     this.#emitter.emit('moved', shown.newest)
     this.#animate()
   }
@@ -173,11 +173,21 @@ export class RoomCursors implements Cursors, MotionListener, Animated {
     this.ages.cursorAges++
   }
 
+  /** The room is left, for good: no cursor is here any more, and nobody hears more. */
+  handleLeft(): void {
+    this.#forgetAll()
+    this.#emitter.clear()
+  }
+
   /** A member is gone. */
   handleLeave(connectionId: number): void {
     if (!this.#cursors.delete(connectionId)) return
     this.#emitter.emit('gone', connectionId)
     this.#animate()
+  }
+
+  #forgetAll(): void {
+    for (const id of this.#cursors.keys()) this.handleLeave(id)
   }
 
   /** The next frame shows something else. */

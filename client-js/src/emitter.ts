@@ -56,6 +56,7 @@ export class Emitter<Types extends { [K in keyof Types]: Pair }> {
   /** Has no listener called any more. */
   clear(): void {
     for (const entry of this.#entries) entry.call = undefined
+    this.#entries = []
   }
 }
 

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { createClient, type Client } from './client.ts'
 import type { RoomError } from './error.ts'
 import type { Room } from './room.ts'
+import { openAxes } from './testing/frames.ts'
 import { type FakeConnection, FakeServer } from './testing/server.ts'
 import { pass, stopTime } from './testing/time.ts'
 import type { OthersChange } from './types.ts'
@@ -191,6 +192,20 @@ describe('presence', () => {
     expect(taken('presence')).toEqual([])
     room.updatePresence({ hue: 10 })
     expect(taken('presence')).toMatchObject([{ patch: { hue: 10 } }])
+  })
+
+  it('E2: goes out 50 times a second at most in a fast room, so that viewports have their place', async () => {
+    const { room: fast } = client.enterRoom('default:fast')
+    connection.admit(9, [], { motion: { hz: 250, axes: openAxes(2) } })
+    for (let ms = 0; ms < 1_000; ms += 2) {
+      fast.updatePresence({ hue: ms })
+      fast.setViewport({ left: ms, top: 0, right: ms + 9, bottom: 9 })
+      await pass(2)
+    }
+    expect(connection.control.filter(({ type }) => type === 'viewport')).toHaveLength(10 + 1)
+    const patches = taken('presence')
+    expect(patches).toHaveLength(50 + 1)
+    expect(patches.at(-1), 'at 1,000 ms').toMatchObject({ patch: { hue: 998 } })
   })
 
   it('P1: a field that is undefined changes nothing, here as at the others', () => {

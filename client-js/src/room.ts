@@ -61,8 +61,9 @@ export interface Room<T extends RoomTypes = RegisteredTypes> {
   /** One's own presence, as the last `updatePresence` left it. */
   getPresence(): Readonly<T['Presence']>
   /**
-   * Patches one's own presence: here at once, at the others in the room's next tick. Null removes a field. Throws
-   * `TypeError` for what MessagePack has no form for, and `RangeError` if the presence would have more than 4 KiB.
+   * Patches one's own presence: here at once, at the others in the room's next tick, or when the last patch was 20 ms
+   * ago. Null removes a field. Throws `TypeError` for what MessagePack has no form for, and `RangeError` if the
+   * presence would have more than 4 KiB.
    */
   updatePresence(patch: Patch<T['Presence']>): void
   /**
@@ -111,7 +112,8 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   #self: Self<T> | null = null
   #lost = false
   #viewport: Viewport | null = null
-  #followed: number | null = null
+  /** NaN: nobody. */
+  #followed = NaN
   /** Whether the application has left, for good. */
   isLeft = false
 
@@ -162,7 +164,7 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   }
 
   follow(connectionId: number | null): void {
-    this.#followed = connectionId
+    this.#followed = connectionId ?? NaN
     this.#sendViewport()
   }
 
@@ -203,6 +205,7 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     this.#users.clear()
     this.#setStatus('initial')
     this.isLeft = true
+    this.cursors.handleLeft()
     this.#emitter.clear()
   }
 
@@ -216,7 +219,10 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     for (const member of membership.members.values()) {
       if (member.slot !== membership.slot) this.#users.set(connectionId(member), user(member))
     }
-    if (this.#viewport || this.#followed !== null) this.#sendViewport()
+    // In another epoch the same number is somebody else's.
+    const { epoch } = membership.seen
+    if ((this.#seen?.epoch ?? epoch) !== epoch) this.#followed = NaN
+    if (this.#viewport || this.#users.has(this.#followed)) this.#sendViewport()
     if (Object.keys(this.#unsent).length) membership.updatePresence(clock(), this.#unsent)
     this.#updateSelf()
     this.#setStatus('connected')
@@ -303,8 +309,7 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   }
 
   #sendViewport(): void {
-    const followed = this.#followed ?? NaN
-    const slot = this.#users.has(followed) ? slotOf(followed) : undefined
+    const slot = this.#users.has(this.#followed) ? slotOf(this.#followed) : undefined
     this.#membership?.setViewport(clock(), this.#viewport, slot)
     this.#connection?.wake()
   }

@@ -42,6 +42,16 @@ function viewports(at: FakeConnection = connection): object[] {
   return said.map(() => at.take('viewport'))
 }
 
+/** The connection dies, and the room is entered anew, maybe in another epoch. */
+async function enterAnew(others: MemberMessage[], epoch: number): Promise<FakeConnection> {
+  connection.die()
+  await pass(250)
+  const next = server.newest
+  next.say({ type: 'welcome', version: 1, user: { id: 'me' }, time: 1 })
+  next.admit(9, others, { epoch })
+  return next
+}
+
 it('M13: is said in whole steps, no smaller than it is', () => {
   room.setViewport(here)
   expect(viewports()).toEqual([{ type: 'viewport', room: 7, viewport: hereInSteps }])
@@ -101,19 +111,27 @@ it('M13: holds over a reconnect, with the member if it is there, as it was when 
   room.setViewport(mine)
   room.follow(GRACE_ID)
   mine.left = 7
-  connection.die()
-  await pass(250)
-  const next = server.newest
-  next.say({ type: 'welcome', version: 1, user: { id: 'me' }, time: 1 })
-  next.admit(9, [GRACE])
-  expect(viewports(next)).toEqual([{ type: 'viewport', room: 9, viewport: hereInSteps, follow: 1 }])
+  expect(viewports(await enterAnew([GRACE], 1025))).toEqual([
+    { type: 'viewport', room: 9, viewport: hereInSteps, follow: 1 },
+  ])
+})
+
+it('M13: has nobody in another epoch, where who has the same slot and generation is not meant', async () => {
+  room.follow(GRACE_ID)
+  expect(viewports(await enterAnew([GRACE], 1026))).toEqual([])
+})
+
+it('M13: has nobody any more when the member has left meanwhile', async () => {
+  room.follow(GRACE_ID)
+  expect(viewports(await enterAnew([], 1025))).toEqual([])
 })
 
 it('M13: set before the room is entered goes after the join, and none says nothing', async () => {
   const { room } = client.enterRoom('default:other')
   room.setViewport(here)
+  room.follow(GRACE_ID)
   client.enterRoom('default:third')
-  connection.admit(8)
-  connection.admit(9)
-  expect(viewports()).toEqual([{ type: 'viewport', room: 8, viewport: hereInSteps }])
+  connection.admit(8, [GRACE])
+  connection.admit(9, [GRACE])
+  expect(viewports()).toEqual([{ type: 'viewport', room: 8, viewport: hereInSteps, follow: 1 }])
 })

@@ -38,7 +38,7 @@ it('M6, M7: 20,000 frames of 64 known slots, 16 of which move, and their acks, a
   let tick = 0
   let moves = 0
   const moved: Moved = (slot, generation, position) => {
-    if (view.read(slot, generation, into) && into[0] === position?.[0]) moves++
+    if (view.read(slot, generation, into) >= 0 && into[0] === position?.[0]) moves++
   }
   const positionAt = (slot: number, tick: number): number[] =>
     slot < MOVING ? [(tick % 2) * 30 + slot, tick % 3] : [slot, 0]

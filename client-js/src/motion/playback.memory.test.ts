@@ -40,7 +40,7 @@ function makeFrame(): Frame {
 
 function takeFrame({ now, tick, position }: Frame): void {
   clock.handleFrame(now, tick)
-  for (let slot = 0; slot < CURSORS; slot++) cursors.handleMotion(members[slot]!, position, AXES)
+  for (let slot = 0; slot < CURSORS; slot++) cursors.handleMotion(members[slot]!, tick, position, AXES)
 }
 
 // A number with a fraction takes 16 bytes wherever a function that was not inlined returns it.

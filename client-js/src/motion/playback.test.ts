@@ -41,7 +41,7 @@ class Viewer {
 
   take({ now, tick, places }: Arrival): void {
     this.clock.handleFrame(now, tick)
-    places.forEach((place, index) => place && this.curves[index]!.handlePoint(this.clock, Int32Array.from(place)))
+    places.forEach((place, index) => place && this.curves[index]!.handlePoint(this.clock, tick, Int32Array.from(place)))
   }
 
   see(now: number): number[] {

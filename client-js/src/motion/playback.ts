@@ -40,9 +40,7 @@ const NEVER = -1e15
 
 /** Turns local time into tick time, for all members of a room: in ticks of its epoch, with fractions. */
 export class PlayClock {
-  /** The tick of the last frame. */
-  tick = -1
-  /** What was to be seen when it came. */
+  /** What was to be seen when the last frame came. */
   shown = 0
   /** The newest tick before the newest. */
   newestBefore = -1
@@ -71,7 +69,6 @@ export class PlayClock {
   handleFrame(now: number, tick: number): void {
     const time = this.ticksIn(now)
     const newest = this.#newest
-    this.tick = tick
     if (tick > newest) {
       const lead = this.#leadAt(time)
       this.#measure(time, tick - time)
@@ -87,10 +84,10 @@ export class PlayClock {
     this.shown = time + this.#leadAt(time)
   }
 
-  /** A point of the last frame says where a member is, `hasMoved` if that is elsewhere. */
-  handlePoint(hasMoved: boolean): void {
+  /** A frame has said where a member is from `tick` on, `hasMoved` if that is elsewhere. */
+  handlePoint(tick: number, hasMoved: boolean): void {
     if (hasMoved) this.#moves++
-    this.#rests = Math.max(this.#rests, this.tick + RUN, this.shown + BLEND)
+    this.#rests = Math.max(this.#rests, tick + RUN, this.shown + BLEND)
   }
 
   /** What is to be seen at a local time; what is earlier than the newest frame counts as its arrival. */
@@ -163,9 +160,9 @@ export class Curve {
     this.#knots = new Float64Array(KNOTS * this.#stride)
   }
 
-  /** Takes a point of the clock's last frame; nothing if it has a newer one. */
-  handlePoint(clock: PlayClock, position: Int32Array): void {
-    const { tick, shown } = clock
+  /** Takes where the member is from `tick` on, of a frame that the clock has; nothing if there is a newer point. */
+  handlePoint(clock: PlayClock, tick: number, position: Int32Array): void {
+    const { shown } = clock
     const knots = this.#knots
     const newest = this.#newest
     const newestTick = newest < 0 ? tick : knots[newest]!
@@ -195,7 +192,7 @@ export class Curve {
       for (let index = 0; index < this.#axes.length; index++)
         this.#error[index] = wasShown[index]! - this.#error[index]!
     }
-    clock.handlePoint(hasMoved)
+    clock.handlePoint(tick, hasMoved)
   }
 
   /** Puts into `into` where it is to be seen at a tick time, in the application's unit. */

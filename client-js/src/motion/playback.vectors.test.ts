@@ -24,12 +24,12 @@ describe('playback.json', () => {
       const curves = new Map<string, Curve>()
       const last = new Map<number, number>()
       const into = new Float64Array(axes.length)
-      const take = ([slot, generation, values]: Place): void => {
+      const take = (tick: number, [slot, generation, values]: Place): void => {
         last.set(slot, generation)
         const key = `${slot}.${generation}`
         const curve = curves.get(key) ?? new Curve(axes)
         curves.set(key, curve)
-        curve.handlePoint(clock, Int32Array.from(values ?? []))
+        curve.handlePoint(clock, tick, Int32Array.from(values ?? []))
       }
       const see = ([slot, generation]: Place, now: number): number[] | null => {
         if (last.get(slot) !== generation) return null
@@ -39,7 +39,7 @@ describe('playback.json', () => {
       for (const step of steps) {
         if ('tick' in step) {
           clock.handleFrame(step.now, step.tick)
-          step.points.forEach(take)
+          for (const place of step.points) take(step.tick, place)
           continue
         }
         for (const place of step.shown) {

@@ -131,7 +131,7 @@ function all(view: View): Place[] {
   const position = new Int32Array(view.axes.length)
   for (let slot = 0; slot < 4096; slot++) {
     for (let generation = 0; generation < 256; generation++) {
-      if (view.read(slot, generation, position)) places.push({ slot, generation, position: [...position] })
+      if (view.read(slot, generation, position) >= 0) places.push({ slot, generation, position: [...position] })
     }
   }
   return places

@@ -28,7 +28,7 @@ function handle(view: View, bytes: Uint8Array, moved: Moved = () => {}): void {
 
 function read(view: View, slot: number, generation: number): number[] | undefined {
   const position = new Int32Array(view.axes.length)
-  return view.read(slot, generation, position) ? [...position] : undefined
+  return view.read(slot, generation, position) >= 0 ? [...position] : undefined
 }
 
 it('M3: of epochs and generations the low byte is compared', () => {

@@ -86,14 +86,17 @@ export class View {
     return ((this.parts[part >> 5]! >> (part & 31)) & 1) === 1
   }
 
-  /** Puts the newest position of a slot's member into `into`; false if it is not known, or not to be seen any more. */
-  read(slot: number, generation: number, into: Int32Array): boolean {
+  /**
+   * Puts the newest position of a slot's member into `into`, and returns the tick from which on it is there; -1 if that
+   * is not known, or not to be seen any more.
+   */
+  read(slot: number, generation: number, into: Int32Array): number {
     const track = this.#parts[Math.floor(slot / this.#size)]?.tracks[slot % this.#size]
-    if (!track) return false
+    if (!track) return -1
     const start = track.latest
-    if (track.points[start + 1] !== generation % 256) return false
+    if (track.points[start + 1] !== generation % 256) return -1
     for (let axis = 0; axis < this.axes.length; axis++) into[axis] = track.points[start + HEAD + axis]!
-    return true
+    return track.points[start]! >>> 0
   }
 
   /** Tells the decoder what the part is coded against. */

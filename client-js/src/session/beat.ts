@@ -24,7 +24,7 @@ const ROUND_TRIP_FIRST = 10
 /** A room that sent no frame for so many periods may tick at any time: there is no beat. */
 const SILENT_PERIODS = 3
 /** A frame that is so late was waiting somewhere, and what it shows is not shown unless nothing fresher comes. */
-const STALE = 250_000
+const STALE = 300_000
 /** For so long at most; then the path is taken to have become longer. */
 const STALE_FOR = 500_000
 /** How fast the beat follows frames that come later and later, and so a slower clock: a part of the difference. */
@@ -39,8 +39,8 @@ export class Beat {
   #zero: number | undefined
   #heard = 0
   #margin = MARGIN_FIRST
-  /** Since when only stale frames have come. */
-  #staleSince: number | undefined
+  /** Since when only stale frames have come; Infinity: the last was not stale. */
+  #staleSince = Infinity
 
   /** A round trip on `path` that is not known is NaN. */
   constructor(tickHz: number, path: { readonly roundTrip: number }) {
@@ -51,35 +51,35 @@ export class Beat {
 
   /** Whether the last frame was so late that what it shows is old (rule M16). */
   get isStale(): boolean {
-    return this.#staleSince !== undefined
+    return this.#staleSince < Infinity
   }
 
   /** When what is held back as stale is shown if nothing fresher comes; Infinity: nothing is. */
   get due(): number {
-    return this.#staleSince === undefined ? Infinity : (this.#staleSince + STALE_FOR) / 1_000
+    return (this.#staleSince + STALE_FOR) / 1_000
   }
 
+  /** Nothing fresher has come for so long that the path has become longer: the beat begins anew. */
   handleTimeout(now: number): void {
-    if (now >= this.due) this.#staleSince = undefined
+    if (now < this.due) return
+    this.#staleSince = Infinity
+    this.#zero = undefined
   }
 
   /** The frame of `tick` has come. Returns when its ack is due at the latest. */
   handleFrame(now: number, tick: number): number {
+    // The timer may come after the frame.
+    this.handleTimeout(now)
     const at = micros(now)
     const offset = at - Math.floor((tick * 1e6) / this.#hz)
     const before = this.#zero ?? offset
     const isStale = offset - before > STALE
     // What waited somewhere says nothing of the path.
     this.#zero = isStale ? before : Math.min(offset, before + Math.trunc((offset - before) / FOLLOW))
-    const late = offset - this.#zero
     this.#heard = at
-    this.#staleSince = isStale ? (this.#staleSince ?? at) : undefined
-    if (at - (this.#staleSince ?? at) >= STALE_FOR) {
-      this.#staleSince = undefined
-      this.#zero = offset
-    }
+    this.#staleSince = isStale ? Math.min(this.#staleSince, at) : Infinity
     // A repeat: whoever sends it waits for the ack.
-    if (late > Math.floor(this.#period / 2)) return now
+    if (offset - this.#zero > Math.floor(this.#period / 2)) return now
     const slot = this.slotAfter(now)
     return slot === undefined ? now + PERIOD_MIN / 1_000 : Math.min(slot, now + this.#period / 1_000)
   }

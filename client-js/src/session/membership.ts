@@ -47,8 +47,8 @@ export interface MemberChange {
 
 /** What a membership tells of motion. */
 export interface MotionListener {
-  /** Another member has moved; `position` is reused, and in steps of `axes`. */
-  handleMotion(member: MemberMessage, position: Int32Array, axes: readonly Axis[]): void
+  /** Another member is elsewhere from `tick` on; `position` is reused, and in steps of `axes`. */
+  handleMotion(member: MemberMessage, tick: number, position: Int32Array, axes: readonly Axis[]): void
   /** Another member's motion is not to be seen any more. */
   handleVanished(member: MemberMessage): void
   /** The own position came back, `age` milliseconds after it was set. */
@@ -64,6 +64,8 @@ export interface Refusal {
 
 /** How often the server hears of another viewport at most, in ms: a page that scrolls has one in each frame. */
 const VIEWPORT_EVERY_MS = 100
+/** And of patches of presence: 50 of them and 10 viewports a second are all that one room may say (rule E2). */
+const PATCH_EVERY_MS = 20
 
 /** The rights of `joined`, as bits. */
 const EDIT = 16
@@ -95,7 +97,7 @@ export class Membership {
   #entered = false
   #eventLast: number
   /** Events that are not told yet: before the roster is whole, nobody could say whose they are. */
-  readonly #early: EventMessage[]
+  readonly #early: (EventMessage | Message<'direct'>)[]
   #now = 0
   /** What of the own presence was not sent yet, and when the next patch may be. */
   #patch: Fields | undefined
@@ -145,7 +147,10 @@ export class Membership {
     )
   }
 
-  /** Patches the own presence (rule P1). It goes out once in a tick, merged: more would be over its rate. */
+  /**
+   * Patches the own presence (rule P1). It goes out once in a tick, merged, and once in 20 ms: more would be over its
+   * rate, and lost.
+   */
   updatePresence(now: number, patch: Fields): void {
     this.#patch = { ...this.#patch, ...patch }
     this.handleTimeout(now)
@@ -168,20 +173,20 @@ export class Membership {
   }
 
   handleTimeout(now: number): void {
-    if (now >= this.#beat.due) {
-      this.#beat.handleTimeout(now)
-      this.#tellMoved()
-    }
     if (this.#patch && now >= this.#patchDue) {
       this.#session.send(sayPresence(this.handle, this.#patch))
       this.#patch = undefined
-      this.#patchDue = now + 1_000 / this.tickHz
+      this.#patchDue = now + Math.max(1_000 / this.tickHz, PATCH_EVERY_MS)
     }
     if (this.#viewport && now >= this.#viewportDue) {
       this.#session.send(this.#viewport)
       this.#viewport = undefined
       this.#viewportDue = now + VIEWPORT_EVERY_MS
     }
+    if (now < this.#beat.due) return
+    this.#beat.handleTimeout(now)
+    // At the end: who hears of it may leave.
+    this.#tellMoved()
   }
 
   /** Sends an event to everyone, or to the slots in `to` (rules V1, V3). */
@@ -240,6 +245,12 @@ export class Membership {
     this.#tellEvents()
   }
 
+  /** Takes an event for this member alone; it is told once those are known who may have sent it. */
+  handleDirect(event: Message<'direct'>): void {
+    this.#early.push(event)
+    if (this.#entered) this.#tellEvents()
+  }
+
   /** Before its roster is whole, the end of a membership is a failed entry. */
   handleLeft(reason: number | undefined): void {
     const refusal = reason === undefined ? undefined : { code: reason, message: '' }
@@ -252,9 +263,10 @@ export class Membership {
     if (frame.epochCheck === this.#epoch % 256) this.clock.handleFrame(now, frame.tick)
     try {
       this.view.handleFrame(frame, reader, this.#handleMoved)
-      const isShown = this.view.hasPartOf(this.slot) && this.view.read(this.slot, this.generation, this.#place)
+      const isShown = this.view.hasPartOf(this.slot) && this.view.read(this.slot, this.generation, this.#place) >= 0
       if (isShown) this.mover.handleShown(frame.tick, this.#place)
-      return this.#beat.handleFrame(now, frame.tick)
+      // One of another epoch, or that can't be read, says nothing of the beat either.
+      return this.view.hasParts ? this.#beat.handleFrame(now, frame.tick) : now
     } finally {
       this.#tellMoved()
     }
@@ -279,10 +291,14 @@ export class Membership {
 
   #tellEvents(): void {
     for (const event of this.#early.splice(0)) {
-      if (event.number <= this.#eventLast) continue
-      if (event.number !== this.#eventLast + 1) this.listener.handleEventsLost()
-      this.#eventLast = event.number
-      if (event.from !== this.slot || event.generation !== this.generation) this.listener.handleEvent(event)
+      // One for this member alone has no number, and may come from itself.
+      if ('number' in event) {
+        if (event.number <= this.#eventLast) continue
+        if (event.number !== this.#eventLast + 1) this.listener.handleEventsLost()
+        this.#eventLast = event.number
+        if (event.from === this.slot && event.generation === this.generation) continue
+      }
+      this.listener.handleEvent(event)
     }
   }
 
@@ -293,11 +309,9 @@ export class Membership {
     for (const slot of this.#moved) {
       const member = this.members.get(slot)
       if (!member || this.listener.isLeft) continue
-      if (this.view.read(slot, member.generation, position)) {
-        this.listener.cursors.handleMotion(member, position, this.view.axes)
-      } else {
-        this.listener.cursors.handleVanished(member)
-      }
+      const tick = this.view.read(slot, member.generation, position)
+      if (tick < 0) this.listener.cursors.handleVanished(member)
+      else this.listener.cursors.handleMotion(member, tick, position, this.view.axes)
     }
     this.#moved.clear()
   }

@@ -234,7 +234,7 @@ describe('pacing', () => {
     expect(mover.due).toBe(1_110)
   })
 
-  it('M10: what was sent is not sent anew, and nothing after a stop', () => {
+  it('M10: what was sent is not sent anew', () => {
     const mover = new Mover(TICK, 2, NO_BEAT)
     expect(mover.due).toBe(Infinity)
     mover.set(1000, at(1))

@@ -1,14 +1,37 @@
 import { expect, it } from 'vitest'
 import { ACK, SAMPLE } from '../motion/frame.ts'
-import { openAxes, putFrame } from '../testing/frames.ts'
+import { putSample } from '../motion/upward.ts'
+import { openAxes, type PartToPut, putFrame } from '../testing/frames.ts'
 import { encodeAs } from '../testing/to-server.ts'
 import { Reader, Writer } from '../wire/bytes.ts'
-import { controlToClient, type ToClient } from '../wire/control.ts'
+import { controlToClient, type MemberMessage, type ToClient } from '../wire/control.ts'
 import type { Membership, MembershipListener } from './membership.ts'
 import { Session } from './session.ts'
 
-/** A session in 16 rooms of four axes with handles from `first` on, and the datagrams that it sends. */
-function crowded(first: number): { session: Session; memberships: Membership[]; datagrams: Uint8Array[] } {
+const GRACE: MemberMessage = { slot: 1, generation: 0, user: { id: 'g' }, presence: {}, status: 0 }
+
+const JOINED: Omit<Extract<ToClient, { type: 'joined' }>, 'request' | 'room'> = {
+  type: 'joined',
+  epoch: 1,
+  slot: 0,
+  generation: 0,
+  tick: 1,
+  rights: 31,
+  motion: { hz: 20, axes: openAxes(4) },
+  eventLast: 0,
+  events: [],
+  eventsLost: false,
+}
+
+interface Crowded {
+  session: Session
+  memberships: Membership[]
+  datagrams: Uint8Array[]
+  say: (message: ToClient) => void
+}
+
+/** A session in 16 rooms of four axes with handles from `first` on, all with Grace, and the datagrams that it sends. */
+function crowded(first: number, heard: Partial<MembershipListener> = {}): Crowded {
   const memberships: Membership[] = []
   const datagrams: Uint8Array[] = []
   const session = new Session(
@@ -23,27 +46,14 @@ function crowded(first: number): { session: Session; memberships: Membership[]; 
       handleEnd: () => {},
     },
   )
-  const listener = { isLeft: false, handleEntered: (entered: Membership) => void memberships.push(entered) }
+  const listener = { isLeft: false, handleEntered: (entered: Membership) => void memberships.push(entered), ...heard }
   const say = (message: ToClient): void => session.handleControl(0, encodeAs(controlToClient, message))
   for (let index = 0; index < 16; index++) {
     session.enter(`default:${index}`, {}, undefined, listener as unknown as MembershipListener)
-    say({
-      type: 'joined',
-      request: index + 1,
-      room: first + index,
-      epoch: 1,
-      slot: 0,
-      generation: 0,
-      tick: 1,
-      rights: 31,
-      motion: { hz: 20, axes: openAxes(4) },
-      eventLast: 0,
-      events: [],
-      eventsLost: false,
-    })
-    say({ type: 'roster', room: first + index, tick: 1, members: [], more: false })
+    say({ ...JOINED, request: index + 1, room: first + index })
+    say({ type: 'roster', room: first + index, tick: 1, members: [GRACE], more: false })
   }
-  return { session, memberships, datagrams }
+  return { session, memberships, datagrams, say }
 }
 
 /** How many records of a kind a datagram with four axes has. */
@@ -63,10 +73,10 @@ function count(bytes: Uint8Array | undefined, kind: number): number {
   return found
 }
 
-/** A frame of nobody in `parts` parts. */
-function frame(room: number, tick: number, parts = 1): Uint8Array {
+/** A frame in `parts` parts of nobody, or of those in the first. */
+function frame(room: number, tick: number, parts = 1, first: PartToPut['entries'] = []): Uint8Array {
   const writer = new Writer()
-  const indices = Array.from({ length: parts }, (_, index) => ({ index, entries: [] }))
+  const indices = Array.from({ length: parts }, (_, index) => ({ index, entries: index ? [] : first }))
   putFrame(writer, room, 1, tick, indices, openAxes(4))
   return writer.take()
 }
@@ -120,4 +130,79 @@ it('M7: of a room that is left nothing is acked', () => {
   memberships[0]?.leave()
   session.handleTimeout(100)
   expect(datagrams).toEqual([])
+})
+
+const moved = [{ slot: 1, generation: 0, position: [1, 2, 3, 4] }]
+
+/** Who hears of others' motion. */
+function mover(handleMotion: () => void): Partial<MembershipListener> {
+  return { cursors: { handleMotion, handleVanished: () => {}, handleEcho: () => {} } }
+}
+
+it('M7: of a room that is left by who hears of its motion nothing is acked', () => {
+  const { session, memberships, datagrams } = crowded(
+    1,
+    mover(() => memberships[0]?.leave()),
+  )
+  session.handleDatagram(0, frame(1, 5, 1, moved))
+  session.handleTimeout(100)
+  expect(datagrams).toEqual([])
+})
+
+it('M8, M16: of a room that is left by who hears of what was held back there is no sample', () => {
+  const { session, memberships, datagrams } = crowded(
+    1,
+    mover(() => memberships[0]?.leave()),
+  )
+  session.handleDatagram(0, frame(1, 5))
+  session.handleDatagram(400, frame(1, 6, 1, moved))
+  datagrams.length = 0
+  for (const membership of memberships.slice(0, 3)) membership.setMotion(890, 1, 1, 0, 0)
+  session.handleTimeout(900)
+  const expected = new Writer()
+  for (const [index, room] of [2, 3].entries()) putSample(expected, room, index + 1, Int32Array.of(1, 1, 0, 0), 4)
+  expect(datagrams).toEqual([expected.take()])
+})
+
+it('M7, M16: what is sent by who hears of what was held back takes the acks along, and nothing follows it', () => {
+  const { session, memberships, datagrams } = crowded(
+    1,
+    mover(() => {
+      memberships[1]?.setMotion(900, 1, 1, 0, 0)
+      session.handleTimeout(900)
+    }),
+  )
+  session.handleDatagram(0, frame(1, 5))
+  session.handleDatagram(400, frame(1, 6, 1, moved))
+  session.handleDatagram(890, frame(3, 5))
+  datagrams.length = 0
+  session.handleTimeout(900)
+  expect(datagrams.map((bytes) => [count(bytes, SAMPLE), count(bytes, ACK)])).toEqual([[1, 1]])
+})
+
+it('V3: an event for this member alone is told once its room is whole', () => {
+  const heard: string[] = []
+  const handleEntered = (): void => void heard.push('entered')
+  const { session, say } = crowded(1, { handleEvent: ({ name }) => void heard.push(name), handleEntered })
+  heard.length = 0
+  session.enter('default:more', {}, undefined, {
+    handleEntered,
+    handleEvent: ({ name }: { name: string }) => void heard.push(name),
+  } as unknown as MembershipListener)
+  say({ ...JOINED, request: 17, room: 99 })
+  say({ type: 'direct', room: 99, name: 'early', from: 1, generation: 0, data: null, time: 5 })
+  expect(heard).toEqual([])
+  say({ type: 'roster', room: 99, tick: 1, members: [GRACE], more: false })
+  expect(heard).toEqual(['entered', 'early'])
+})
+
+it('V3: an event for this member alone is dropped when it has left the room', () => {
+  const heard: string[] = []
+  const { memberships, say } = crowded(1, { handleEvent: ({ name }) => void heard.push(name) })
+  const direct = { type: 'direct', from: 1, generation: 0, data: null, time: 5 } as const
+  say({ ...direct, room: 1, name: 'here' })
+  memberships[0]?.leave()
+  say({ ...direct, room: 1, name: 'left' })
+  say({ ...direct, room: 99, name: 'never' })
+  expect(heard).toEqual(['here'])
 })

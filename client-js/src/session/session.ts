@@ -216,7 +216,7 @@ export class Session {
       case 'diff':
         return this.#rooms.get(message.room)?.handleDiff(message)
       case 'direct':
-        return this.#rooms.get(message.room)?.listener.handleEvent(message)
+        return this.#rooms.get(message.room)?.handleDirect(message)
       case 'left':
         return this.#drop(message.room)?.handleLeft(message.reason)
       case 'error': {
@@ -263,7 +263,8 @@ export class Session {
     const { view } = room
     const due = room.handleFrame(now, frame, reader)
     this.counters.motionUnusable += Number(view.isUnusable)
-    if (!view.hasParts) return
+    // Who heard of the motion may have left.
+    if (!view.hasParts || !this.#list.includes(room)) return
     putAck(this.#up, frame.room, frame.tick, view.parts)
     // Many acks mean many frames: they are not kept waiting.
     this.#acksDue = Math.min(this.#acksDue, ++this.#acks < ACKS_MAX ? due : now)
@@ -271,11 +272,13 @@ export class Session {
 
   /** Sends the samples that are due, and all acks with them or if these are due, in one datagram. */
   #flush(now: number): void {
+    // At first what calls listeners: they may leave rooms, or set what is flushed at once. A room that is passed over
+    // since another is left stays due.
+    for (let index = 0; index < this.#list.length; index++) (this.#list[index] as Membership).handleTimeout(now)
     const up = this.#up
     const acksEnd = up.length
     for (let index = 0; index < this.#list.length; index++) {
       const room = this.#list[index] as Membership
-      room.handleTimeout(now)
       this.#samples = room.mover.pollSample(now, room.handle, this.#samples, up)
     }
     if (up.length === acksEnd && now < this.#acksDue) return

@@ -189,7 +189,7 @@ class Client {
       handleEvent: ({ from, name, data, time }) => tell('event', from, name, plain(data), time),
       handleEventsLost: () => tell('events lost'),
       cursors: {
-        handleMotion: ({ slot }, position) => {
+        handleMotion: ({ slot }, _tick, position) => {
           if (!entered) return
           const { handle } = entered
           this.#moved.set(`${handle} ${slot}`, { room: handle, slot, position: [...position] })
@@ -218,7 +218,7 @@ function room(room: Membership): unknown {
     seen: [seen.epoch, seen.number],
     members: members.map((one) => member(one, one.slot === slot)),
     positions: members.flatMap(({ slot, generation }) =>
-      view.read(slot, generation, position) ? [[slot, ...position]] : [],
+      view.read(slot, generation, position) >= 0 ? [[slot, ...position]] : [],
     ),
     records: document.isLoaded
       ? Object.fromEntries([...document.records].map(([id, { version, fields }]) => [id, [version, plain(fields)]]))
