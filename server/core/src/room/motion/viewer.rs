@@ -161,9 +161,11 @@ impl Viewer {
             self.wait(now);
         }
         // All parts of a frame are sent at one time.
-        self.unanswered += u32::from(self.sent_at != now);
-        self.sent_at = now;
-        self.losses.handle_sent(tick);
+        if self.sent_at != now {
+            self.unanswered += 1;
+            self.sent_at = now;
+            self.losses.handle_sent(tick);
+        }
         self.unacked |= 1 << part;
     }
 
@@ -256,8 +258,8 @@ impl Viewer {
         tick_period: Duration,
     ) -> Timestamp {
         self.answer_due = stopped_at + self.round_trip.patience();
-        let is_congested = self.round_trip.queue(tick_period).is_some();
-        let is_hasty = self.losses.are_many() && pause == REPEAT_EVERY && !is_congested;
+        let is_free = || self.round_trip.queue(tick_period).is_none();
+        let is_hasty = self.losses.are_many() && pause == REPEAT_EVERY && is_free();
         let first = if is_hasty { stopped_at } else { self.answer_due };
         let pause = if self.is_silent() { SILENT_EVERY } else { pause };
         first.max(self.sent_at + pause)
