@@ -259,7 +259,7 @@ impl Motion {
     fn send_again(&mut self, now: Timestamp, slot: Slot, outputs: &mut VecDeque<Output>) -> bool {
         let Some(Some(viewer)) = self.viewers.get_mut(slot.index()) else { return false };
         let was_put_off = viewer.is_put_off();
-        if !was_put_off && viewer.note_late(now) {
+        if !was_put_off && viewer.note_late(now, self.tick) {
             self.patience.handle_late();
         }
         if !viewer.was_sent(self.tick) {

@@ -49,8 +49,9 @@ pub(super) struct Viewer {
     waiting_since: Timestamp,
     /// The last tick that it was sent again.
     repeated: Option<Tick>,
-    /// When an ack is missed.
+    /// When an ack is missed, and the last tick of which one was.
     answer_due: Timestamp,
+    late: Option<Tick>,
     losses: Losses,
     /// How many frames it was sent since it was last heard of.
     unanswered: u32,
@@ -85,6 +86,7 @@ impl Viewer {
             waiting_since: now,
             repeated: None,
             answer_due: now,
+            late: None,
             losses: Losses::default(),
             unanswered: 0,
             put_off: false,
@@ -239,9 +241,11 @@ impl Viewer {
         self.unacked >> part & 1 == 1
     }
 
-    /// Notes if the ack of its last frame is missed; true the first time.
-    pub(super) fn note_late(&mut self, now: Timestamp) -> bool {
-        self.unacked != 0 && now >= self.answer_due && self.losses.handle_missed()
+    /// Notes if its ack is missed, `tick` being the last; true for the first time.
+    pub(super) fn note_late(&mut self, now: Timestamp, tick: Tick) -> bool {
+        let is_late = self.unacked != 0 && now >= self.answer_due && self.late != Some(tick);
+        self.late = if is_late { Some(tick) } else { self.late };
+        is_late
     }
 
     /// The parts whose last frames are not acked.

@@ -96,13 +96,15 @@ fn m11_the_round_trip_is_a_mean_and_its_deviation_is_waited_for() {
 fn m11_where_much_is_lost_the_first_repeat_does_not_wait_for_the_ack() {
     let mut stage = Stage::with_members(2);
     stage.acked_moves(60, 120);
-    let acks_lost = [true, false, false, true, false];
-    for (at, is_lost) in acks_lost.into_iter().cycle().take(20).enumerate() {
+    let frames_lost = [true, false, false, true, false];
+    for (at, is_lost) in frames_lost.into_iter().cycle().take(20).enumerate() {
         stage.move_to(Slot(0), at as i32);
         stage.tick();
-        stage.pass(if is_lost { 250 } else { 120 });
+        stage.pass(120);
+        if is_lost {
+            stage.datagrams(Slot(1));
+        }
         stage.ack(Slot(1));
-        stage.pass(300);
     }
     let first = stage.first_repeat();
     assert!((15..=17).contains(&first), "{first}");
