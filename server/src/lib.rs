@@ -8,6 +8,7 @@
 
 pub mod auth;
 mod bots;
+mod certificate;
 pub mod config;
 mod connection;
 pub mod http;

@@ -3,16 +3,13 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::Router;
-use hither_certs::Certificate;
 use hither_core::{Rates, RoomPolicy, SessionPolicy};
 use hither_protocol::CloseCode;
 use hither_transport::relay::{Impairment, Relay};
-use hither_transport::{BindError, Listener, ServerTls, TlsError};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use hither_transport::{BindError, Listener};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -21,7 +18,9 @@ use tokio::task::JoinHandle;
 
 use crate::auth::{Authenticator, Jwt, Key, KeyError};
 use crate::bots::Bots;
-use crate::config::{AuthConfig, Config, DemoConfig, NamespaceConfig, Origins, TlsConfig};
+pub use crate::certificate::CertificateError;
+use crate::certificate::{Source, run_renewal};
+use crate::config::{AuthConfig, Config, DemoConfig, NamespaceConfig, Origins};
 use crate::connection::{Admission, Shared, run_incoming};
 use crate::http::{
     Discovery, NoPage, Readiness, bots_router, network_router, ops_router, page_router,
@@ -54,18 +53,12 @@ pub enum ServerError {
     /// The operator's: the key of tokens can't be used.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The operator's: a PEM file of the certificate can't be read.
-    #[error("the certificate or its key can't be read")]
-    Pem(#[from] rustls::pki_types::pem::Error),
-    /// The operator's: the certificate and its key can't be used.
+    /// The operator's or the machine's: there is no certificate.
     #[error(transparent)]
-    Tls(#[from] TlsError),
+    Certificate(#[from] CertificateError),
     /// The operator's: the folder of the demo page has none.
     #[error(transparent)]
     Page(#[from] NoPage),
-    /// The machine's: no certificate could be minted.
-    #[error(transparent)]
-    Mint(#[from] hither_certs::MintError),
 }
 
 /// A server that is ready, and not stopped yet.
@@ -77,6 +70,8 @@ pub struct Server {
     discovery: watch::Sender<Discovery>,
     readiness: watch::Sender<Readiness>,
     stopping: watch::Sender<bool>,
+    /// Whether the ops plane was asked to drain.
+    drain: watch::Receiver<bool>,
     /// Held by the ops plane, which tells how the stop goes, until all else has stopped.
     stopped: watch::Sender<bool>,
     /// Held until all its clients have gone.
@@ -99,17 +94,18 @@ pub struct Ready {
     pub cert_sha256: Option<String>,
 }
 
-/// Serves until SIGTERM or SIGINT, having said on stdout where.
+/// Serves until SIGTERM, SIGINT or the ops plane's `/drain`, having said on stdout where.
 ///
 /// # Errors
 /// See [`ServerError`].
 pub async fn run(config: Config) -> Result<(), ServerError> {
     let mut terminate = signal(SignalKind::terminate())?;
-    let server = Server::start(config).await?;
+    let mut server = Server::start(config).await?;
     println!("{}", serde_json::to_string(&server.ready()).map_err(io::Error::from)?);
     tokio::select! {
         _ = terminate.recv() => {}
         interrupted = tokio::signal::ctrl_c() => interrupted?,
+        () = server.asked_to_drain() => {}
     }
     tracing::info!("stopping");
     server.stop().await;
@@ -123,7 +119,7 @@ impl Server {
     /// See [`ServerError`]; nothing is left running then.
     pub async fn start(config: Config) -> Result<Self, ServerError> {
         let authenticator = authenticator(&config.auth)?;
-        let (tls, minted) = tls(&config.tls)?;
+        let (tls, certificate) = Source::new(&config.tls)?;
         let http = TcpListener::bind(config.http).await?;
         let ops = TcpListener::bind(config.ops).await?;
         let listener =
@@ -139,12 +135,13 @@ impl Server {
         let metrics = Arc::new(Metrics::new());
         let (discovery, discovered) = watch::channel(Discovery {
             quic: listener.local_addr(),
-            cert_sha256: minted.as_ref().map(Certificate::sha256_hex),
+            cert_sha256: certificate.sha256_hex(),
             protocol: hither_protocol::VERSION,
         });
         let (readiness, ready) = watch::channel(Readiness::Starting);
         let (stopping, draining) = watch::channel(false);
         let stopped = watch::Sender::new(false);
+        let (ask_to_drain, drain) = watch::channel(false);
         let origins = Origins::new(config.origins.clone(), http_addr);
         let shared = shared(&config, authenticator, origins, &metrics, draining.clone());
         let relay = config.demo.as_ref().and_then(|_| reachable(listener.local_addr()));
@@ -152,18 +149,30 @@ impl Server {
         let demo = config.demo.as_ref().map(|demo| demo_router(demo, &shared, relay.clone()));
         let demo = demo.transpose()?;
 
-        let mut tasks = vec![
+        let tasks = vec![
             tokio::spawn(run_http(http, public_router(discovered, demo), draining)),
-            tokio::spawn(run_http(ops, ops_router(metrics, ready), stopped.subscribe())),
+            tokio::spawn(run_http(
+                ops,
+                ops_router(metrics, ready, ask_to_drain),
+                stopped.subscribe(),
+            )),
             tokio::spawn(run_listener(shared, listener.clone())),
+            tokio::spawn(run_renewal(certificate, listener.clone(), discovery.clone())),
         ];
-        if let Some(certificate) = minted {
-            let renewal = run_renewal(certificate, listener.clone(), discovery.clone());
-            tasks.push(tokio::spawn(renewal));
-        }
         readiness.send_replace(Readiness::Ready);
         let (http, ops) = (http_addr, ops_addr);
-        Ok(Self { listener, http, ops, discovery, readiness, stopping, stopped, relay, tasks })
+        Ok(Self {
+            listener,
+            http,
+            ops,
+            discovery,
+            readiness,
+            stopping,
+            drain,
+            stopped,
+            relay,
+            tasks,
+        })
     }
 
     /// Where the server is, for whoever started it.
@@ -174,6 +183,14 @@ impl Server {
             http: self.http,
             ops: self.ops,
             cert_sha256: self.discovery.borrow().cert_sha256.clone(),
+        }
+    }
+
+    /// Waits until the ops plane is asked to drain; then it is time for [`Self::stop`].
+    pub async fn asked_to_drain(&mut self) {
+        if self.drain.wait_for(|asked| *asked).await.is_err() {
+            // The ops plane is gone, and nobody can ask any more.
+            std::future::pending::<()>().await;
         }
     }
 
@@ -206,30 +223,6 @@ async fn run_listener(shared: Arc<Shared>, listener: Arc<Listener>) {
             incoming.refuse();
         } else {
             tokio::spawn(run_incoming(shared.clone(), incoming));
-        }
-    }
-}
-
-/// Presents a new certificate in time before the minted one ends, for as long as the server runs.
-async fn run_renewal(
-    mut certificate: Certificate,
-    listener: Arc<Listener>,
-    discovery: watch::Sender<Discovery>,
-) {
-    loop {
-        let left = certificate.renew_at().duration_since(SystemTime::now()).unwrap_or_default();
-        tokio::time::sleep(left.max(Duration::from_secs(1))).await;
-        let renewed = Certificate::mint(SystemTime::now(), &[]).map_err(ServerError::from);
-        match renewed.and_then(|new| Ok((ServerTls::new(new.chain(), new.key())?, new))) {
-            Ok((tls, new)) => {
-                listener.set_tls(tls);
-                discovery.send_modify(|now| now.cert_sha256 = Some(new.sha256_hex()));
-                certificate = new;
-            }
-            Err(error) => {
-                tracing::error!(%error, "no new certificate; trying again in a minute");
-                tokio::time::sleep(Duration::from_secs(60)).await;
-            }
         }
     }
 }
@@ -316,19 +309,4 @@ fn authenticator(config: &AuthConfig) -> Result<Authenticator, KeyError> {
             Authenticator::Jwt(Box::new(jwt))
         }
     })
-}
-
-/// What to present, and the certificate if it was minted here.
-fn tls(config: &TlsConfig) -> Result<(ServerTls, Option<Certificate>), ServerError> {
-    match config {
-        TlsConfig::Mint => {
-            let certificate = Certificate::mint(SystemTime::now(), &[])?;
-            Ok((ServerTls::new(certificate.chain(), certificate.key())?, Some(certificate)))
-        }
-        TlsConfig::Files { cert, key } => {
-            let chain = CertificateDer::pem_file_iter(cert)?.collect::<Result<_, _>>()?;
-            let key = PrivateKeyDer::from_pem_file(key)?;
-            Ok((ServerTls::new(chain, key)?, None))
-        }
-    }
 }

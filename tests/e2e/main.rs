@@ -6,6 +6,7 @@
 mod bad_input;
 mod basic;
 mod bots;
+mod certificate;
 mod edits;
 mod events;
 mod loss;

@@ -53,3 +53,18 @@ async fn sigterm_says_bye_to_everyone_refuses_newcomers_and_ends_with_0() {
     assert_eq!(ended.stdout, "", "the ready line is all of stdout");
     assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
 }
+
+// proves C1
+#[tokio::test]
+async fn the_ops_plane_drains_the_server_for_whoever_runs_it_and_for_no_page() {
+    let mut server = Process::start();
+    let ada = server.client(Transport::Quic).await;
+    for origin in ["http://127.0.0.1:8080", "https://evil.example", "null"] {
+        assert_eq!(server.ask_to_drain(Some(origin)).await, 403, "{origin}");
+    }
+    assert_eq!(server.ops("/drain").await.map(|(status, _)| status), Some(405), "not by a GET");
+    assert_eq!(server.ops("/readyz").await.map(|(status, _)| status), Some(200));
+    assert_eq!(server.ask_to_drain(None).await, 202);
+    assert_eq!(soon(ada.closed()).await.code, Some(4200));
+    assert_eq!(server.ended().await.status.code(), Some(0));
+}

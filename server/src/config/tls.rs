@@ -10,7 +10,8 @@ pub enum TlsConfig {
     /// The server mints its own and renews it while it runs. Clients pin its hash; a browser takes
     /// it for 14 days at most.
     Mint,
-    /// PEM files, as a public authority hands them out; read when the server starts.
+    /// PEM files, as a public authority hands them out; read again within a second after they
+    /// have changed, for connections from then on.
     Files {
         /// The chain of certificates, the server's own first.
         cert: PathBuf,

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, ORIGIN};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tokio::sync::watch;
 
 use crate::metrics::Metrics;
@@ -24,13 +24,30 @@ pub enum Readiness {
     Draining,
 }
 
-/// `/healthz` (200 while the process serves), `/readyz` (200 when ready, else 503) and `/metrics`
-/// (OpenMetrics text).
-pub fn ops_router(metrics: Arc<Metrics>, readiness: watch::Receiver<Readiness>) -> Router {
+/// `/healthz` (200 while the process serves), `/readyz` (200 when ready, else 503), `/metrics`
+/// (OpenMetrics text), and `/drain`, a POST after which `drain` is true.
+pub fn ops_router(
+    metrics: Arc<Metrics>,
+    readiness: watch::Receiver<Readiness>,
+    drain: watch::Sender<bool>,
+) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready).with_state(readiness))
         .route("/metrics", get(print_metrics).with_state(metrics))
+        .route("/drain", post(ask_to_drain).with_state(drain))
+}
+
+/// A page that the operator looks at can reach this listener, and a browser would post for it; but then says so.
+async fn ask_to_drain(
+    State(drain): State<watch::Sender<bool>>,
+    headers: HeaderMap,
+) -> (StatusCode, &'static str) {
+    if headers.contains_key(ORIGIN) {
+        return (StatusCode::FORBIDDEN, "not for pages\n");
+    }
+    drain.send_replace(true);
+    (StatusCode::ACCEPTED, "draining\n")
 }
 
 async fn ready(State(readiness): State<watch::Receiver<Readiness>>) -> (StatusCode, &'static str) {
@@ -58,7 +75,8 @@ mod tests {
     #[tokio::test]
     async fn readiness_follows_the_server() {
         let (sender, receiver) = watch::channel(Readiness::Starting);
-        let (addr, _stop, _task) = start(ops_router(Arc::default(), receiver)).await;
+        let (addr, _stop, _task) =
+            start(ops_router(Arc::default(), receiver, watch::Sender::new(false))).await;
         for (state, status) in
             [(Readiness::Starting, 503), (Readiness::Ready, 200), (Readiness::Draining, 503)]
         {
@@ -73,7 +91,9 @@ mod tests {
     async fn metrics_are_printed_as_they_stand() {
         let metrics = Arc::new(Metrics::new());
         let (_sender, receiver) = watch::channel(Readiness::Ready);
-        let (addr, _stop, _task) = start(ops_router(Arc::clone(&metrics), receiver)).await;
+        let drain = watch::Sender::new(false);
+        let router = ops_router(Arc::clone(&metrics), receiver, drain);
+        let (addr, _stop, _task) = start(router).await;
         metrics.rejects[RejectCause::Origin].inc_by(4);
         let answer = get_path(addr, "/metrics").await;
         assert!(answer.contains("content-type: application/openmetrics-text"), "{answer}");

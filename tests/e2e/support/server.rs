@@ -86,6 +86,12 @@ impl Target {
         answer.expect("the public listener")
     }
 
+    /// Status of a request to the ops plane to drain; `origin` is what a browser would say.
+    pub(crate) async fn ask_to_drain(&self, origin: Option<&str>) -> u16 {
+        let origin = origin.map(|origin| format!("origin: {origin}\r\n")).unwrap_or_default();
+        soon(http::post(self.ops, "/drain", &origin, "")).await.expect("the ops plane").0
+    }
+
     /// Status and body of a page of the ops plane; `None` if nobody answers.
     pub(crate) async fn ops(&self, path: &str) -> Option<(u16, String)> {
         soon(http::get(self.ops, path)).await
@@ -106,6 +112,15 @@ impl Host {
 
     /// As `hither dev` on free ports, with some of the config changed.
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::run(None, change).await
+    }
+
+    /// The same with a certificate from files, whose hash in hex its clients know.
+    pub(crate) async fn presenting(cert_sha256: &str, change: impl FnOnce(&mut Config)) -> Self {
+        Self::run(Some(cert_sha256.to_owned()), change).await
+    }
+
+    async fn run(cert_sha256: Option<String>, change: impl FnOnce(&mut Config)) -> Self {
         watch_for_panics();
         let any = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let overrides = Overrides { listen: any, http: any, ops: any, ..Overrides::default() };
@@ -113,7 +128,7 @@ impl Host {
         change(&mut config);
         let server = Server::start(config).await.unwrap();
         let ready = server.ready();
-        let hash = ready.cert_sha256.expect("the certificate is minted");
+        let hash = ready.cert_sha256.or(cert_sha256).expect("minted, or from files");
         let target = Target::new(ready.quic, ready.http, ready.ops, &hash);
         Self { target, server: Some(server) }
     }
