@@ -15,6 +15,8 @@ pub enum Event {
     Welcome {
         /// The server's time in milliseconds since the Unix epoch.
         time_ms: u64,
+        /// Whether the hello's resume token was good (S1): this user has been here before.
+        resumed: bool,
     },
     /// A room was entered: its roster is whole.
     Entered {
@@ -22,6 +24,8 @@ pub enum Event {
         request: u32,
         /// The room, to be named so from now on.
         room: RoomHandle,
+        /// Whether the room took back the member that this session was there (S4).
+        resumed: bool,
         /// Whether events after the ones seen are lost.
         events_lost: bool,
     },

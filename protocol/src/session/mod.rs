@@ -24,8 +24,8 @@ use crate::limits::{
     AXES_MAX, DATAGRAM_RECORDS_MAX, MOTION_DATAGRAM_BYTES_MAX, ROOMS_PER_SESSION_MAX,
 };
 use crate::message::control::{
-    self, Bye, Hello, Join, Leave, MotionBytes, Ping, Seen, SendEvent, SetStatus, SetViewport,
-    Status, ToClient, ToServer, User, Viewport,
+    self, Bye, Hello, Join, Leave, MotionBytes, Ping, Resumable, Seen, SendEvent, SetStatus,
+    SetViewport, Status, ToClient, ToServer, User, Viewport, Welcome,
 };
 use crate::message::edits::Op;
 use crate::message::{FrameBuffer, Map, MessageError, Value};
@@ -47,6 +47,7 @@ const ACKS_MAX: usize = 16;
 pub struct Session {
     control: FrameBuffer,
     user: Option<User>,
+    resume_token: Option<String>,
     joining: BTreeMap<u32, Joining>,
     rooms: BTreeMap<RoomHandle, Room>,
     next_request: u32,
@@ -88,6 +89,7 @@ impl Session {
             reliable_motion,
             control: FrameBuffer::default(),
             user: None,
+            resume_token: None,
             joining: BTreeMap::new(),
             rooms: BTreeMap::new(),
             next_request: 1,
@@ -104,6 +106,12 @@ impl Session {
     /// The user that the server stamped this session with; `None` before the welcome.
     pub fn user(&self) -> Option<&User> {
         self.user.as_ref()
+    }
+
+    /// What this session can be resumed with over another connection: the `resume_token` of its hello (S1). `None`
+    /// before the welcome, and of a server that resumes none.
+    pub fn resume_token(&self) -> Option<&str> {
+        self.resume_token.as_deref()
     }
 
     /// A room that this session has entered, or is still receiving the roster of.
@@ -299,8 +307,13 @@ impl Session {
     fn handle_message(&mut self, now: Timestamp, message: ToClient) {
         match message {
             ToClient::Welcome(welcome) => {
-                self.user = Some(welcome.user);
-                self.events.push_back(Event::Welcome { time_ms: welcome.time_ms });
+                let Welcome { user, time_ms, resume_token, resumed, .. } = welcome;
+                self.user = Some(user);
+                if resume_token.is_some() {
+                    self.send(&ToServer::Resumable(Resumable {}));
+                }
+                self.resume_token = resume_token;
+                self.events.push_back(Event::Welcome { time_ms, resumed });
             }
             ToClient::Joined(joined) => {
                 if let Some(joining) = self.joining.remove(&joined.request) {

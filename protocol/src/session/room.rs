@@ -37,6 +37,7 @@ pub struct Room {
     /// Those for this member alone that came before all others were known.
     early: Vec<Direct>,
     events_lost: bool,
+    resumed: bool,
     entered: bool,
     leaving: bool,
     members: BTreeMap<Slot, Member>,
@@ -81,6 +82,7 @@ impl Room {
             missed: joined.events,
             early: Vec::new(),
             events_lost: joined.events_lost,
+            resumed: joined.resumed,
             entered: false,
             leaving: false,
             members: BTreeMap::new(),
@@ -209,6 +211,7 @@ impl Room {
             events.push_back(Event::Entered {
                 request: self.request,
                 room: self.handle,
+                resumed: self.resumed,
                 events_lost: self.events_lost,
             });
             for event in std::mem::take(&mut self.missed) {
