@@ -80,7 +80,7 @@ pub struct Hello {
     /// datagrams, and to compare.
     #[serde(rename = "m", default, skip_serializing_if = "std::ops::Not::not")]
     pub reliable_motion: bool,
-    /// The resume token of the session to go on with (S1); at most 512 bytes.
+    /// The resume token of the session to go on with (S1); at most 1 KiB.
     #[serde(rename = "rt", default, skip_serializing_if = "Option::is_none")]
     pub resume_token: Option<String>,
 }
@@ -97,7 +97,7 @@ pub struct Welcome {
     /// The server's time in milliseconds since the Unix epoch.
     #[serde(rename = "t")]
     pub time_ms: u64,
-    /// What this session can be resumed with, once its connection has ended (S2); at most 512 bytes.
+    /// What this session can be resumed with, once its connection has ended (S2); at most 1 KiB.
     #[serde(rename = "rt", default, skip_serializing_if = "Option::is_none")]
     pub resume_token: Option<String>,
     /// Whether this is the session of the hello's resume token.
