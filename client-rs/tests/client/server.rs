@@ -70,7 +70,9 @@ impl Server {
     pub(crate) async fn welcoming(link: Link) -> Self {
         let (mut server, hello) = Self::accept(link).await;
         let user = User { id: "u1".into(), name: hello.name };
-        server.send(ToClient::Welcome(Welcome { version: 1, user, time_ms: 5 })).await;
+        server
+            .send(ToClient::Welcome(Welcome { version: 1, user, time_ms: 5, ..Welcome::default() }))
+            .await;
         server
     }
 
