@@ -100,6 +100,14 @@ pub enum Event {
         /// Its number, place and time.
         ack: Ack,
     },
+    /// An edit of this session was sent, its connection was lost before the answer, and the server has forgotten the
+    /// member that sent it: it may have its effect or not.
+    EditUnanswered {
+        /// The room.
+        room: RoomHandle,
+        /// Its number.
+        number: u64,
+    },
     /// An edit of this session has no effect.
     EditRejected {
         /// The room.
