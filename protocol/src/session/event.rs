@@ -6,6 +6,7 @@ use crate::ids::{RoomHandle, Slot};
 use crate::message::control::{Bye, Direct, ErrorMessage, Member, Pong};
 use crate::message::edits::{Ack, Reject};
 use crate::message::{Refusal, Value};
+use crate::reconnect::LostConnection;
 
 /// What the application should know. Motion is not among them: it has its own poll, where the newest wins.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,6 +120,9 @@ pub enum Event {
     Pong(Pong),
     /// The server is about to close the connection.
     Bye(Bye),
+    /// The connection has been gone for a while, is there again, or is not tried for any more. No session says so, but
+    /// who keeps one connected, in the same row.
+    LostConnection(LostConnection),
 }
 
 /// What the transport is to do.
