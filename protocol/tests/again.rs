@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails the test")]
 
-use hither_protocol::message::control::*;
+use hither_protocol::message::control::{self, *};
 use hither_protocol::message::edits::{
     Ack, Edit, Edits, EditsToClient, EditsToServer, Op, OpKind, Snapshot,
 };
@@ -260,7 +260,6 @@ fn viewport_status_and_events_are_said_again_and_the_newest_position() {
     let events = stage.events();
     let [Event::Refused(refused)] = &events[..] else { panic!("{events:?}") };
     assert_eq!((refused.code, refused.room), (Refusal::NotFound, Some(stage.room)));
-    assert_eq!(stage.session.waiting_bytes(), 0);
     let due = stage.session.poll_timeout().unwrap();
     let sample = stage.session.poll_transmit(due.max(stage.now));
     assert!(matches!(sample, Some(Transmit::Datagram(_))), "{sample:?}");
@@ -374,4 +373,66 @@ fn what_was_asked_for_and_not_answered_is_asked_for_again_under_its_number() {
     assert_eq!(entered[1], (again, stage.room));
     assert_eq!(entered[0].0, request);
     assert_ne!(entered[0].1, stage.room);
+}
+
+// proves V5
+#[test]
+fn own_events_that_did_not_come_back_are_sent_again_and_no_others() {
+    let echo = |number, name: &str| control::Event {
+        number,
+        from: OWN,
+        generation: Generation(0),
+        name: name.into(),
+        data: Value::Nil,
+        time_ms: 1,
+    };
+    // What of the events is in `joined`, whether events are lost, the epoch, and what is sent again.
+    type Case<'a> = (&'a [&'a str], bool, Epoch, &'a [&'a str]);
+    let cases: [Case; 5] = [
+        (&[], false, EPOCH, &["c", "d", "late"]),
+        (&["c"], false, EPOCH, &["d", "late"]),
+        // What was before one that has come was refused.
+        (&["d"], false, EPOCH, &["late"]),
+        (&[], true, EPOCH, &["late"]),
+        (&[], true, LATER, &["late"]),
+    ];
+    for (missed, events_lost, epoch, expected) in cases {
+        let mut stage = Stage::entered();
+        let room = stage.room;
+        for name in ["a", "b", "c", "d"] {
+            stage.session.broadcast(room, name, Value::Nil, vec![]);
+        }
+        stage.session.broadcast(room, "to one", Value::Nil, vec![Slot(0)]);
+        // The first was refused, the second has come back.
+        stage.say(ToClient::Diff(Diff {
+            room: RoomHandle(4),
+            events: vec![echo(1, "b")],
+            ..Diff::default()
+        }));
+        stage.said();
+        stage.session.handle_disconnected();
+        stage.session.broadcast(room, "late", Value::Nil, vec![]);
+        let request = stage.again();
+        let events = missed.iter().zip(2..).map(|(name, number)| echo(number, name)).collect();
+        let joined = Joined {
+            request,
+            room: RoomHandle(4),
+            epoch,
+            slot: OWN,
+            resumed: true,
+            events,
+            events_lost,
+            ..Joined::default()
+        };
+        stage.say(ToClient::Joined(joined));
+        let sent: Vec<_> = stage
+            .said()
+            .into_iter()
+            .map(|message| match message {
+                ToServer::Event(event) => event.name,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(sent, expected, "{missed:?}, {events_lost}, {epoch:?}");
+    }
 }

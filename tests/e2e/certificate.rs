@@ -1,48 +1,25 @@
 //! A certificate from files, as its operator renews it: others are put in their place while the server runs.
 
-use std::fs;
-use std::path::Path;
 use std::time::SystemTime;
 
 use hither_certs::Certificate;
 use hither_server::config::TlsConfig;
 
-use crate::support::{Host, Target, enter, find, on_both, soon, until};
-
-/// The text of a PEM file.
-fn pem(label: &str, der: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = format!("-----BEGIN {label}-----\n");
-    for chunk in der.chunks(3) {
-        let word = chunk.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte));
-        let word = word << (8 * (3 - chunk.len()));
-        let digit = |at| {
-            if at > chunk.len() { b'=' } else { DIGITS[(word >> (18 - 6 * at)) as usize & 63] }
-        };
-        text.extend((0..4).map(|at| char::from(digit(at))));
-    }
-    text + &format!("\n-----END {label}-----\n")
-}
-
-/// Puts a certificate and its key where the server finds them, one after the other.
-fn put(dir: &Path, certificate: &Certificate) {
-    fs::write(dir.join("cert.pem"), pem("CERTIFICATE", &certificate.chain()[0])).unwrap();
-    fs::write(dir.join("key.pem"), pem("PRIVATE KEY", certificate.key().secret_der())).unwrap();
-}
+use crate::support::{Host, Target, enter, find, on_both, put_certificate, soon, until};
 
 #[tokio::test]
 async fn a_changed_certificate_is_presented_to_newcomers_and_those_who_are_there_stay() {
     on_both(async |on| {
         let [old, new] = [(); 2].map(|()| Certificate::mint(SystemTime::now(), &[]).unwrap());
         let dir = tempfile::tempdir().unwrap();
-        put(dir.path(), &old);
+        put_certificate(dir.path(), &old);
         let [cert, key] = ["cert.pem", "key.pem"].map(|name| dir.path().join(name));
         let tls = TlsConfig::Files { cert, key };
         let server = Host::presenting(&old.sha256_hex(), |config| config.tls = tls).await;
         let ada = server.client(on).await;
         let adas = enter(&ada, "default:a").await;
 
-        put(dir.path(), &new);
+        put_certificate(dir.path(), &new);
         let renewed = Target::new(server.quic, server.http, server.ops, &new.sha256_hex());
         let ben = find("the new certificate is presented", async || {
             soon(renewed.builder(on).connect()).await.ok()

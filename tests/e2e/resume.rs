@@ -371,7 +371,7 @@ enum End {
 async fn a_server_that_is_started_again_takes_its_sessions_and_members_up() {
     for end in [End::Drained, End::Killed] {
         let data = tempfile::tempdir().unwrap();
-        let mut server = Process::with_data(data.path());
+        let mut server = Process::lasting(data.path());
         let on = Transport::Quic;
         let mut raws = Vec::new();
         for name in ["ada", "bob"] {
@@ -381,7 +381,7 @@ async fn a_server_that_is_started_again_takes_its_sessions_and_members_up() {
             let joined = join_with(&mut raw, field("name", name), None).await;
             raws.push((raw, welcome, joined));
         }
-        let saved = data.path().join("sessions.save");
+        let saved = data.path().join("data/sessions.save");
         let is_saved = || {
             let saved = std::fs::read(&saved).unwrap_or_default();
             let text = String::from_utf8_lossy(&saved).into_owned();
@@ -428,11 +428,11 @@ async fn a_server_that_is_started_again_takes_its_sessions_and_members_up() {
 #[tokio::test]
 async fn who_does_not_come_back_to_a_server_that_was_killed_leaves_with_its_grace() {
     let data = tempfile::tempdir().unwrap();
-    let mut server = Process::with_data(data.path());
+    let mut server = Process::lasting(data.path());
     let mut raw = server.raw(Transport::Quic).await;
     let id = raw.hello(None).await.user.id;
     let (joined, _) = raw.join(ROOM, None).await;
-    let saved = data.path().join("sessions.save");
+    let saved = data.path().join("data/sessions.save");
     until("it is saved", || {
         String::from_utf8_lossy(&std::fs::read(&saved).unwrap_or_default()).contains(&id)
     })
@@ -451,7 +451,7 @@ async fn who_does_not_come_back_to_a_server_that_was_killed_leaves_with_its_grac
 #[tokio::test]
 async fn clients_of_a_server_that_was_killed_see_it_as_soon_as_the_next_one_hears_them() {
     let data = tempfile::tempdir().unwrap();
-    let mut server = Process::with_data(data.path());
+    let mut server = Process::lasting(data.path());
     let raw = server.welcomed(Transport::Quic).await;
     server.kill();
     let _next = server.again(data.path());

@@ -9,13 +9,18 @@ use quinn::{AckFrequencyConfig, IdleTimeout, TransportConfig, VarInt};
 
 use crate::congestion::FlooredConfig;
 
-const IDLE_TIMEOUT_MS: u32 = 2_500;
+const IDLE_TIMEOUT_MS: u32 = 2_000;
 
-/// Nothing heard of the peer for this long ends a connection: its members turn lost (R7).
+/// Nothing heard of the peer for this long ends a connection: its members turn lost (R7). QUIC counts it from the first
+/// packet that was sent since (RFC 9000, 10.1), so it takes up to a keep-alive longer: 2.5 s.
 pub const IDLE_TIMEOUT: Duration = Duration::from_millis(IDLE_TIMEOUT_MS as u64);
 
-/// The server's pings, often enough that one may be lost within the idle timeout.
-const KEEP_ALIVE: Duration = Duration::from_secs(1);
+/// The server's pings, often enough that some may be lost within the idle timeout. Each costs two packets.
+const KEEP_ALIVE: Duration = Duration::from_millis(KEEP_ALIVE_MS);
+const KEEP_ALIVE_MS: u64 = 500;
+
+/// How long a peer has been silent when its connection times out, give or take half a keep-alive: a quarter of a second.
+pub const SILENCE: Duration = Duration::from_millis(IDLE_TIMEOUT_MS as u64 + KEEP_ALIVE_MS / 2);
 
 /// What the protocol allows, and 8 for the CONNECT of WebTransport and for streams that are
 /// closed already but not yet by the other end.

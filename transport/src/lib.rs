@@ -25,7 +25,7 @@ mod tls;
 #[cfg(feature = "webtransport")]
 mod webtransport;
 
-pub use bounds::IDLE_TIMEOUT;
+pub use bounds::{IDLE_TIMEOUT, SILENCE};
 pub use client::{ClientEndpoint, ConnectError};
 pub use clock::Clock;
 pub use link::{Closed, Link, LinkStats, SendDatagramError, Transport};

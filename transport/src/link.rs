@@ -227,7 +227,7 @@ pub enum Closed {
         /// The peer's words, for logs; not to be trusted.
         reason: String,
     },
-    /// Nothing came from the peer for the idle timeout of 2.5 s: it died, or the network did.
+    /// Nothing came from the peer for 2 to 2.5 s: it died, or the network did.
     #[error("nothing heard from the peer for too long")]
     TimedOut,
 }

@@ -12,7 +12,7 @@ use super::{Joining, Session};
 use crate::document;
 use crate::ids::{Generation, RoomHandle, Slot};
 use crate::message::control::{
-    ErrorMessage, Hello, Join, Member, Presence, SendEvent, SetStatus, SetViewport, Status,
+    self, ErrorMessage, Hello, Join, Member, Presence, SendEvent, SetStatus, SetViewport, Status,
     ToServer, Viewport,
 };
 use crate::message::{FrameBuffer, Map, Refusal, encoded_len};
@@ -30,6 +30,8 @@ pub(super) struct Standing {
     unsaid: Map,
     viewport: Option<(Option<Viewport>, Option<Slot>)>,
     events: Vec<SendEvent>,
+    /// Events to all that were sent and have not come back yet (V5).
+    sent: VecDeque<SendEvent>,
     /// Whom the application has seen in the room, until its roster is whole again.
     pub(super) before: Option<BTreeMap<Slot, Member>>,
     /// And where, until the first frame.
@@ -40,6 +42,13 @@ impl Standing {
     /// That of a member that has just joined with a presence.
     pub(super) fn new(presence: Map) -> Self {
         Self { is_attached: true, presence, ..Self::default() }
+    }
+
+    fn confirm(&mut self, event: &control::Event) {
+        let is_it = |sent: &SendEvent| sent.name == event.name && sent.data == event.data;
+        if let Some(at) = self.sent.iter().position(is_it) {
+            self.sent.drain(..=at);
+        }
     }
 }
 
@@ -144,7 +153,8 @@ impl Room {
     }
 
     fn waiting_bytes(&self) -> usize {
-        let events = self.standing.events.iter().map(encoded_len).sum::<usize>();
+        let Standing { events, sent, .. } = &self.standing;
+        let events = events.iter().chain(sent).map(encoded_len).sum::<usize>();
         events + self.edits.as_ref().map_or(0, |edits| edits.unanswered_bytes())
     }
 
@@ -174,7 +184,11 @@ impl Room {
 
     pub(super) fn broadcast(&mut self, event: SendEvent, transmits: &mut VecDeque<Transmit>) {
         if self.standing.is_attached {
-            say(transmits, &ToServer::Event(SendEvent { room: self.wire(), ..event }));
+            let event = SendEvent { room: self.wire(), ..event };
+            if event.to.is_empty() {
+                self.standing.sent.push_back(event.clone());
+            }
+            say(transmits, &ToServer::Event(event));
         } else {
             self.standing.events.push(event);
         }
@@ -206,8 +220,13 @@ impl Room {
         if let Some(position) = old.mover.position() {
             self.set_motion(now, position);
         }
-        let (presence, unsaid) = (old.standing.presence.clone(), old.standing.unsaid.clone());
-        let (viewport, waiting) = (old.standing.viewport, old.standing.events.clone());
+        let own = (old.slot(), old.generation());
+        let mut standing = old.standing;
+        for event in self.missed().iter().filter(|event| (event.from, event.generation) == own) {
+            standing.confirm(event);
+        }
+        let Standing { presence, unsaid, viewport, sent, events: waiting, .. } = standing;
+        let sent = if is_same_epoch && !self.has_lost_events() { sent } else { VecDeque::new() };
         self.shown = old.shown;
         let edits = old.edits;
         self.standing = Standing {
@@ -223,7 +242,7 @@ impl Room {
         if let Some((viewport, follow)) = viewport {
             self.set_viewport(viewport, follow.filter(|_| is_same_epoch), transmits);
         }
-        for event in waiting {
+        for event in sent.into_iter().chain(waiting) {
             if event.to.is_empty() || is_same_epoch {
                 self.broadcast(event, transmits);
             } else {
@@ -235,6 +254,16 @@ impl Room {
             edits.open((self.wire(), self.slot()), self.is_resumed(), transmits, events);
             self.edits = Some(edits);
         }
+    }
+
+    /// One of the own events has come back; those before it that have not were refused.
+    pub(super) fn confirm(&mut self, event: &control::Event) {
+        self.standing.confirm(event);
+    }
+
+    /// Something was refused here, maybe one of the own events: nobody can tell which.
+    pub(super) fn forget_sent(&mut self) {
+        self.standing.sent.clear();
     }
 
     /// What has changed among the others while they could not be seen, once the roster is whole again.

@@ -380,6 +380,9 @@ impl Session {
                     return;
                 }
                 let room = error.room.and_then(|room| self.handles.get(&room).copied());
+                if let Some(room) = room.and_then(|room| self.rooms.get_mut(&room)) {
+                    room.forget_sent();
+                }
                 self.events.push_back(Event::Refused(ErrorMessage { room, ..error }));
             }
             ToClient::Pong(pong) => self.events.push_back(Event::Pong(pong)),

@@ -202,6 +202,15 @@ impl Room {
         self.handle = handle;
     }
 
+    /// The events that came with the join and are not told yet.
+    pub(super) fn missed(&self) -> &[control::Event] {
+        &self.missed
+    }
+
+    pub(super) fn has_lost_events(&self) -> bool {
+        self.events_lost
+    }
+
     pub(super) fn epoch(&self) -> Epoch {
         self.epoch
     }
@@ -473,7 +482,7 @@ impl Room {
         }
         self.event_last = event.number;
         if event.from == self.slot && event.generation == self.generation {
-            return;
+            return self.confirm(&event);
         }
         events.push_back(Event::Broadcast {
             room: self.handle,

@@ -14,7 +14,7 @@ use hither_protocol::message::Refusal;
 use hither_protocol::message::control::{Bye, ToClient};
 use hither_protocol::motion::DecodeError;
 use hither_protocol::{CloseCode, RoomHandle, Timestamp};
-use hither_transport::{Closed, IDLE_TIMEOUT, Link, RecvStream, SendStream};
+use hither_transport::{Closed, Link, RecvStream, SILENCE, SendStream};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -172,7 +172,7 @@ impl Connection {
             // For a client that reset its control lane; a connection that is closed stays as it was closed.
             link.close(CloseCode::Done.number(), "");
             if link.closed().await == Closed::TimedOut {
-                self.silence = IDLE_TIMEOUT;
+                self.silence = SILENCE;
             }
         }
         self.count_close();

@@ -1,5 +1,6 @@
 //! What the scenarios share: where they run, how they wait, and whom they wait with.
 
+mod files;
 mod foreign;
 mod http;
 mod process;
@@ -7,6 +8,7 @@ mod raw;
 mod server;
 mod token;
 
+pub(crate) use files::put_certificate;
 pub(crate) use foreign::Foreign;
 pub(crate) use process::Process;
 pub(crate) use raw::{EditsLane, Lane, Raw, close_code};

@@ -1,16 +1,23 @@
 //! The binary `hither` as a process of its own: its output, its memory, its end.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
+use std::time::SystemTime;
 
+use hither_certs::Certificate;
 use serde_json::Value;
 
+use super::files::put_certificate;
 use super::find;
 use super::server::Target;
+
+/// Ports that the system chooses.
+const FREE: [&str; 3] = ["127.0.0.1:0"; 3];
 
 /// A running server that has said where it is. It is killed when it is dropped.
 pub(crate) struct Process {
@@ -33,28 +40,40 @@ pub(crate) struct Ended {
 impl Process {
     /// `hither dev` on free ports.
     pub(crate) fn start() -> Self {
-        Self::run(["127.0.0.1:0"; 3], None)
+        Self::run(Command::new(binary()).arg("dev"), FREE, None)
     }
 
-    /// The same with a data directory.
-    pub(crate) fn with_data(data: &Path) -> Self {
-        Self::run(["127.0.0.1:0"; 3], Some(data))
+    /// `hither serve` on free ports, which lets everyone in and keeps its data and its certificate in this directory: one
+    /// that can be started again.
+    pub(crate) fn lasting(dir: &Path) -> Self {
+        let certificate = Certificate::mint(SystemTime::now(), &[]).unwrap();
+        put_certificate(dir, &certificate);
+        let config = "auth = \"anonymous\"\ndata = \"data\"\n\
+                      [tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"\n";
+        fs::write(dir.join("hither.toml"), config).unwrap();
+        Self::serve(dir, FREE, &certificate.sha256_hex())
     }
 
-    /// Another one in its place, when it has ended or been killed, with this data directory.
-    pub(crate) fn again(&self, data: &Path) -> Self {
-        let Target { quic, http, ops, .. } = &self.target;
-        Self::run([quic, http, ops].map(ToString::to_string), Some(data))
+    /// Another one in its place, when it has ended or been killed.
+    pub(crate) fn again(&self, dir: &Path) -> Self {
+        let Target { quic, http, ops, cert_sha256, .. } = &self.target;
+        let hash: String = cert_sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+        Self::serve(dir, [quic, http, ops].map(ToString::to_string), &hash)
     }
 
-    fn run(addresses: [impl AsRef<OsStr>; 3], data: Option<&Path>) -> Self {
+    fn serve(dir: &Path, addresses: [impl AsRef<OsStr>; 3], cert_sha256: &str) -> Self {
         let mut command = Command::new(binary());
-        command.arg("dev");
+        command.arg("serve").arg("--config").arg(dir.join("hither.toml"));
+        Self::run(&mut command, addresses, Some(cert_sha256))
+    }
+
+    fn run(
+        command: &mut Command,
+        addresses: [impl AsRef<OsStr>; 3],
+        cert_sha256: Option<&str>,
+    ) -> Self {
         for (flag, address) in ["--listen", "--http", "--ops"].into_iter().zip(addresses) {
             command.arg(flag).arg(address);
-        }
-        if let Some(data) = data {
-            command.arg("--data").arg(data);
         }
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -63,7 +82,7 @@ impl Process {
         stdout.read_line(&mut line).unwrap();
         let ready: Value = serde_json::from_str(&line).expect("the ready line is JSON");
         let addr = |key: &str| ready[key].as_str().unwrap().parse().unwrap();
-        let hash = ready["cert_sha256"].as_str().unwrap();
+        let hash = ready["cert_sha256"].as_str().or(cert_sha256).unwrap();
         let target = Target::new(addr("quic"), addr("http"), addr("ops"), hash);
         Self { target, child, stdout: Some(collect(stdout)), stderr: Some(stderr) }
     }

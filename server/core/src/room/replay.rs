@@ -63,19 +63,26 @@ impl Replay {
         Some((bytes, event))
     }
 
-    /// The events that went out after `seen`, and whether some of them are lost (V4).
+    /// The events after `seen`, and whether some of them are lost (V4). Those that wait for a tick are among them, as
+    /// many as fit: so who comes back knows which of its own have arrived (V5).
     pub(super) fn after(&self, epoch: Epoch, seen: Option<Seen>) -> (Vec<Event>, bool) {
         let Some(seen) = seen else { return (Vec::new(), false) };
-        if seen.epoch != epoch || seen.number > self.last_sent {
+        if seen.epoch != epoch || seen.number >= self.next_number() {
             return (Vec::new(), true);
         }
-        let missed = self.sent.iter().filter(|(_, event)| event.number > seen.number);
-        let missed: Vec<Event> = missed.map(|(_, event)| event.clone()).collect();
-        if missed.len() as u64 == self.last_sent - seen.number {
-            (missed, false)
-        } else {
-            (Vec::new(), true)
+        let is_missed = |(_, event): &&(usize, Event)| event.number > seen.number;
+        let sent = || self.sent.iter().filter(is_missed);
+        if (sent().count() as u64) < self.last_sent.saturating_sub(seen.number) {
+            return (Vec::new(), true);
         }
+        let mut room = REPLAY_BYTES_MAX - sent().map(|(bytes, _)| bytes).sum::<usize>();
+        let fits = |(bytes, _): &&(usize, Event)| {
+            let fits = *bytes <= room;
+            room = room.saturating_sub(*bytes);
+            fits
+        };
+        let waiting = self.pending.iter().filter(is_missed).take_while(fits);
+        (sent().chain(waiting).map(|(_, event)| event.clone()).collect(), false)
     }
 }
 
@@ -113,6 +120,19 @@ mod tests {
         assert_eq!(after(&replay, EPOCH, 6), (vec![7, 8, 9, 10], false));
         assert_eq!(after(&replay, EPOCH, 10), (vec![], false));
         assert!(replay.sent_bytes <= REPLAY_BYTES_MAX);
+    }
+
+    #[test]
+    fn v2_events_that_wait_for_a_tick_come_too_as_many_as_fit() {
+        let mut replay = Replay::default();
+        send(&mut replay, 20_000);
+        for _ in 0..4 {
+            replay.push(event(replay.next_number(), 10_000)).unwrap();
+        }
+        assert_eq!(after(&replay, EPOCH, 0), (vec![1, 2, 3], false));
+        assert_eq!(after(&replay, EPOCH, 1), (vec![2, 3, 4, 5], false));
+        assert_eq!(after(&replay, EPOCH, 3), (vec![4, 5], false), "they came so already");
+        assert_eq!(after(&replay, EPOCH, 6), (vec![], true));
     }
 
     #[test]
