@@ -91,8 +91,9 @@ impl ConnectOptions {
         self
     }
 
-    /// Where tokens come from, instead of one [token](Self::token): it is asked for the first connection, and again when
-    /// the server does not take the last one any more. Default: none, and then a token that has expired ends the client.
+    /// Where tokens come from, instead of one [token](Self::token): it is asked for the first connection, and again
+    /// when the server does not take the last one any more. Default: none, and then a token that has expired ends the
+    /// client.
     pub fn auth<F>(mut self, auth: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<String, AuthError>> + Send + 'static,
@@ -161,8 +162,8 @@ impl ConnectOptions {
         begin(way, link, self.hello, (deadline, self.deadline)).await
     }
 
-    /// As [`Self::connect`], over a link that exists already, which is the client's only one: there is no way to another.
-    /// URL, transport, trust, endpoint, connector and auth do not matter then.
+    /// As [`Self::connect`], over a link that exists already, which is the client's only one: there is no way to
+    /// another. URL, transport, trust, endpoint, connector and auth do not matter then.
     ///
     /// # Errors
     /// [`ConnectError::Refused`] and [`ConnectError::TimedOut`].

@@ -24,7 +24,7 @@ pub enum CloseCode {
     TokenExpired,
     /// 4200. The server is going away, and says when to come back.
     GoingAway,
-    /// 4201. The server has too many connections that have not said hello.
+    /// 4201. Too many hellos come at once; the server says when to come back.
     Overloaded,
     /// 4202. The client reads too slowly: its queue on the server is full.
     TooSlow,

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use hither_client::{Event, Op, OpKind, Position, Room, SubmitError};
+use hither_client::{CloseCode, Event, Hello, Op, OpKind, Position, Room, SubmitError};
+use hither_protocol::message::control::{ToClient, ToServer};
 use tokio::time::sleep;
 
-use crate::support::{Host, enter, event, field, on_both, slot, soon, until};
+use crate::support::{Host, enter, event, field, find, on_both, slot, soon, until};
 
 /// A server whose members may do everything twice at once, and then once a second.
 async fn slow_server() -> Host {
@@ -109,6 +110,41 @@ async fn motion_over_its_rate_is_thinned_out_and_ends_in_the_right_place() {
         let dropped = server.metric("hither_datagrams_dropped_total{cause=\"rate\"}").await;
         assert!(dropped >= 80, "{dropped} of 100 were over the rate");
         raw.ping().await;
+    })
+    .await;
+}
+
+// proves H6
+#[tokio::test]
+async fn more_hellos_than_may_come_in_a_second_are_told_when_to_come_back() {
+    on_both(async |on| {
+        let server = Host::with(|config| config.limits.hellos_per_s = 5).await;
+        let mut raws = Vec::new();
+        for _ in 0..15 {
+            let mut raw = server.raw(on).await;
+            raw.say(ToServer::Hello(Hello { version: 1, ..Hello::default() })).await;
+            raws.push(raw);
+        }
+        let (mut welcome, mut refused) = (0, 0);
+        for raw in &mut raws {
+            match raw.next().await {
+                Some(ToClient::Welcome(_)) => welcome += 1,
+                Some(ToClient::Bye(bye)) => {
+                    assert_eq!(bye.code, CloseCode::Overloaded.number());
+                    assert!(bye.retry_after_ms.is_some_and(|ms| ms <= 2_500), "{bye:?}");
+                    refused += 1;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        // Two seconds' worth, and what came meanwhile.
+        assert!((10..15).contains(&welcome) && welcome + refused == 15, "{welcome} of 15");
+        find("there is room again", async || {
+            let mut raw = server.raw(on).await;
+            raw.say(ToServer::Hello(Hello { version: 1, ..Hello::default() })).await;
+            matches!(raw.next().await, Some(ToClient::Welcome(_))).then_some(())
+        })
+        .await;
     })
     .await;
 }

@@ -19,7 +19,8 @@ pub const IDLE_TIMEOUT: Duration = Duration::from_millis(IDLE_TIMEOUT_MS as u64)
 const KEEP_ALIVE: Duration = Duration::from_millis(KEEP_ALIVE_MS);
 const KEEP_ALIVE_MS: u64 = 500;
 
-/// How long a peer has been silent when its connection times out, give or take half a keep-alive: a quarter of a second.
+/// How long a peer has been silent when its connection times out, give or take half a keep-alive, a quarter of a
+/// second.
 pub const SILENCE: Duration = Duration::from_millis(IDLE_TIMEOUT_MS as u64 + KEEP_ALIVE_MS / 2);
 
 /// What the protocol allows, and 8 for the CONNECT of WebTransport and for streams that are

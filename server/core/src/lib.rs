@@ -22,6 +22,7 @@ mod sessions;
 
 pub use grant::{Grant, Pattern, PatternError, RoomGrant};
 pub use policy::{Rates, RoomPolicy, SessionPolicy};
+pub use rate::Bucket;
 pub use room::{NewMember, Output, Recipient, Room, RoomId};
 pub use session::{Effect, Session, SessionId};
 pub use sessions::{ConnectionId, ResumeClaims, SavedSession, Sessions, Verdict};

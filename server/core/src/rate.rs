@@ -9,7 +9,7 @@ const SECOND: u64 = 1_000_000;
 
 /// Keeps the moment at which the bucket will be full again, so that an idle bucket costs nothing (GCRA).
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Bucket {
+pub struct Bucket {
     per_token: u64,
     burst: u64,
     full_at: u64,
@@ -17,7 +17,7 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     /// A full bucket of `per_second` tokens a second.
-    pub(crate) fn new(per_second: u32) -> Self {
+    pub fn new(per_second: u32) -> Self {
         let per_token = SECOND / u64::from(per_second.max(1));
         Self { per_token, burst: SECOND * u64::from(BURST_SECONDS), full_at: 0 }
     }
@@ -26,7 +26,7 @@ impl Bucket {
     ///
     /// # Errors
     /// How long until there is one.
-    pub(crate) fn take(&mut self, now: Timestamp) -> Result<(), Duration> {
+    pub fn take(&mut self, now: Timestamp) -> Result<(), Duration> {
         let now = now.as_micros();
         let full_at = self.full_at.max(now) + self.per_token;
         if full_at > now + self.burst {

@@ -20,6 +20,11 @@ pub struct LimitsConfig {
         deserialize_with = "within::<1, { wire::PENDING_HELLOS_PER_ADDRESS_MAX as u64 }, _, _>"
     )]
     pub pending_hellos_per_address_max: usize,
+    /// Sessions that may begin in a second, 1 to 65,535, and twice as many at once; who is over it gets a bye with advice
+    /// when to come back. Each costs the CPU of a TLS handshake; more of them than a machine can take delay
+    /// those who are there. Default: 2,000.
+    #[serde(deserialize_with = "within::<1, 65_535, _, _>")]
+    pub hellos_per_s: u32,
     /// Milliseconds that a client has for its CONNECT, and again for its hello, 100 to 5,000. Less
     /// cuts off clients on slow networks. Default: 5,000.
     #[serde(deserialize_with = "within::<100, { wire::HELLO_DEADLINE_MS }, _, _>")]
@@ -50,6 +55,7 @@ impl Default for LimitsConfig {
         Self {
             pending_hellos_max: wire::PENDING_HELLOS_MAX,
             pending_hellos_per_address_max: wire::PENDING_HELLOS_PER_ADDRESS_MAX,
+            hellos_per_s: 2_000,
             hello_deadline_ms: wire::HELLO_DEADLINE_MS,
             rooms_per_session_max: wire::ROOMS_PER_SESSION_MAX,
             viewer_queue_bytes_max: wire::VIEWER_STREAM_QUEUE_BYTES_MAX,

@@ -1,8 +1,13 @@
-//! Who may be without a hello: a bound on all such connections, and one on those of an address.
+//! Who may come in now: a bound on all connections without a hello, one on those of an address, and one on how many
+//! sessions begin in a second.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hither_core::Bucket;
+use hither_protocol::Timestamp;
 
 use crate::config::LimitsConfig;
 
@@ -12,6 +17,7 @@ pub(crate) struct Admission {
     max: usize,
     per_address_max: usize,
     counts: Mutex<Counts>,
+    hellos: Mutex<Bucket>,
 }
 
 #[derive(Debug, Default)]
@@ -33,6 +39,7 @@ impl Admission {
             max: limits.pending_hellos_max,
             per_address_max: limits.pending_hellos_per_address_max,
             counts: Mutex::default(),
+            hellos: Mutex::new(Bucket::new(limits.hellos_per_s)),
         })
     }
 
@@ -40,6 +47,14 @@ impl Admission {
     pub(crate) fn is_busy(&self) -> bool {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.all >= self.max / 4
+    }
+
+    /// Whether another session may begin now.
+    ///
+    /// # Errors
+    /// How long until there is room for one, if all who were refused came back at once.
+    pub(crate) fn take_hello(&self, now: Timestamp) -> Result<(), Duration> {
+        self.hellos.lock().unwrap_or_else(PoisonError::into_inner).take(now)
     }
 
     /// A place for a connection from `address`; `None` if there is none. Loopback shares only the bound on all.

@@ -217,10 +217,8 @@ impl Connection {
     }
 
     fn handle_draining(&mut self) {
-        let mut bye = Bye::new(CloseCode::GoingAway, "the server is going away");
-        // Spread over two seconds, so that those who come back do not come at once.
-        bye.retry_after_ms = Some(u64::from(rand::random::<u16>()) * 2_000 / (1 << 16));
-        self.session.close_with(bye);
+        let bye = Bye::new(CloseCode::GoingAway, "the server is going away");
+        self.session.close_with(Bye { retry_after_ms: Some(spread_ms()), ..bye });
     }
 
     fn handle_budget(&mut self) {
@@ -348,6 +346,9 @@ impl Connection {
         name: Option<String>,
         resume_token: Option<String>,
     ) {
+        if let Err(pause) = self.shared.admission.take_hello(self.now()) {
+            return self.session.close_with(overloaded(pause));
+        }
         let applicant = Applicant {
             token: token.as_deref(),
             name: name.as_deref(),
@@ -443,6 +444,7 @@ impl Connection {
                 RejectCause::Auth
             }
             Some(CloseCode::GoingAway) => RejectCause::Draining,
+            Some(CloseCode::Overloaded) => RejectCause::PendingLimit,
             _ => return,
         };
         self.shared.metrics.rejects[cause].inc();
@@ -456,6 +458,17 @@ impl Drop for Connection {
             joined.cell.lose(joined.slot, self.silence);
         }
     }
+}
+
+/// What those are told for whom there is no room now.
+fn overloaded(pause: Duration) -> Bye {
+    let retry_after_ms = Some(pause.as_millis() as u64 + spread_ms());
+    Bye { retry_after_ms, ..Bye::new(CloseCode::Overloaded, "too many come at once") }
+}
+
+/// A random time below two seconds, so that those who come back do not come at once.
+fn spread_ms() -> u64 {
+    u64::from(rand::random::<u16>()) * 2_000 / (1 << 16)
 }
 
 /// The hot path: one move, one room lock.

@@ -43,8 +43,8 @@ impl Process {
         Self::run(Command::new(binary()).arg("dev"), FREE, None)
     }
 
-    /// `hither serve` on free ports, which lets everyone in and keeps its data and its certificate in this directory: one
-    /// that can be started again.
+    /// `hither serve` on free ports, which lets everyone in and keeps its data and its certificate in this directory:
+    /// one that can be started again.
     pub(crate) fn lasting(dir: &Path) -> Self {
         let certificate = Certificate::mint(SystemTime::now(), &[]).unwrap();
         put_certificate(dir, &certificate);
