@@ -15,7 +15,7 @@ const IDLE_TIMEOUT_MS: u32 = 2_500;
 pub const IDLE_TIMEOUT: Duration = Duration::from_millis(IDLE_TIMEOUT_MS as u64);
 
 /// The server's pings, often enough that one may be lost within the idle timeout.
-const KEEP_ALIVE: Duration = Duration::from_secs(1);
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(1);
 
 /// What the protocol allows, and 8 for the CONNECT of WebTransport and for streams that are
 /// closed already but not yet by the other end.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hither_protocol::CloseCode;
 use quinn::{Connection, Endpoint, EndpointConfig, ServerConfig, TransportConfig};
+use tokio::sync::watch;
 #[cfg(feature = "webtransport")]
 use web_transport_proto::http::StatusCode;
 
@@ -14,6 +15,7 @@ use crate::quic::{Owned, QuicLink};
 use crate::runtime::PatientRuntime;
 use crate::socket::{self, BindError, SocketBuffers};
 use crate::tls::ServerTls;
+use crate::websocket::TcpTls;
 
 /// A bound UDP socket that takes connections of both kinds.
 #[derive(Debug)]
@@ -22,6 +24,7 @@ pub struct Listener {
     local_addr: SocketAddr,
     socket_buffers: SocketBuffers,
     transport: Arc<TransportConfig>,
+    tls: watch::Sender<ServerTls>,
 }
 
 impl Listener {
@@ -41,11 +44,11 @@ impl Listener {
         let local_addr = socket.local_addr()?;
         let endpoint = Endpoint::new(
             EndpointConfig::default(),
-            Some(server_config(tls, transport.clone())),
+            Some(server_config(&tls, transport.clone())),
             socket,
             PatientRuntime::shared(),
         )?;
-        Ok(Self { endpoint, local_addr, socket_buffers, transport })
+        Ok(Self { endpoint, local_addr, socket_buffers, transport, tls: watch::Sender::new(tls) })
     }
 
     /// The address that was bound.
@@ -71,7 +74,13 @@ impl Listener {
 
     /// Presents another certificate from now on; established connections keep theirs.
     pub fn set_tls(&self, tls: ServerTls) {
-        self.endpoint.set_server_config(Some(server_config(tls, self.transport.clone())));
+        self.endpoint.set_server_config(Some(server_config(&tls, self.transport.clone())));
+        self.tls.send_replace(tls);
+    }
+
+    /// What a listener of WebSockets over TCP presents: always the same certificate as this one.
+    pub fn tcp_tls(&self) -> TcpTls {
+        TcpTls::new(self.tls.subscribe())
     }
 
     /// Takes no more connections, and closes those that are open with `code` and `reason`.
@@ -255,8 +264,8 @@ enum RequestKind {
     WebTransport(Box<crate::webtransport::PendingSession>),
 }
 
-fn server_config(tls: ServerTls, transport: Arc<TransportConfig>) -> ServerConfig {
-    let mut config = ServerConfig::with_crypto(tls.0);
+fn server_config(tls: &ServerTls, transport: Arc<TransportConfig>) -> ServerConfig {
+    let mut config = ServerConfig::with_crypto(tls.quic.clone());
     config.transport_config(transport);
     bound_incoming(&mut config);
     config
