@@ -1,12 +1,14 @@
 //! Moves HTTP/1 requests from a listener to a router, apart from the routes, so that every bound on
-//! what a peer may take stands in one place.
+//! what a peer may take stands in one place. A request that is upgraded leaves these bounds.
 
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::{Extension, Router};
+use hither_transport::websocket::{Socket, TcpTls};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -17,7 +19,7 @@ use tokio::time::{sleep, timeout};
 
 /// Connections of one listener at once; more of them wait in the system's backlog.
 const CONNECTIONS_MAX: usize = 256;
-/// Head of a request: 16 KiB, 64 headers, within 5 s of the connection or of the answer before.
+/// Head of a request: 16 KiB, 64 headers, within 5 s of the connection or of the answer before. TLS has as long.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 64;
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
@@ -28,9 +30,23 @@ const STOP_DEADLINE: Duration = Duration::from_millis(500);
 /// Between attempts to accept while the system is out of file handles.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// How a listener's clients come in.
+#[derive(Clone, Debug)]
+pub enum Door {
+    /// Plainly.
+    Plain,
+    /// In TLS.
+    Tls(TcpTls),
+}
+
 /// Serves `router` on `listener` until `stop` holds true or its sender is gone; answers under way
 /// then have half a second.
-pub async fn run_http(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
+pub async fn run_http(
+    listener: TcpListener,
+    door: Door,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     loop {
@@ -46,7 +62,8 @@ pub async fn run_http(listener: TcpListener, router: Router, mut stop: watch::Re
         };
         match accepted {
             Ok((stream, _)) => {
-                let connection = serve_connection(stream, router.clone(), stop.clone());
+                let connection =
+                    serve_connection(stream, door.clone(), router.clone(), stop.clone());
                 connections.spawn(async move {
                     connection.await;
                     drop(place);
@@ -61,15 +78,33 @@ pub async fn run_http(listener: TcpListener, router: Router, mut stop: watch::Re
         timeout(STOP_DEADLINE, async { while connections.join_next().await.is_some() {} }).await;
 }
 
-async fn serve_connection(stream: TcpStream, router: Router, mut stop: watch::Receiver<bool>) {
+async fn serve_connection(
+    stream: TcpStream,
+    door: Door,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) {
+    let socket = match door {
+        Door::Plain => Socket::plain(stream),
+        Door::Tls(tls) => match timeout(HEAD_DEADLINE, tls.accept(stream)).await {
+            Ok(accepted) => accepted,
+            Err(_) => return,
+        },
+    };
+    let socket = match socket {
+        Ok(socket) => socket,
+        Err(error) => return tracing::debug!(%error, "no http connection"),
+    };
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_DEADLINE)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX);
+    let router = router.layer(Extension(ConnectInfo(socket.remote_address())));
     let service = TowerToHyperService::new(router);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let connection = builder.serve_connection(TokioIo::new(socket), service);
+    let mut connection = pin!(connection.with_upgrades());
     let result = tokio::select! {
         result = connection.as_mut() => result,
         () = sleep(CONNECTION_DEADLINE) => return,
@@ -114,7 +149,7 @@ pub(super) mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
-        (addr, stop, tokio::spawn(run_http(listener, router, stopped)))
+        (addr, stop, tokio::spawn(run_http(listener, Door::Plain, router, stopped)))
     }
 
     /// Sends bytes as they are, and reads until the server closes.
