@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use hither_certs::Certificate;
 use hither_server::config::TlsConfig;
 
-use crate::support::{Host, Target, enter, find, on_both, soon, until};
+use crate::support::{Host, Target, enter, find, on_all, soon, until};
 
 /// The text of a PEM file.
 fn pem(label: &str, der: &[u8]) -> String {
@@ -32,7 +32,7 @@ fn put(dir: &Path, certificate: &Certificate) {
 
 #[tokio::test]
 async fn a_changed_certificate_is_presented_to_newcomers_and_those_who_are_there_stay() {
-    on_both(async |on| {
+    on_all(async |on| {
         let [old, new] = [(); 2].map(|()| Certificate::mint(SystemTime::now(), &[]).unwrap());
         let dir = tempfile::tempdir().unwrap();
         put(dir.path(), &old);

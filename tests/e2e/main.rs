@@ -20,3 +20,4 @@ mod slow;
 mod stop;
 mod support;
 mod tokens;
+mod websocket;
