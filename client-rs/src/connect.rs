@@ -28,8 +28,8 @@ pub struct ConnectOptions {
 }
 
 impl ConnectOptions {
-    /// Connects to `https://host[:port]`, over raw QUIC and trusting the machine's roots, as an anonymous user. A URL of
-    /// `wss://`, or of `ws://` without TLS, is connected to over WebSocket.
+    /// Connects to `https://host[:port]`, over raw QUIC and trusting the machine's roots, as an anonymous user. A URL
+    /// of `wss://`, or of `ws://` without TLS, is connected to over WebSocket.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
@@ -42,7 +42,8 @@ impl ConnectOptions {
     }
 
     /// What carries the connection: [`Transport::Quic`] by default, which costs least, or [`Transport::WebTransport`]
-    /// with the feature `webtransport`, where only HTTP/3 comes through, or [`Transport::WebSocket`], where no UDP does.
+    /// with the feature `webtransport`, where only HTTP/3 comes through, or [`Transport::WebSocket`], where no UDP
+    /// does.
     pub fn transport(mut self, transport: Transport) -> Self {
         self.transport = transport;
         self

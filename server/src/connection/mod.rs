@@ -1,8 +1,7 @@
 //! Connections: from a client's first packet to its end, one task each.
 //!
-//! `admission` bounds those who have not said hello; `upgrade` lets WebSockets in; `arrivals` is what a connection waits
-//! for;
-//! `driver` moves bytes between the link, the session and its rooms; `lanes` has the loops of the streams.
+//! `admission` bounds those who have not said hello; `upgrade` lets WebSockets in; `arrivals` is what a connection
+//! waits for; `driver` moves bytes between the link, the session and its rooms; `lanes` has the loops of the streams.
 
 mod admission;
 mod arrivals;
@@ -52,7 +51,8 @@ struct Peer {
 }
 
 impl Shared {
-    /// Whether a client that asks for `path`, from a page of `origin` if it is one, may come in. Who may not is counted.
+    /// Whether a client that asks for `path`, from a page of `origin` if it is one, may come in. Who may not is
+    /// counted.
     fn examine(&self, path: &str, origin: Option<&str>, address: IpAddr) -> Result<Peer, Reject> {
         let (cause, reject) = if path != hither_protocol::PATH {
             (RejectCause::Version, Reject::NotFound)

@@ -26,8 +26,8 @@ const DEADLINE: Duration = Duration::from_secs(15);
 pub(crate) const ALL: [Transport; 3] =
     [Transport::Quic, Transport::WebTransport, Transport::WebSocket];
 
-/// Whether lanes are streams of bytes, so that half a message, or a length without one, can be said at all. On WebSocket
-/// what is said is whole messages.
+/// Whether lanes are streams of bytes, so that half a message, or a length without one, can be said at all. On
+/// WebSocket what is said is whole messages.
 pub(crate) fn has_streams(on: Transport) -> bool {
     on != Transport::WebSocket
 }

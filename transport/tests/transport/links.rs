@@ -6,7 +6,8 @@ use crate::common::{connect, datagram, read_all};
 use bytes::Bytes;
 use hither_transport::{Closed, Link, ReadError, SendDatagramError, Transport, WriteError};
 
-/// What `streams` take here are bytes, which only streams of bytes carry: a WebSocket has messages, and tests of its own.
+/// What `streams` take here are bytes, which only streams of bytes carry: a WebSocket has messages, and tests of its
+/// own.
 macro_rules! suite {
     (lanes: $($lane:ident),*; streams: $($test:ident),* $(,)?) => {
         suite!(memory: Memory: $($lane)* $($test)*);
