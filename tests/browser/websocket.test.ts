@@ -1,4 +1,5 @@
-// A network that lets no UDP through: a page comes in by WebSocket, all is there, and once UDP is back, WebTransport is.
+// A network that lets no UDP through: a page comes in by WebSocket, all is there, and once UDP is back, so is
+// WebTransport.
 
 import { isDeepStrictEqual } from 'node:util'
 import type { Knowledge } from './page/knowledge.ts'

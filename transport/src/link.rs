@@ -298,6 +298,10 @@ pub struct LinkStats {
     pub udp_bytes_sent: u64,
     /// Bytes in UDP packets received, without their headers.
     pub udp_bytes_received: u64,
+    /// Bytes of TCP's stream sent; 0 but on WebSocket.
+    pub tcp_bytes_sent: u64,
+    /// Bytes of TCP's stream received; 0 but on WebSocket.
+    pub tcp_bytes_received: u64,
 }
 
 enum Kind {

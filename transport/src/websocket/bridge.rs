@@ -48,13 +48,12 @@ pub(super) async fn run_bridge(
     far: MemoryLink,
     shared: Arc<Shared>,
 ) {
-    let heard = socket.get_ref().heard();
     // As many lanes as a link has.
     let (to_writer, from_reader) = mpsc::channel(STREAMS as usize);
     let (to_reader, from_writer) = mpsc::channel(STREAMS as usize);
     let (sink, source) = (&mut socket).split();
-    let mut reader = Reader::new(side, &far, &shared, &heard, from_writer, to_writer);
-    let mut writer = Writer::new(side, &far, &shared, &heard, from_reader, to_reader);
+    let mut reader = Reader::new(side, &far, &shared, from_writer, to_writer);
+    let mut writer = Writer::new(side, &far, &shared, from_reader, to_reader);
     let end = tokio::select! {
         end = reader.run(source) => end,
         end = writer.run(sink) => end,

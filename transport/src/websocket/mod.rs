@@ -24,6 +24,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use socket::Pulse;
 use tokio_tungstenite::WebSocketStream;
 
 use crate::bounds::Side;
@@ -40,6 +41,7 @@ pub(crate) struct WebSocketLink {
 /// What the bridge tells the link.
 struct Shared {
     address: SocketAddr,
+    heard: Arc<Pulse>,
     /// How it ended, if neither end of the application closed it; set before the bridge closes its end.
     ended: OnceLock<Closed>,
     /// The shortest round trip in microseconds; `NO_ROUND_TRIP` before the first.
@@ -54,6 +56,7 @@ fn bridged(socket: WebSocketStream<Socket>, side: Side, datagram_bytes: usize) -
     let (near, far) = memory::ends(datagram_bytes);
     let shared = Arc::new(Shared {
         address: socket.get_ref().remote_address(),
+        heard: socket.get_ref().heard(),
         ended: OnceLock::new(),
         round_trip: AtomicU64::new(NO_ROUND_TRIP),
         datagrams_dropped: AtomicU64::default(),
@@ -103,7 +106,10 @@ impl WebSocketLink {
     pub(crate) fn stats(&self) -> LinkStats {
         let stats = self.near.stats();
         let dropped = self.shared.datagrams_dropped.load(Ordering::Relaxed);
+        let (tcp_bytes_received, tcp_bytes_sent) = self.shared.heard.bytes();
         LinkStats {
+            tcp_bytes_received,
+            tcp_bytes_sent,
             // What the bridge drops it counts before it takes the next.
             datagrams_sent: stats.datagrams_sent.saturating_sub(dropped),
             datagrams_dropped: stats.datagrams_dropped + dropped,

@@ -16,7 +16,6 @@ use tokio_tungstenite::tungstenite;
 use super::Shared;
 use super::bridge::End;
 use super::message::{Message, Violation};
-use super::socket::Pulse;
 use super::writer::Opened;
 use crate::bounds::{IDLE_TIMEOUT, Side};
 use crate::memory::MemoryLink;
@@ -36,7 +35,6 @@ pub(super) struct Reader<'a> {
     side: Side,
     far: &'a MemoryLink,
     shared: &'a Shared,
-    heard: &'a Pulse,
     control: Option<SendStream>,
     /// The lanes of each room that the peer has not ended, the oldest first: what comes is that one's.
     lanes: BTreeMap<RoomHandle, VecDeque<SendStream>>,
@@ -49,12 +47,11 @@ impl<'a> Reader<'a> {
         side: Side,
         far: &'a MemoryLink,
         shared: &'a Shared,
-        heard: &'a Pulse,
         from_writer: mpsc::Receiver<Answers>,
         to_writer: mpsc::Sender<Opened>,
     ) -> Self {
         let (control, lanes) = (None, BTreeMap::new());
-        Self { side, far, shared, heard, control, lanes, from_writer, to_writer }
+        Self { side, far, shared, control, lanes, from_writer, to_writer }
     }
 
     pub(super) async fn run(
@@ -92,7 +89,7 @@ impl<'a> Reader<'a> {
             if let Ok(next) = timeout_at(since + IDLE_TIMEOUT, source.next()).await {
                 return Some(next);
             }
-            let heard = self.heard.last();
+            let heard = self.shared.heard.last();
             if heard <= since {
                 return None;
             }
@@ -163,7 +160,8 @@ impl<'a> Reader<'a> {
     /// A ping of ours has come back, unless the peer made it up.
     fn measure(&self, payload: &[u8]) {
         let sent = payload.try_into().map(u64::from_be_bytes).ok();
-        let took = sent.and_then(|sent| self.heard.now().checked_sub(Duration::from_micros(sent)));
+        let took =
+            sent.and_then(|sent| self.shared.heard.now().checked_sub(Duration::from_micros(sent)));
         if let Some(took) = took.filter(|took| *took < IDLE_TIMEOUT) {
             self.shared.round_trip.fetch_min(took.as_micros() as u64, Ordering::Relaxed);
         }

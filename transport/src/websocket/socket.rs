@@ -87,17 +87,24 @@ impl TcpTls {
     }
 }
 
-/// When something happened last.
+/// When the peer was heard last, and how much has passed.
 #[derive(Debug)]
 pub(super) struct Pulse {
     began: Instant,
     /// Microseconds since then.
     at: AtomicU64,
+    bytes_received: AtomicU64,
+    bytes_sent: AtomicU64,
 }
 
 impl Pulse {
     pub(super) fn new() -> Self {
-        Self { began: Instant::now(), at: AtomicU64::new(0) }
+        Self {
+            began: Instant::now(),
+            at: AtomicU64::new(0),
+            bytes_received: AtomicU64::new(0),
+            bytes_sent: AtomicU64::new(0),
+        }
     }
 
     pub(super) fn beat(&self) {
@@ -108,6 +115,11 @@ impl Pulse {
     /// How long there has been this pulse.
     pub(super) fn now(&self) -> Duration {
         self.began.elapsed()
+    }
+
+    /// Bytes of the TCP stream: received, and sent.
+    pub(super) fn bytes(&self) -> (u64, u64) {
+        (self.bytes_received.load(Ordering::Relaxed), self.bytes_sent.load(Ordering::Relaxed))
     }
 
     pub(super) fn last(&self) -> Instant {
@@ -138,6 +150,9 @@ impl Tcp {
 
     fn wrote(&mut self, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         let was_full = std::mem::replace(&mut self.is_full, outcome.is_pending());
+        if let Poll::Ready(Ok(bytes)) = outcome {
+            self.heard.bytes_sent.fetch_add(bytes as u64, Ordering::Relaxed);
+        }
         if was_full && matches!(outcome, Poll::Ready(Ok(_))) {
             // There is room again because the peer's machine has acked: a word of it, too.
             self.heard.beat();
@@ -165,8 +180,10 @@ impl AsyncRead for Tcp {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        if buf.filled().len() > before {
+        let bytes = buf.filled().len() - before;
+        if bytes > 0 {
             self.heard.beat();
+            self.heard.bytes_received.fetch_add(bytes as u64, Ordering::Relaxed);
         }
         Poll::Ready(Ok(()))
     }

@@ -18,7 +18,6 @@ use super::Shared;
 use super::bridge::End;
 use super::message::{Message, newest_downward, newest_upward, room_of};
 use super::reader::Answers;
-use super::socket::Pulse;
 use crate::bounds::{KEEP_ALIVE, Side};
 use crate::memory::MemoryLink;
 use crate::stream::{ReadError, RecvStream, SendStream};
@@ -39,7 +38,6 @@ pub(super) struct Writer<'a> {
     side: Side,
     far: &'a MemoryLink,
     shared: &'a Shared,
-    heard: &'a Pulse,
     /// Messages by the number of their stream; `None` at its end.
     messages: SelectAll<BoxStream<'static, (u64, Option<Bytes>)>>,
     lanes: BTreeMap<u64, Lane>,
@@ -67,7 +65,6 @@ impl<'a> Writer<'a> {
         side: Side,
         far: &'a MemoryLink,
         shared: &'a Shared,
-        heard: &'a Pulse,
         from_reader: mpsc::Receiver<Opened>,
         to_reader: mpsc::Sender<Answers>,
     ) -> Self {
@@ -75,7 +72,6 @@ impl<'a> Writer<'a> {
             side,
             far,
             shared,
-            heard,
             messages: SelectAll::new(),
             lanes: BTreeMap::new(),
             next_lane: CONTROL,
@@ -107,7 +103,7 @@ impl<'a> Writer<'a> {
                 biased;
                 _ = keep_alive.tick() => {
                     if std::mem::take(&mut is_first) || self.is_quiet() {
-                        let now = self.heard.now().as_micros() as u64;
+                        let now = self.shared.heard.now().as_micros() as u64;
                         let payload = Bytes::copy_from_slice(&now.to_be_bytes());
                         sink.feed(tungstenite::Message::Ping(payload)).await?;
                     }
@@ -131,7 +127,7 @@ impl<'a> Writer<'a> {
     /// Whether the peer is not heard, or does not hear us, so that one of us may be taken for dead.
     fn is_quiet(&self) -> bool {
         let before = Instant::now() - KEEP_ALIVE + KEEP_ALIVE_SLACK;
-        self.wrote < before || self.heard.last() < before
+        self.wrote < before || self.shared.heard.last() < before
     }
 
     async fn add(&mut self, opened: Opened) {

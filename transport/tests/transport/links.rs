@@ -256,6 +256,9 @@ async fn stats_count_both_ways(transport: Transport) {
     assert_eq!((client.datagrams_sent, server.datagrams_received), (3, 3));
     assert_eq!((server.datagrams_taken, server.datagrams_sent), (3, 0));
     assert_eq!((client.datagrams_received, client.datagrams_dropped), (0, 0));
+    if transport == Transport::WebSocket {
+        assert!(client.tcp_bytes_sent > 300 && server.tcp_bytes_received > 300);
+    }
     if matches!(transport, Transport::Quic | Transport::WebTransport) {
         assert!(client.udp_bytes_sent > 300 && server.udp_bytes_received > 300);
         assert!(client.udp_sent >= 3 && server.udp_received >= 3 && client.packets_sent >= 3);

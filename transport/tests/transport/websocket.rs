@@ -257,6 +257,35 @@ async fn w6_a_message_that_takes_longer_is_heard_all_the_same() {
     assert_eq!(lane.next().await.unwrap(), b"message"[..]);
 }
 
+#[tokio::test]
+async fn w6_who_takes_what_is_sent_slowly_is_heard_though_it_says_nothing() {
+    let (server, socket) = raw(Some(4 * 1024)).await;
+    let mut stream = socket.into_inner();
+    stream.write_all(&[0x82, 0x80 | 2, 0, 0, 0, 0, 0, 1]).await.unwrap();
+    let mut lane = Lane::new(within(server.accept_stream()).await.unwrap());
+    let write = async {
+        loop {
+            lane.say(&[7; 60_000]).await;
+        }
+    };
+    // Pings are read after what is before them, and never answered.
+    let read = async {
+        let until = Instant::now() + 2 * IDLE_TIMEOUT;
+        while Instant::now() < until {
+            stream.read_exact(&mut [0; 2_000]).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let none_ends = async {
+        tokio::select! {
+            closed = server.closed() => panic!("{closed}"),
+            () = write => {}
+            () = read => {}
+        }
+    };
+    within(none_ends).await;
+}
+
 /// One datagram of a tick of a room: half a packet.
 fn part(tick: u32) -> Bytes {
     let mut out = vec![hither_transport::RESERVED];
