@@ -68,3 +68,59 @@ async fn link(upgrade: OnUpgrade, motion_bytes_max: usize) -> Option<Link> {
     let parts = upgrade.await.ok()?.downcast::<TokioIo<Socket>>().ok()?;
     Some(accept(parts.io.into_inner(), parts.read_buf, motion_bytes_max).await)
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::super::serve::tests::start;
+    use super::*;
+    use crate::connection::tests::{Full, shared};
+
+    /// The answer to a request for a WebSocket, with more headers, each a line that ends, and what follows it.
+    async fn ask(router: Router, path: &str, more: &str) -> String {
+        let (addr, _stop, _task) = start(router).await;
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: upgrade, close\r\nupgrade: websocket\r\n\
+             sec-websocket-version: 13\r\n{more}\r\n"
+        );
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    const KEY: &str = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+    #[tokio::test]
+    async fn w1_a_client_is_told_why_it_may_not_come_in() {
+        let (shared, stopping) = shared(Full);
+        let router = || websockets_only(shared.clone());
+        let path = hither_protocol::PATH;
+        for (path, headers, status) in [
+            ("/other", KEY.to_owned(), 404),
+            (path, format!("{KEY}origin: https://evil.example\r\n"), 403),
+            (path, format!("{KEY}origin: \u{e9}\r\n"), 400),
+            (path, String::new(), 426),
+        ] {
+            let answer = ask(router(), path, &headers).await;
+            let expected = format!("HTTP/1.1 {status}");
+            assert!(answer.starts_with(&expected), "{path} {headers}: {answer}");
+        }
+        stopping.send_replace(true);
+        let answer = ask(router(), path, KEY).await;
+        assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+        assert!(answer.contains("retry-after: 2"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn w1_a_client_that_may_come_in_is_answered_as_its_key_asks() {
+        let (shared, _stopping) = shared(Full);
+        // It ends when nothing is heard of it.
+        let answer = ask(websocket_router(shared), hither_protocol::PATH, KEY).await;
+        assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
+        assert!(answer.contains("sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{answer}");
+    }
+}
