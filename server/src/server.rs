@@ -156,12 +156,13 @@ impl Server {
 
         let public = public_router(discovered, demo);
         let ops_plane = ops_router(metrics.clone(), ready, ask_to_drain);
-        let (websockets, tls) = (websockets_only(shared.clone()), Door::Tls(listener.tcp_tls()));
+        let websockets = websockets_only(shared.clone());
+        let websocket_door = Door::Websocket(listener.tcp_tls(), shared.clone());
         let tasks = vec![
             tokio::spawn(run_http(http, Door::Plain, public, draining)),
             tokio::spawn(run_http(ops, Door::Plain, ops_plane, stopped.subscribe())),
             // Who comes while the server is being stopped is told so.
-            tokio::spawn(run_http(tcp, tls, websockets, stopped.subscribe())),
+            tokio::spawn(run_http(tcp, websocket_door, websockets, stopped.subscribe())),
             tokio::spawn(run_listener(shared, listener.clone())),
             tokio::spawn(run_renewal(certificate, listener.clone(), discovery.clone())),
         ];

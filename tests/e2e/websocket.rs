@@ -3,7 +3,7 @@
 use hither_client::{Client, Position, Transport};
 use hither_transport::{ConnectError, IDLE_TIMEOUT};
 
-use crate::support::{Host, enter, get, slot, soon, until};
+use crate::support::{Host, enter, find, get, slot, soon, until};
 
 fn plain(server: &Host) -> String {
     format!("ws://{}", server.http)
@@ -41,6 +41,33 @@ async fn w1_a_server_for_users_takes_it_in_tls_alone() {
 async fn w1_what_asks_for_no_websocket_is_told_so() {
     let server = Host::start().await;
     assert_eq!(get(server.http, hither_protocol::PATH).await.unwrap().0, 426);
+}
+
+#[tokio::test]
+async fn w1_a_plain_websocket_is_told_when_too_many_are_pending() {
+    let server = Host::with(|config| config.limits.pending_hellos_max = 1).await;
+    let pending = server.raw(Transport::WebSocket).await;
+    let refused = soon(server.endpoint.connect(&plain(&server), Transport::WebSocket)).await;
+    assert!(matches!(refused, Err(ConnectError::Rejected(503))), "{refused:?}");
+    drop(pending);
+}
+
+// proves H6
+#[tokio::test]
+async fn who_connects_over_tcp_and_says_nothing_has_a_place_until_it_is_given_up() {
+    let server = Host::with(|config| config.limits.pending_hellos_max = 2).await;
+    let silent = [
+        tokio::net::TcpStream::connect(server.quic).await.unwrap(),
+        tokio::net::TcpStream::connect(server.quic).await.unwrap(),
+    ];
+    find("their places are taken", async || {
+        soon(server.endpoint.connect(&server.url(), Transport::WebSocket)).await.err()
+    })
+    .await;
+    for stream in &silent {
+        soon(stream.readable()).await.unwrap();
+    }
+    server.welcomed(Transport::WebSocket).await;
 }
 
 // proves H6

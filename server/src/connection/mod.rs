@@ -10,7 +10,7 @@ mod lanes;
 mod upgrade;
 
 pub(crate) use admission::Admission;
-pub(crate) use upgrade::admit;
+pub(crate) use upgrade::{Place, admit};
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;

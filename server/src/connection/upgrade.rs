@@ -2,7 +2,7 @@
 //! apart from the handshakes of QUIC.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hither_transport::{Link, Reject};
@@ -19,7 +19,32 @@ pub(crate) struct Admitted {
     pending: Pending,
 }
 
-/// Lets in a client at `address` that asks for `path`, from a page of `origin` if it is one.
+/// A client's place among those who have not said hello, from its first packet on. It is given back with the last
+/// clone, unless the client was let in.
+#[derive(Clone, Debug)]
+pub(crate) struct Place(Arc<Mutex<Option<Pending>>>);
+
+impl Place {
+    /// `None` if there is none; that is counted.
+    pub(crate) fn find(shared: &Shared, address: IpAddr) -> Option<Self> {
+        Some(Self(Arc::new(Mutex::new(Some(pending(shared, address)?)))))
+    }
+
+    fn take(&self) -> Option<Pending> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+fn pending(shared: &Shared, address: IpAddr) -> Option<Pending> {
+    let pending = shared.admission.admit(address);
+    if pending.is_none() {
+        shared.metrics.rejects[RejectCause::PendingLimit].inc();
+    }
+    pending
+}
+
+/// Lets in a client at `address` that asks for `path`, from a page of `origin` if it is one, to the `place` that it
+/// has, or to one that is free.
 ///
 /// # Errors
 /// What to answer it instead. It is counted.
@@ -28,13 +53,11 @@ pub(crate) fn admit(
     path: &str,
     origin: Option<&str>,
     address: IpAddr,
+    place: Option<&Place>,
 ) -> Result<Admitted, Reject> {
     let peer = shared.examine(path, origin, address)?;
-    let Some(pending) = shared.admission.admit(address) else {
-        shared.metrics.rejects[RejectCause::PendingLimit].inc();
-        return Err(Reject::TooManyRequests);
-    };
-    Ok(Admitted { peer, pending })
+    let pending = place.and_then(Place::take).or_else(|| pending(shared, address));
+    Ok(Admitted { peer, pending: pending.ok_or(Reject::TooManyRequests)? })
 }
 
 impl Admitted {

@@ -15,5 +15,5 @@ pub(crate) use network::network_router;
 pub use ops::{Readiness, ops_router};
 pub use page::{NoPage, page_router};
 pub use public::{Discovery, public_router};
-pub use serve::{Door, run_http};
+pub(crate) use serve::{Door, run_http};
 pub(crate) use websocket::{websocket_router, websockets_only};

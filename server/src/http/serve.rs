@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::extract::ConnectInfo;
 use axum::{Extension, Router};
+use hither_protocol::limits;
 use hither_transport::websocket::{Socket, TcpTls};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -17,7 +18,9 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// Connections of one listener at once; more of them wait in the system's backlog.
+use crate::connection::{Place, Shared};
+
+/// Connections of a plain listener at once; more of them wait in the system's backlog.
 const CONNECTIONS_MAX: usize = 256;
 /// Head of a request: 16 KiB, 64 headers, within 5 s of the connection or of the answer before. TLS has as long.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -32,22 +35,31 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// How a listener's clients come in.
 #[derive(Clone, Debug)]
-pub enum Door {
+pub(crate) enum Door {
     /// Plainly.
     Plain,
-    /// In TLS.
-    Tls(TcpTls),
+    /// In TLS, each to a place among those who have not said hello; who finds none is closed.
+    Websocket(TcpTls, Arc<Shared>),
+}
+
+impl Door {
+    fn connections_max(&self) -> usize {
+        match self {
+            Self::Plain => CONNECTIONS_MAX,
+            Self::Websocket(..) => limits::PENDING_HELLOS_MAX,
+        }
+    }
 }
 
 /// Serves `router` on `listener` until `stop` holds true or its sender is gone; answers under way
 /// then have half a second.
-pub async fn run_http(
+pub(crate) async fn run_http(
     listener: TcpListener,
     door: Door,
     router: Router,
     mut stop: watch::Receiver<bool>,
 ) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let places = Arc::new(Semaphore::new(door.connections_max()));
     let mut connections = JoinSet::new();
     loop {
         let accept = async {
@@ -84,12 +96,20 @@ async fn serve_connection(
     router: Router,
     mut stop: watch::Receiver<bool>,
 ) {
+    let mut place = None;
     let socket = match door {
         Door::Plain => Socket::plain(stream),
-        Door::Tls(tls) => match timeout(HEAD_DEADLINE, tls.accept(stream)).await {
-            Ok(accepted) => accepted,
-            Err(_) => return,
-        },
+        Door::Websocket(tls, shared) => {
+            let address = stream.peer_addr().ok();
+            place = address.and_then(|address| Place::find(&shared, address.ip()));
+            if place.is_none() {
+                return;
+            }
+            match timeout(HEAD_DEADLINE, tls.accept(stream)).await {
+                Ok(accepted) => accepted,
+                Err(_) => return,
+            }
+        }
     };
     let socket = match socket {
         Ok(socket) => socket,
@@ -101,7 +121,8 @@ async fn serve_connection(
         .header_read_timeout(HEAD_DEADLINE)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX);
-    let router = router.layer(Extension(ConnectInfo(socket.remote_address())));
+    let address = Extension(ConnectInfo(socket.remote_address()));
+    let router = router.layer(address).layer(Extension(place));
     let service = TowerToHyperService::new(router);
     let connection = builder.serve_connection(TokioIo::new(socket), service);
     let mut connection = pin!(connection.with_upgrades());

@@ -4,19 +4,19 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{ORIGIN, RETRY_AFTER, UPGRADE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use axum::{Extension, Router};
 use hither_transport::websocket::{Socket, accept, answer};
 use hither_transport::{Link, Reject};
 use hyper::upgrade::{OnUpgrade, on};
 use hyper_util::rt::TokioIo;
 
-use crate::connection::{Shared, admit};
+use crate::connection::{Place, Shared, admit};
 
 /// In seconds; those who come back spread themselves.
 const RETRY_AFTER_S: &str = "2";
@@ -34,6 +34,7 @@ pub(crate) fn websockets_only(shared: Arc<Shared>) -> Router {
 async fn upgrade(
     State(shared): State<Arc<Shared>>,
     ConnectInfo(address): ConnectInfo<SocketAddr>,
+    Extension(place): Extension<Option<Place>>,
     mut request: Request,
 ) -> Response {
     let Some(answer) = answer(&request) else {
@@ -43,7 +44,7 @@ async fn upgrade(
         return StatusCode::BAD_REQUEST.into_response();
     };
     let path = request.uri().path_and_query().map_or("", |path| path.as_str());
-    match admit(&shared, path, origin, address.ip()) {
+    match admit(&shared, path, origin, address.ip(), place.as_ref()) {
         Ok(admitted) => {
             let motion_bytes_max = shared.limits.viewer_motion_bytes_max;
             let link = link(on(&mut request), motion_bytes_max);
