@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hither_protocol::message::Map;
 use hither_protocol::message::control::{Status, User};
+use hither_protocol::reconnect::Status as ConnectionStatus;
 use hither_protocol::{RoomHandle, RoomName};
 use hither_transport::Link;
 use tokio::sync::oneshot;
@@ -11,15 +12,20 @@ use tokio::sync::oneshot;
 use crate::closed::Closed;
 use crate::connect::ConnectOptions;
 use crate::driver::Handle;
+use crate::keeper::Life;
 use crate::mailbox::Mailbox;
 use crate::outgoing::{Refused, SendError, check_presence};
 use crate::polled::Polled;
 use crate::room::Room;
 
-/// A connection to a server, after its welcome. Clones are cheap and share it.
+/// A client of a server, after its first welcome. Clones are cheap and share it.
 ///
-/// The connection closes when the last clone and the last [`Room`] are dropped; [`Self::close`] also waits until the
-/// server knows. It is not made anew by itself: see [`Self::closed`].
+/// A connection that is lost is made again: [`Self::status`] says how that stands. Rooms stay entered, and what is done
+/// in them meanwhile is sent after: presence, viewport and position as they are then, events and edits up to 256 KiB.
+/// [`Event::Entered`](crate::Event::Entered) comes again for each room, with what became of it, or
+/// [`Event::Left`](crate::Event::Left).
+///
+/// It ends when the last clone and the last [`Room`] are dropped; [`Self::close`] also waits until the server knows.
 #[derive(Clone, Debug)]
 pub struct Client(Arc<Connection>);
 
@@ -28,6 +34,7 @@ pub struct Client(Arc<Connection>);
 pub(crate) struct Connection {
     pub(crate) handle: Handle,
     pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) life: Arc<Life>,
 }
 
 impl Client {
@@ -37,8 +44,8 @@ impl Client {
         ConnectOptions::new(url)
     }
 
-    pub(crate) fn new(handle: Handle, mailbox: Arc<Mailbox>) -> Self {
-        Self(Arc::new(Connection { handle, mailbox }))
+    pub(crate) fn new(handle: Handle, mailbox: Arc<Mailbox>, life: Arc<Life>) -> Self {
+        Self(Arc::new(Connection { handle, mailbox, life }))
     }
 
     /// Enters `namespace:name` with a first presence of at most 4 KiB, and returns once its roster is whole. At most 16
@@ -49,7 +56,7 @@ impl Client {
     pub async fn enter(&self, room: &str, presence: Map) -> Result<Room, EnterError> {
         let name: RoomName = room.parse()?;
         check_presence(&presence)?;
-        let Connection { handle, mailbox } = &*self.0;
+        let Connection { handle, mailbox, .. } = &*self.0;
         self.0.check()?;
         let (request, answer) = handle.with(|session, _now| {
             let request = session.enter(name, presence, None);
@@ -77,19 +84,30 @@ impl Client {
         self.0.handle.with(|session, _now| session.user().cloned()).unwrap_or_default()
     }
 
-    /// The link under the connection, for its round trip and its counters.
-    pub fn link(&self) -> &Link {
+    /// The link under the newest connection, for its round trip and its counters.
+    pub fn link(&self) -> Link {
         self.0.handle.link()
     }
 
-    /// Waits for the end of the connection and says why it came, and what to do next.
+    /// How it stands with the connection.
+    pub fn status(&self) -> ConnectionStatus {
+        self.0.life.status()
+    }
+
+    /// Waits until the status is another one than `status`, and returns that. Cancel safe.
+    pub async fn status_after(&self, status: ConnectionStatus) -> ConnectionStatus {
+        self.0.life.status_after(status).await
+    }
+
+    /// Waits for the end for good, and says why it came: the application wanted it, or the server does. What the first
+    /// end of a connection says is this only where it is not [made again](ConnectOptions::reconnect).
     pub async fn closed(&self) -> Closed {
-        self.0.handle.closed().await
+        self.0.life.ended().await
     }
 
     /// Leaves every room, says bye, and returns when the connection is closed, after a second at most.
     pub async fn close(self) -> Closed {
-        self.0.handle.close();
+        self.0.close();
         self.closed().await
     }
 
@@ -126,13 +144,25 @@ pub enum EnterError {
 impl Connection {
     /// Whether something may be sent on a stream now.
     pub(crate) fn check(&self) -> Result<(), SendError> {
-        if self.handle.closed_now().is_some() {
+        if self.life.ended_now().is_some() {
             Err(SendError::Closed)
         } else if self.handle.is_backlogged() {
             Err(SendError::Backlogged)
         } else {
             Ok(())
         }
+    }
+
+    /// Ends the client: a bye, if there is somebody to say it to.
+    pub(crate) fn close(&self) {
+        self.life.close(&self.handle);
+    }
+
+    pub(crate) fn leave(&self, room: RoomHandle) {
+        self.handle.with(|session, _now| {
+            session.leave(room);
+            self.mailbox.drain(session);
+        });
     }
 
     pub(crate) fn set_status(&self, status: Status) -> Result<(), SendError> {
@@ -144,7 +174,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.handle.close();
+        self.close();
     }
 }
 
@@ -160,7 +190,7 @@ impl Drop for Entering<'_> {
         self.answer.close();
         if let Ok(Ok(room)) = self.answer.try_recv() {
             self.connection.mailbox.release(room, self.request);
-            self.connection.handle.with(|session, _now| session.leave(room));
+            self.connection.leave(room);
         }
     }
 }

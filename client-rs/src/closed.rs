@@ -6,7 +6,9 @@ use hither_protocol::message::MessageError;
 use hither_protocol::message::control::Bye;
 use hither_protocol::{CloseCode, Reaction};
 
-/// How a connection ended. The client does not connect again by itself.
+use crate::connect::ConnectError;
+
+/// How a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the connection is closed{}: {reason}", code.map(|code| format!(" ({code})")).unwrap_or_default())]
 #[non_exhaustive]
@@ -31,6 +33,16 @@ impl Closed {
     /// Whatever ran the connection has stopped without a word: its runtime was shut down.
     pub(crate) fn abandoned() -> Self {
         Self::without_code("the task of the connection was dropped".into())
+    }
+
+    /// The server did not answer the hello in time.
+    pub(crate) fn without_welcome() -> Self {
+        Self::without_code("no welcome in time".into())
+    }
+
+    /// There was no connection.
+    pub(crate) fn unreachable(error: &ConnectError) -> Self {
+        Self::without_code(error.to_string())
     }
 
     /// The server's control lane ended without a bye.

@@ -48,6 +48,7 @@ mod client;
 mod closed;
 mod connect;
 pub mod driver;
+mod keeper;
 mod mailbox;
 mod outgoing;
 mod polled;
@@ -55,7 +56,7 @@ mod room;
 
 pub use client::{Client, EnterError};
 pub use closed::Closed;
-pub use connect::{ConnectError, ConnectOptions};
+pub use connect::{AuthError, ConnectError, ConnectOptions};
 pub use mailbox::EVENTS_BYTES_MAX;
 pub use outgoing::{Refused, SendError};
 pub use polled::{Polled, PolledState};
@@ -65,6 +66,7 @@ pub use hither_protocol::message::control::{Hello, Member, MotionFormat, Status,
 pub use hither_protocol::message::edits::{Ack, Op, OpKind};
 pub use hither_protocol::message::{Map, Refusal, Rights, Value};
 pub use hither_protocol::motion::Position;
+pub use hither_protocol::reconnect::{LostConnection, Status as ConnectionStatus};
 pub use hither_protocol::session::{self, Event, Session};
 pub use hither_protocol::{CloseCode, Reaction, RoomHandle, RoomName, Slot};
 pub use hither_transport::{ClientEndpoint, ClientTls, Link, LinkStats, Transport};

@@ -2,12 +2,13 @@
 //! between the driver, which must never wait for the application, and handles, which may be slow.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hither_protocol::RoomHandle;
 use hither_protocol::message::control::ErrorMessage;
 use hither_protocol::message::edits::{Ack, Reject};
 use hither_protocol::message::{Value, encoded_len};
+use hither_protocol::reconnect::LostConnection;
 use hither_protocol::session::{Event, Session};
 use tokio::sync::{Notify, oneshot};
 
@@ -18,10 +19,10 @@ use crate::outgoing::SendError;
 /// bytes. Then the oldest go, and [`Event::EventsLost`] stands in their place.
 pub const EVENTS_BYTES_MAX: usize = 256 * 1024;
 
-/// Most edits of one connection that wait for their answer.
+/// Most edits of one client that wait for their answer.
 const SUBMITS_MAX: usize = 1024;
 
-/// The events and answers of one connection.
+/// The events and answers of one client.
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {
     state: Mutex<State>,
@@ -52,12 +53,6 @@ pub(crate) enum Popped {
 }
 
 impl Mailbox {
-    /// The observer of this mailbox's connection. When it is dropped, every waiter learns of the end.
-    pub(crate) fn observer(self: &Arc<Self>) -> impl FnMut(&mut Session, Activity) + use<> {
-        let delivery = Delivery(Arc::clone(self));
-        move |session, activity| delivery.0.handle(session, activity)
-    }
-
     pub(crate) fn expect_welcome(&self) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
         let mut state = self.lock();
@@ -139,7 +134,7 @@ impl Mailbox {
         !state.ended && inbox.is_some_and(|inbox| !inbox.left)
     }
 
-    /// Whether the connection has ended.
+    /// Whether the client's connection has ended for good.
     pub(crate) fn has_ended(&self) -> bool {
         self.lock().ended
     }
@@ -160,12 +155,13 @@ impl Mailbox {
         wait(&self.events, look).await
     }
 
-    /// As [`Self::wait_event`], for motion, and for the end of the connection or of a room.
+    /// As [`Self::wait_event`], for motion, and for the end of the client or of a room.
     pub(crate) async fn wait_motion<T>(&self, look: impl FnMut() -> Option<T>) -> T {
         wait(&self.motion, look).await
     }
 
-    fn handle(&self, session: &mut Session, activity: Activity) {
+    /// Takes what has happened to the session.
+    pub(crate) fn handle(&self, session: &mut Session, activity: Activity) {
         match activity {
             Activity::Datagrams => self.motion.notify_waiters(),
             Activity::Event(event) => {
@@ -204,6 +200,7 @@ impl Mailbox {
                     state.rooms.insert(room, inbox);
                     let _ = waiter.send(Ok(room)); // one that closed just now takes its answer back
                 }
+                None if state.rooms.contains_key(&room) => state.deliver(room, event),
                 None => {
                     let mut inbox = Inbox { request, polled: true, ..Inbox::default() };
                     inbox.push(event);
@@ -226,6 +223,12 @@ impl Mailbox {
                     None => state.deliver(room, event),
                 }
             }
+            Event::EditUnanswered { room, number } => {
+                // Dropping its sender tells the waiter.
+                if state.submitting.remove(&(room, number)).is_none() {
+                    state.deliver(room, event);
+                }
+            }
             Event::Left { room, .. } => {
                 state.submitting.retain(|(of, _), _| *of != room);
                 state.deliver(room, event);
@@ -241,6 +244,36 @@ impl Mailbox {
                 }
             }
         }
+    }
+
+    /// Takes what an act on the session has to tell: without a connection nothing else would.
+    pub(crate) fn drain(&self, session: &mut Session) {
+        while let Some(event) = session.poll_event() {
+            self.handle(session, Activity::Event(event));
+        }
+    }
+
+    /// Tells every room what became of the connection.
+    pub(crate) fn tell_lost(&self, change: LostConnection) {
+        let mut state = self.lock();
+        for inbox in state.rooms.values_mut().filter(|inbox| !inbox.polled && !inbox.left) {
+            inbox.push(Event::LostConnection(change));
+        }
+        state.others.push(Event::LostConnection(change));
+        drop(state);
+        self.events.notify_waiters();
+    }
+
+    /// There will be no connection any more: every waiter learns of it.
+    pub(crate) fn end(&self) {
+        let mut state = self.lock();
+        state.ended = true;
+        state.welcome = None;
+        state.entering.clear();
+        state.submitting.clear();
+        drop(state);
+        self.events.notify_waiters();
+        self.motion.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -268,22 +301,6 @@ impl State {
                 self.others.push(Event::Refused(error));
             }
         }
-    }
-}
-
-/// Ends the mailbox with the observer that it belongs to.
-struct Delivery(Arc<Mailbox>);
-
-impl Drop for Delivery {
-    fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.ended = true;
-        state.welcome = None;
-        state.entering.clear();
-        state.submitting.clear();
-        drop(state);
-        self.0.events.notify_waiters();
-        self.0.motion.notify_waiters();
     }
 }
 

@@ -15,6 +15,7 @@ use hither_protocol::message::control::{Status, Viewport};
 use hither_protocol::message::edits::Op;
 use hither_protocol::message::{Map, Value};
 use hither_protocol::motion::Position;
+use hither_protocol::reconnect::Status as ConnectionStatus;
 use hither_protocol::session::{self, Event};
 use hither_protocol::{RoomHandle, RoomName, Slot};
 use hither_transport::Link;
@@ -75,6 +76,8 @@ pub enum PolledState {
     Connecting,
     /// Rooms can be entered.
     Connected,
+    /// The connection is lost and made again; rooms stay entered meanwhile.
+    Reconnecting,
     /// It never came to be; the last state.
     Failed(ConnectError),
     /// It has ended; the last state.
@@ -94,9 +97,9 @@ impl Polled {
                 Ok(client) => client,
                 Err(error) => return drop(sender.send(Err(error))),
             };
-            let handle = client.connection().handle.clone();
+            let life = client.connection().life.clone();
             drop(sender.send(Ok(client))); // closes the connection if nobody wants it any more
-            handle.closed().await;
+            life.ended().await;
         };
         thread::Builder::new().name("hither-client".into()).spawn(move || runtime.block_on(run))?;
         Ok(Self { connecting: Some(receiver), ..Self::empty() })
@@ -111,9 +114,14 @@ impl Polled {
         self.take_client();
         if let Some(client) = &self.client {
             update_positions(client.connection(), &mut self.positions);
-            if let Some(closed) = client.connection().handle.closed_now() {
-                self.state = PolledState::Closed(closed);
-            }
+            let life = &client.connection().life;
+            self.state = match life.ended_now() {
+                Some(closed) => PolledState::Closed(closed),
+                None if life.status() == ConnectionStatus::Reconnecting => {
+                    PolledState::Reconnecting
+                }
+                None => PolledState::Connected,
+            };
         }
         &self.state
     }
@@ -146,7 +154,10 @@ impl Polled {
     /// # Errors
     /// [`SendError`].
     pub fn leave(&mut self, room: RoomHandle) -> Result<(), SendError> {
-        self.connection()?.act(room, |session| session.leave(room))
+        let connection = self.connection()?;
+        connection.act(room, |_session| ())?;
+        connection.leave(room);
+        Ok(())
     }
 
     /// Sets this member's newest position; it goes out with [`Self::flush`].
@@ -263,7 +274,7 @@ impl Polled {
     }
 
     /// The link under the connection, for its round trip and its counters; `None` before it is connected.
-    pub fn link(&self) -> Option<&Link> {
+    pub fn link(&self) -> Option<Link> {
         self.client.as_ref().map(Client::link)
     }
 
@@ -271,7 +282,7 @@ impl Polled {
     /// Dropping the client does the same.
     pub fn close(&mut self) {
         if let Some(client) = &self.client {
-            client.connection().handle.close();
+            client.connection().close();
         }
     }
 

@@ -145,7 +145,7 @@ impl Room {
     pub async fn submit(&self, ops: Vec<Op>) -> Result<Ack, SubmitError> {
         check_edit(&ops)?;
         self.connection.check()?;
-        let Connection { handle, mailbox } = &*self.connection;
+        let Connection { handle, mailbox, .. } = &*self.connection;
         mailbox.check_submits()?;
         if handle.has_edits_ended(self.room) {
             return Err(SubmitError::Unanswered);
@@ -201,7 +201,7 @@ impl Room {
     /// [`Closed`], if the connection ended before; the membership ends with it.
     pub async fn leave(self) -> Result<(), Closed> {
         if self.is_in() {
-            self.connection.handle.with(|session, _now| session.leave(self.room));
+            self.connection.leave(self.room);
         }
         while let Some(event) = self.next_event().await {
             if matches!(event, Event::Left { .. }) {
@@ -209,7 +209,7 @@ impl Room {
             }
         }
         if self.connection.mailbox.has_ended() {
-            Err(self.connection.handle.closed().await)
+            Err(self.connection.life.ended().await)
         } else {
             Ok(()) // the server had ended the membership before
         }
@@ -222,9 +222,8 @@ impl Room {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        let Connection { handle, mailbox } = &*self.connection;
-        if mailbox.release(self.room, self.request) {
-            handle.with(|session, _now| session.leave(self.room));
+        if self.connection.mailbox.release(self.room, self.request) {
+            self.connection.leave(self.room);
         }
     }
 }

@@ -16,6 +16,8 @@ pub enum CloseCode {
     Origin,
     /// 4004. The client sent a message over its limit.
     TooLarge,
+    /// 4005. Another connection has resumed this one's session.
+    TakenOver,
     /// 4100. The server wants a token, and the one it got is missing or not valid.
     TokenInvalid,
     /// 4101. The token has expired, at hello or within the session.
@@ -45,12 +47,13 @@ pub enum Reaction {
 
 impl CloseCode {
     /// Every code, in the order of its number.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Done,
         Self::Malformed,
         Self::Version,
         Self::Origin,
         Self::TooLarge,
+        Self::TakenOver,
         Self::TokenInvalid,
         Self::TokenExpired,
         Self::GoingAway,
@@ -68,6 +71,7 @@ impl CloseCode {
             Self::Version => 4002,
             Self::Origin => 4003,
             Self::TooLarge => 4004,
+            Self::TakenOver => 4005,
             Self::TokenInvalid => 4100,
             Self::TokenExpired => 4101,
             Self::GoingAway => 4200,
@@ -86,6 +90,7 @@ impl CloseCode {
             Self::Version => "version",
             Self::Origin => "origin",
             Self::TooLarge => "too_large",
+            Self::TakenOver => "taken_over",
             Self::TokenInvalid => "token_invalid",
             Self::TokenExpired => "token_expired",
             Self::GoingAway => "going_away",

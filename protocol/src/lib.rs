@@ -13,12 +13,14 @@ pub mod limits;
 pub mod message;
 pub mod motion;
 pub mod playback;
+pub mod reconnect;
 pub mod session;
 pub mod time;
 pub mod varint;
 
 pub use close::{CloseCode, Reaction};
 pub use ids::{Epoch, Generation, RoomHandle, RoomName, Slot, Tick};
+pub use reconnect::Reconnect;
 pub use time::Timestamp;
 
 /// The version of the protocol that this crate speaks, as it stands in `hello`, in the path and in the ALPN.

@@ -8,6 +8,10 @@ pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 pub const MOTION_DATAGRAM_BYTES_MAX: usize = 1_000;
 /// Longest token in `hello`, in bytes.
 pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
+/// Longest resume token, in bytes.
+pub const RESUME_TOKEN_BYTES_MAX: usize = 1_024;
+/// How long after its connection a session can be resumed, in milliseconds.
+pub const RESUME_MS: u64 = 300_000;
 /// Largest presence of one member, encoded, in bytes.
 pub const PRESENCE_BYTES_MAX: usize = 4 * 1024;
 /// Largest data of one event, encoded, in bytes.

@@ -42,6 +42,8 @@ pub struct Metrics {
     pub events: Counter,
     /// Edits that the store took, counted once each, not per receiver.
     pub edits: Counter,
+    /// Sessions that were forgotten before their five minutes were over, as there were too many.
+    pub sessions_forgotten: Counter,
     /// Seconds that a tick of one room took, from the drain to the last part handed out.
     pub tick_seconds: Histogram,
     /// Bytes of a datagram of frames; one that several viewers share counts about once.
@@ -74,6 +76,12 @@ impl Metrics {
             rejects: PerLabel::register(r, "rejects", "What was refused", "cause"),
             events: register(r, "events", "Events broadcast", Counter::default()),
             edits: register(r, "edits", "Edits stored", Counter::default()),
+            sessions_forgotten: register(
+                r,
+                "sessions_forgotten",
+                "Sessions forgotten before their time",
+                Counter::default(),
+            ),
             tick_seconds: register(
                 r,
                 "tick_seconds",

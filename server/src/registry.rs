@@ -37,6 +37,12 @@ impl<K: Clone + Eq + Hash, V: Closable> Registry<K, V> {
         }
     }
 
+    /// Everything that is open.
+    pub fn all(&self) -> Vec<Arc<V>> {
+        let open = self.entries.iter().map(|entry| entry.value().clone());
+        open.filter(|value| !value.is_closed()).collect()
+    }
+
     /// Takes out what is closed, unless its name stands for another one already.
     pub fn remove(&self, name: &K, closed: &Arc<V>) {
         self.entries.remove_if(name, |_, found| Arc::ptr_eq(found, closed));
@@ -74,6 +80,7 @@ mod tests {
         first.0.store(true, Ordering::Release);
         let second = registry.get_or_open(&"a", Arc::default);
         registry.remove(&"a", &first);
+        assert_eq!(registry.all().len(), 2);
         assert!(Arc::ptr_eq(&second, &registry.get_or_open(&"a", || panic!("it is open"))));
 
         registry.remove(&"a", &second);

@@ -1,12 +1,13 @@
 //! The assembly: the one place that names each adapter, and knows in which order they start and stop.
 
+mod shared;
+
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hither_core::{Rates, RoomPolicy, SessionPolicy};
 use hither_protocol::CloseCode;
 use hither_transport::relay::{Impairment, Relay};
 use hither_transport::{BindError, Listener, ServerTls};
@@ -16,23 +17,21 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::auth::{Authenticator, Jwt, Key, KeyError};
+use crate::auth::KeyError;
 use crate::bots::Bots;
 pub use crate::certificate::CertificateError;
 use crate::certificate::{Source, run_renewal};
-use crate::config::{AuthConfig, Config, DemoConfig, NamespaceConfig, Origins};
-use crate::connection::{Admission, Shared, run_incoming};
+use crate::config::{Config, DemoConfig, Origins};
+use crate::connection::{Shared, run_incoming};
+pub use crate::data::DataError;
+use crate::data::{DataDir, Saver, Secrets};
 use crate::http::{
     Discovery, Door, NoPage, Readiness, bots_router, network_router, ops_router, page_router,
     public_router, run_http, websocket_router, websockets_only,
 };
 use crate::metrics::{Metrics, RejectCause, Transport};
-use crate::rooms::Rooms;
-use crate::store::MemoryStore;
-use hither_transport::Clock;
+use shared::{Assembly, authenticator};
 
-/// The most bytes of records that the memory store keeps.
-const MEMORY_STORE_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// How long clients have to take their bye when the server stops; all in all it has two seconds.
 const DRAIN_DEADLINE: Duration = Duration::from_millis(1_500);
 /// How many free ports are tried for one that is free over UDP and TCP.
@@ -61,6 +60,9 @@ pub enum ServerError {
     /// The operator's: the folder of the demo page has none.
     #[error(transparent)]
     Page(#[from] NoPage),
+    /// The operator's: the data directory can't be used.
+    #[error(transparent)]
+    Data(#[from] DataError),
 }
 
 /// A server that is ready, and not stopped yet.
@@ -79,6 +81,8 @@ pub struct Server {
     stopped: watch::Sender<bool>,
     /// Held until all its clients have gone.
     relay: Option<Arc<Relay>>,
+    /// Saves once more when all clients have gone.
+    saver: Option<Arc<Saver>>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -124,10 +128,12 @@ impl Server {
     /// See [`ServerError`]; nothing is left running then.
     pub async fn start(config: Config) -> Result<Self, ServerError> {
         let authenticator = authenticator(&config.auth)?;
+        let data = config.data.as_deref().map(DataDir::open).transpose()?;
+        let secrets = Secrets::of(data.as_ref())?;
         let (tls, certificate) = Source::new(&config.tls)?;
         let http = TcpListener::bind(config.http).await?;
         let ops = TcpListener::bind(config.ops).await?;
-        let (listener, tcp) = bind(&config, tls).await?;
+        let (listener, tcp) = bind(&config, tls, &secrets.reset).await?;
         if listener.socket_buffers().fall_short() {
             let buffers = listener.socket_buffers();
             tracing::warn!(
@@ -147,8 +153,15 @@ impl Server {
         let (stopping, draining) = watch::channel(false);
         let stopped = watch::Sender::new(false);
         let (ask_to_drain, drain) = watch::channel(false);
-        let origins = Origins::new(config.origins.clone(), http_addr);
-        let shared = shared(&config, authenticator, origins, &metrics, draining.clone());
+        let (shared, saver) = Assembly {
+            authenticator,
+            origins: Origins::new(config.origins.clone(), http_addr),
+            metrics: metrics.clone(),
+            draining: draining.clone(),
+            secrets,
+            data,
+        }
+        .shared(&config);
         let relay = config.demo.as_ref().and_then(|_| reachable(listener.local_addr()));
         let relay = relay.map(bind_relay).transpose()?.map(Arc::new);
         let demo = config.demo.as_ref().map(|demo| demo_router(demo, &shared, relay.clone()));
@@ -158,7 +171,7 @@ impl Server {
         let ops_plane = ops_router(metrics.clone(), ready, ask_to_drain);
         let websockets = websockets_only(shared.clone());
         let websocket_door = Door::Websocket(listener.tcp_tls(), shared.clone());
-        let tasks = vec![
+        let mut tasks = vec![
             tokio::spawn(run_http(http, Door::Plain, public, draining)),
             tokio::spawn(run_http(ops, Door::Plain, ops_plane, stopped.subscribe())),
             // Who comes while the server is being stopped is told so.
@@ -166,6 +179,7 @@ impl Server {
             tokio::spawn(run_listener(shared, listener.clone())),
             tokio::spawn(run_renewal(certificate, listener.clone(), discovery.clone())),
         ];
+        tasks.extend(saver.clone().map(|saver| tokio::spawn(saver.run_saves())));
         readiness.send_replace(Readiness::Ready);
         let (http, ops) = (http_addr, ops_addr);
         Ok(Self {
@@ -179,6 +193,7 @@ impl Server {
             drain,
             stopped,
             relay,
+            saver,
             tasks,
         })
     }
@@ -223,6 +238,9 @@ impl Server {
         }
         self.listener.close(CloseCode::GoingAway.number(), CloseCode::GoingAway.name());
         let _ = tokio::time::timeout(CLOSE_DEADLINE, self.listener.wait_idle()).await;
+        if let Some(saver) = self.saver {
+            saver.save().await;
+        }
         drop(self.relay);
         self.stopped.send_replace(true);
         for task in self.tasks {
@@ -235,11 +253,12 @@ impl Server {
 async fn bind(
     config: &Config,
     tls: ServerTls,
+    reset_key: &[u8; 32],
 ) -> Result<(Arc<Listener>, TcpListener), ServerError> {
     let mut attempts = BIND_ATTEMPTS;
     loop {
         let motion_bytes_max = config.limits.viewer_motion_bytes_max;
-        let listener = Listener::bind(config.listen, tls.clone(), motion_bytes_max)?;
+        let listener = Listener::bind(config.listen, tls.clone(), motion_bytes_max, reset_key)?;
         match TcpListener::bind(listener.local_addr()).await {
             Ok(tcp) => return Ok((Arc::new(listener), tcp)),
             // A number that is free over UDP may be taken over TCP, and the system has others.
@@ -292,60 +311,4 @@ fn reachable(listener: SocketAddr) -> Option<SocketAddr> {
 /// A relay before the server, which impairs nothing until it is told to.
 fn bind_relay(server: SocketAddr) -> io::Result<Relay> {
     Relay::bind(SocketAddr::new(server.ip(), 0), server, RELAY_SEED, Impairment::default())
-}
-
-fn shared(
-    config: &Config,
-    authenticator: Authenticator,
-    origins: Origins,
-    metrics: &Arc<Metrics>,
-    draining: watch::Receiver<bool>,
-) -> Arc<Shared> {
-    let clock = Clock::start();
-    let store = Arc::new(MemoryStore::new(MEMORY_STORE_BYTES_MAX));
-    let policies = config.namespaces.iter();
-    let policies = policies.map(|(name, namespace)| (name.clone(), room_policy(namespace)));
-    Arc::new(Shared {
-        rooms: Rooms::new(policies.collect(), clock, store, metrics.clone()),
-        authenticator,
-        origins,
-        policy: SessionPolicy {
-            hello_deadline: Duration::from_millis(config.limits.hello_deadline_ms),
-            rooms_max: config.limits.rooms_per_session_max,
-        },
-        admission: Admission::new(&config.limits),
-        limits: config.limits.clone(),
-        clock,
-        metrics: metrics.clone(),
-        draining,
-    })
-}
-
-fn room_policy(namespace: &NamespaceConfig) -> RoomPolicy {
-    RoomPolicy {
-        motion: namespace.motion_format(),
-        members_max: namespace.members_max,
-        grace: Duration::from_millis(namespace.grace_ms),
-        presence_bytes_max: namespace.presence_bytes_max,
-        event_bytes_max: namespace.event_bytes_max,
-        record_bytes_max: namespace.record_bytes_max,
-        rates: Rates {
-            motion: namespace.motion_per_s,
-            presence: namespace.presence_per_s,
-            events: namespace.events_per_s,
-            edits: namespace.edits_per_s,
-        },
-    }
-}
-
-fn authenticator(config: &AuthConfig) -> Result<Authenticator, KeyError> {
-    Ok(match config {
-        AuthConfig::Anonymous => Authenticator::Anonymous,
-        AuthConfig::LocalAnonymous => Authenticator::LocalAnonymous,
-        AuthConfig::Tokens(tokens) => {
-            let key = Key::read(&tokens.key_file)?;
-            let jwt = Jwt::new(&key, tokens.audience.clone(), tokens.leeway_ms);
-            Authenticator::Jwt(Box::new(jwt))
-        }
-    })
 }

@@ -61,7 +61,7 @@ impl News {
         }
         Some(match event {
             Event::Welcome { .. } => json!(["welcome"]),
-            Event::Entered { request, room, events_lost } => {
+            Event::Entered { request, room, events_lost, .. } => {
                 self.entering.remove(&request);
                 // Noise may have swallowed the end of the stay before.
                 self.leaving.remove(&room);

@@ -15,6 +15,7 @@ mod mute;
 mod ops;
 mod origin;
 mod rates;
+mod resume;
 mod rooms;
 mod slow;
 mod stop;

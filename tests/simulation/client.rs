@@ -214,7 +214,7 @@ impl Client {
     fn handle_event(&mut self, now: Timestamp, event: Event) {
         match event {
             Event::Welcome { .. } => self.welcome = true,
-            Event::Entered { request, room, events_lost } => {
+            Event::Entered { request, room, events_lost, .. } => {
                 let name = self.entering.remove(&request).expect("an answer to a request");
                 if events_lost {
                     self.findings.push(format!("{name}: events are lost at the entry"));

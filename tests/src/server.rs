@@ -8,9 +8,9 @@ mod served;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use hither_core::session::{EditsOpened, Motion};
+use hither_core::session::{Begun, EditsOpened, Motion};
 use hither_core::{
-    Effect, Grant, NewMember, Output, Pattern, Room, RoomGrant, Session, SessionPolicy,
+    Effect, Grant, NewMember, Output, Pattern, Room, RoomGrant, Session, SessionId, SessionPolicy,
 };
 use hither_protocol::message::control::{SendEvent, ToClient};
 use hither_protocol::message::{FrameBuffer, Rights};
@@ -231,7 +231,10 @@ impl Server {
                 let grant = RoomGrant { pattern: Pattern::any(), rights: Rights::ALL };
                 let user_id = connection.user.clone();
                 let grant = Grant { user_id, name: None, expires_ms: None, rooms: vec![grant] };
-                connection.session.handle_granted(now, grant);
+                // Sessions are the server's to keep; here each connection begins its own.
+                let session = SessionId(id as u128);
+                let begun = Begun { id: session, resume_token: String::new(), resumed: false };
+                connection.session.handle_granted(now, grant, begun);
             }
             Effect::Send(bytes) => self.tasks.push(Task::Write(id, CONTROL, bytes)),
             Effect::Join { request, name, member } => self.join(now, id, request, &name, member),
@@ -268,6 +271,7 @@ impl Server {
                     self.tasks.push(Task::Write(id, stream, bytes));
                 }
             }
+            Effect::Resumable | Effect::Over => {}
             Effect::Refused(_) => {}
             Effect::Close(_) => {
                 self.tasks.push(Task::Close(id));

@@ -11,7 +11,7 @@ use crate::{report, tree};
 const SOURCES: &str = "server/src/";
 const ADAPTERS: [&str; 4] = ["auth", "bus", "http", "store"];
 /// The files that put the server together.
-const ASSEMBLY: [&str; 2] = ["server.rs", "main.rs"];
+const ASSEMBLY: [&str; 3] = ["server.rs", "server/shared.rs", "main.rs"];
 /// Concrete adapters of a port that is no trait, so that no `impl` gives them away.
 const ALSO_CONCRETE: [(&str, &str); 1] = [("auth", "Jwt")];
 

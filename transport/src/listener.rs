@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use aws_lc_rs::hmac;
 use hither_protocol::CloseCode;
 use quinn::{Connection, Endpoint, EndpointConfig, ServerConfig, TransportConfig};
+use quinn_proto::HashedConnectionIdGenerator;
 use tokio::sync::watch;
 #[cfg(feature = "webtransport")]
 use web_transport_proto::http::StatusCode;
@@ -31,6 +33,9 @@ impl Listener {
     /// Binds `address` (port 0 takes a free one). At most `motion_bytes_max` bytes of datagrams wait for
     /// one client, then the oldest go. Must be called within a tokio runtime.
     ///
+    /// Packets of connections that this process does not know are answered by resets that `reset_key` makes: clients of
+    /// an earlier process with the same key see at once that it is gone, and not by their timeout.
+    ///
     /// # Errors
     ///
     /// [`BindError::Socket`].
@@ -38,12 +43,13 @@ impl Listener {
         address: SocketAddr,
         tls: ServerTls,
         motion_bytes_max: usize,
+        reset_key: &[u8; 32],
     ) -> Result<Self, BindError> {
         let transport = Arc::new(transport_config(Side::Server, motion_bytes_max));
         let (socket, socket_buffers) = socket::bind(address)?;
         let local_addr = socket.local_addr()?;
         let endpoint = Endpoint::new(
-            EndpointConfig::default(),
+            endpoint_config(reset_key),
             Some(server_config(&tls, transport.clone())),
             socket,
             PatientRuntime::shared(),
@@ -262,6 +268,17 @@ enum RequestKind {
     Quic(Owned),
     #[cfg(feature = "webtransport")]
     WebTransport(Box<crate::webtransport::PendingSession>),
+}
+
+/// An endpoint that knows the connections of an earlier one with this key well enough to reset them.
+fn endpoint_config(reset_key: &[u8; 32]) -> EndpointConfig {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, reset_key);
+    // Ids are checked by a hash that gives its key away to who sees many of them, so it has one of its own.
+    let ids = hmac::sign(&key, b"connection ids");
+    let ids = ids.as_ref().iter().take(8).fold(0, |key, byte| key << 8 | u64::from(*byte));
+    let mut config = EndpointConfig::new(Arc::new(key));
+    config.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(ids)));
+    config
 }
 
 fn server_config(tls: &ServerTls, transport: Arc<TransportConfig>) -> ServerConfig {

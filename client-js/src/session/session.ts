@@ -44,6 +44,8 @@ export interface Hello {
   readonly name?: string | undefined
   /** Motion goes over the control lane, where every loss holds up all that follows. */
   readonly reliableMotion?: boolean
+  /** The resume token of the session to go on with (rule S1). */
+  readonly resumeToken?: string | undefined
 }
 
 /** Why a connection has ended. */
@@ -111,7 +113,7 @@ export class Session {
     this.#output = output
     this.#liveness = new Liveness(now)
     this.#reliableMotion = hello.reliableMotion === true
-    this.send(sayHello(hello.token, hello.name, this.#reliableMotion))
+    this.send(sayHello(hello.token, hello.name, this.#reliableMotion, hello.resumeToken))
   }
 
   /** When `handleTimeout` has something to do next. */

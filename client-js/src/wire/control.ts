@@ -14,7 +14,7 @@ const VERSION = 1
 
 /** What a client hears. */
 export type ToClient =
-  | { type: 'welcome'; version: number; user: UserMessage; time: number }
+  | { type: 'welcome'; version: number; user: UserMessage; time: number; resumeToken?: string; resumed: boolean }
   | {
       type: 'joined'
       request: number
@@ -28,6 +28,7 @@ export type ToClient =
       eventLast: number
       events: EventMessage[]
       eventsLost: boolean
+      resumed: boolean
     }
   | { type: 'roster'; room: number; tick: number; members: MemberMessage[]; more: boolean }
   | { type: 'left'; room: number; reason?: number }
@@ -107,6 +108,7 @@ const version: Field = ['v', u32]
 const time: Field = ['t', int]
 const reason = ['m', or(text, () => '')] as const
 const retryAfterMs = ['ra', optional(int)] as const
+const resumed = ['rs', flag] as const
 
 const user = struct<UserMessage>({
   id: ['i', text],
@@ -162,7 +164,7 @@ const event = struct<EventMessage>({ number: ['n', int], ...received })
 
 /** The kinds and keys of what comes to the client. */
 export const controlToClient: Lane<ToClient> = {
-  welcome: [1, struct({ version, user: ['u', user], time })],
+  welcome: [1, struct({ version, user: ['u', user], time, resumeToken: ['rt', optional(text)], resumed })],
   joined: [
     2,
     struct({
@@ -177,6 +179,7 @@ export const controlToClient: Lane<ToClient> = {
       eventLast: ['ev', int],
       events: ['er', listOrNone(event)],
       eventsLost: ['eg', flag],
+      resumed,
     }),
   ],
   roster: [3, struct({ room, tick, members: ['m', list(member)], more: ['c', flag] })],
@@ -209,9 +212,17 @@ export const controlToClient: Lane<ToClient> = {
   motion: [10, struct({ datagram: ['d', binary] })],
 }
 
-/** The first message: who the client would like to be, and whether its motion goes over the control lane. */
-export function sayHello(token: string | undefined, name: string | undefined, reliableMotion: boolean): Said {
-  return [1, { v: VERSION, t: token, n: name, m: reliableMotion || undefined }]
+/**
+ * The first message: who the client would like to be, whether its motion goes over the control lane, and with which
+ * session it goes on.
+ */
+export function sayHello(
+  token: string | undefined,
+  name: string | undefined,
+  reliableMotion: boolean,
+  resumeToken: string | undefined,
+): Said {
+  return [1, { v: VERSION, t: token, n: name, m: reliableMotion || undefined, rt: resumeToken }]
 }
 
 /** Asks to enter a room. */
@@ -258,4 +269,9 @@ export function sayViewport(room: number, viewport: Viewport | undefined, follow
 /** Sends what a datagram would carry. */
 export function sayMotion(datagram: Uint8Array): Said {
   return [10, { d: datagram }]
+}
+
+/** Says that the resume token of the welcome has come (rule S2). */
+export function sayResumable(): Said {
+  return [11, {}]
 }

@@ -69,7 +69,7 @@ impl Visit {
                     Err(error) => Some(News::Closed { code: None, reason: error.to_string() }),
                 }
             }
-            PolledState::Connecting | PolledState::Connected => None,
+            PolledState::Connecting | PolledState::Connected | PolledState::Reconnecting => None,
             PolledState::Failed(ConnectError::Refused(closed)) | PolledState::Closed(closed) => {
                 Some(News::Closed { code: closed.code, reason: closed.reason.clone() })
             }
@@ -168,6 +168,9 @@ impl Visit {
     /// The connection and the room's clock in one line: what carries it, ticks, members, round trip.
     pub(crate) fn status(&self) -> String {
         let Some(link) = self.net.link() else { return "connecting".into() };
+        if let PolledState::Reconnecting = self.net.state() {
+            return "reconnecting".into();
+        }
         let mut parts = vec![link.transport().to_string()];
         if let Stage::In(room) = self.stage {
             let clock = self.net.read(room, |room| {

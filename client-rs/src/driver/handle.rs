@@ -35,6 +35,7 @@ pub fn start(link: Link, hello: Hello) -> (Handle, Driver) {
         session.set_ack_delay(delay);
     }
     let state = State {
+        link: link.clone(),
         session,
         control,
         edits: BTreeMap::new(),
@@ -43,9 +44,9 @@ pub fn start(link: Link, hello: Hello) -> (Handle, Driver) {
         armed: None,
         closing: None,
         datagrams_unsent: 0,
+        is_closed: false,
     };
     let shared = Arc::new(Shared {
-        link,
         clock: Clock::start(),
         state: Mutex::new(state),
         wake: Notify::new(),
@@ -54,7 +55,7 @@ pub fn start(link: Link, hello: Hello) -> (Handle, Driver) {
     });
     let handle = Handle(Arc::clone(&shared));
     handle.with(|_session, _now| ()); // puts the hello on its lane
-    (handle, Driver::new(shared, control_frames))
+    (handle, Driver::new(shared, link, control_frames))
 }
 
 /// Acts on a connection's session. Cheap to clone; it does not keep the connection open once the driver has ended.
@@ -83,9 +84,10 @@ impl Handle {
         self.0.lock().session.sample(now, room, slot)
     }
 
-    /// Whether more than [`OUTGOING_BYTES_MAX`] bytes wait for the server to take them.
+    /// Whether more than [`OUTGOING_BYTES_MAX`] bytes wait for the server to take them or, of edits, to answer.
     pub fn is_backlogged(&self) -> bool {
-        self.0.outgoing_bytes.load(Ordering::Relaxed) > OUTGOING_BYTES_MAX
+        let waiting = self.0.lock().session.waiting_bytes();
+        self.0.outgoing_bytes.load(Ordering::Relaxed) + waiting > OUTGOING_BYTES_MAX
     }
 
     /// Whether the room's edits lane was opened and has ended, so that nothing submitted there can be answered.
@@ -98,14 +100,46 @@ impl Handle {
         self.0.lock().datagrams_unsent
     }
 
-    /// The link, for its counters, its round trip and its address.
-    pub fn link(&self) -> &Link {
-        &self.0.link
+    /// Goes on with the session over another link, once the driver before has ended; with `token` if there is a new
+    /// one. Nothing is sent until the driver runs.
+    pub fn begin_again(&self, link: Link, token: Option<String>) -> Driver {
+        let (control, control_frames) = lanes::queue(&self.0.outgoing_bytes);
+        let mut state = self.0.lock();
+        state.link = link.clone();
+        state.control = control;
+        state.armed = None;
+        if let Some(delay) = link.ack_delay() {
+            state.session.set_ack_delay(delay);
+        }
+        state.session.begin_again(token);
+        self.0.flush(&mut state, self.0.clock.now());
+        drop(state);
+        self.0.closed.send_replace(None);
+        Driver::new(Arc::clone(&self.0), link, control_frames)
+    }
+
+    /// The newest link, for its counters, its round trip and its address.
+    pub fn link(&self) -> Link {
+        self.0.lock().link.clone()
+    }
+
+    /// Whether [`Self::close`] was called.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.0.lock().is_closed
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    pub(crate) fn instant(&self, at: Timestamp) -> tokio::time::Instant {
+        self.0.clock.instant(at)
     }
 
     /// Says bye and lets the server close the connection; after a second this end does. Returns at once; a second call
     /// does nothing.
     pub fn close(&self) {
+        self.0.lock().is_closed = true;
         if self.0.close_soon() {
             self.with(|session, _now| session.bye());
             self.0.wake.notify_one();
@@ -128,7 +162,7 @@ impl Handle {
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handle")
-            .field("link", &self.0.link)
+            .field("link", &self.link())
             .field("closed", &self.closed_now())
             .finish_non_exhaustive()
     }
@@ -136,7 +170,6 @@ impl fmt::Debug for Handle {
 
 /// What the driver and the handles share.
 pub(super) struct Shared {
-    pub(super) link: Link,
     pub(super) clock: Clock,
     state: Mutex<State>,
     /// Tells the driver that a timer is due earlier than it knows, that a lane is to be opened, or that it is to close.
@@ -146,6 +179,7 @@ pub(super) struct Shared {
 }
 
 pub(super) struct State {
+    link: Link,
     pub(super) session: Session,
     control: FrameQueue,
     pub(super) edits: BTreeMap<RoomHandle, EditsLane>,
@@ -156,6 +190,8 @@ pub(super) struct State {
     /// When this end closes the connection if the server has not.
     pub(super) closing: Option<Timestamp>,
     datagrams_unsent: u64,
+    /// Whether the application wants no connection any more.
+    is_closed: bool,
 }
 
 pub(super) struct EditsLane {
@@ -169,6 +205,15 @@ impl Shared {
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // The session's methods do not panic, so a panic in an act or the observer leaves it whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection has ended: what the session has is kept for the next.
+    pub(super) fn handle_disconnected(&self) {
+        let mut state = self.lock();
+        state.session.handle_disconnected();
+        state.edits.clear();
+        state.opening.clear();
+        state.closing = None;
     }
 
     /// Sets the time at which this end closes the connection; false if it was set before.
@@ -185,7 +230,7 @@ impl Shared {
         while let Some(transmit) = state.session.poll_transmit(now) {
             match transmit {
                 Transmit::Datagram(datagram) => {
-                    let sent = self.link.send_datagram(datagram);
+                    let sent = state.link.send_datagram(datagram);
                     state.datagrams_unsent += u64::from(sent.is_err());
                 }
                 Transmit::Control(frame) => state.control.push(frame),

@@ -63,9 +63,8 @@ enum Input {
 }
 
 impl Driver {
-    pub(super) fn new(shared: Arc<Shared>, control_frames: Frames) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, link: Link, control_frames: Frames) -> Self {
         let (chunks_sender, chunks) = mpsc::channel(CHUNKS_MAX);
-        let link = shared.link.clone();
         let control_frames = Some(control_frames);
         Self {
             shared,
@@ -238,6 +237,10 @@ impl Driver {
             };
         }
         while self.streams.try_join_next().is_some() {}
+        if ready(self.link.closed()).is_some() {
+            // The connection has ended, and the session may go on over another.
+            return Ok(());
+        }
         let mut state = self.shared.lock();
         if is_open(&state, room, lane) {
             if let Some(lane) = state.edits.get_mut(&room) {
@@ -257,6 +260,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
+        self.shared.handle_disconnected();
         self.shared.closed.send_if_modified(|closed| {
             let abandoned = closed.is_none();
             closed.get_or_insert_with(Closed::abandoned);

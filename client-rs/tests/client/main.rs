@@ -6,6 +6,7 @@ mod connect;
 mod driver;
 mod edits;
 mod polled;
+mod reconnect;
 mod room;
 mod sample;
 mod server;

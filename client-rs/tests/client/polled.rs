@@ -121,7 +121,14 @@ fn a_runtime_that_goes_away_is_a_closed_connection() {
         let welcome = async {
             let (mut server, _hello) = Server::accept(there).await;
             let user = Default::default();
-            server.send(ToClient::Welcome(Welcome { version: 1, user, time_ms: 5 })).await;
+            server
+                .send(ToClient::Welcome(Welcome {
+                    version: 1,
+                    user,
+                    time_ms: 5,
+                    ..Welcome::default()
+                }))
+                .await;
             server
         };
         tokio::join!(Client::builder("memory").connect_over(here), welcome)

@@ -1,8 +1,8 @@
 //! A room's life: entering, members, presence, events, motion, leaving, several rooms at once.
 
 use hither_client::{
-    EVENTS_BYTES_MAX, EnterError, Event, Map, Position, Refusal, RoomHandle, SendError, Slot,
-    Status, Value,
+    EVENTS_BYTES_MAX, EnterError, Event, Map, Member, Position, Refusal, RoomHandle, SendError,
+    Slot, Status, Value,
 };
 use hither_protocol::Tick;
 use hither_protocol::message::control::{
@@ -36,9 +36,9 @@ async fn a_room_is_entered_when_its_roster_is_whole() {
         server.admit(ROOM).await
     });
     let room = room.unwrap();
-    assert_eq!((join.room.as_str(), join.presence), ("default:lobby", presence));
+    assert_eq!((join.room.as_str(), &join.presence), ("default:lobby", &presence));
     assert_eq!((room.handle(), room.slot()), (ROOM, Some(OWN)));
-    assert_eq!(room.members(), [member(OWN), member(OTHER)]);
+    assert_eq!(room.members(), [Member { presence, ..member(OWN) }, member(OTHER)]);
     assert_eq!(room.others(), [member(OTHER)]);
     assert_eq!(room.read(|room| room.name().to_string()).as_deref(), Some("default:lobby"));
 }

@@ -70,7 +70,9 @@ impl Server {
     pub(crate) async fn welcoming(link: Link) -> Self {
         let (mut server, hello) = Self::accept(link).await;
         let user = User { id: "u1".into(), name: hello.name };
-        server.send(ToClient::Welcome(Welcome { version: 1, user, time_ms: 5 })).await;
+        server
+            .send(ToClient::Welcome(Welcome { version: 1, user, time_ms: 5, ..Welcome::default() }))
+            .await;
         server
     }
 
@@ -93,13 +95,20 @@ impl Server {
     /// Answers a join: the client's slot is [`OWN`], and [`OTHER`] is there already, on a page of its own.
     pub(crate) async fn admit(&mut self, room: RoomHandle) -> Join {
         let join = self.next_join().await;
+        self.admit_as(join.request, room, false).await;
+        join
+    }
+
+    /// The same for a join that was read already; `resumed`: the member was lost, and is taken back.
+    pub(crate) async fn admit_as(&mut self, request: u32, room: RoomHandle, resumed: bool) {
         let joined = Joined {
-            request: join.request,
+            request,
             room,
             epoch: Epoch(9),
             slot: OWN,
             tick: Tick(100),
             rights: Rights::ALL,
+            resumed,
             ..Joined::default()
         };
         self.send(ToClient::Joined(joined)).await;
@@ -107,7 +116,6 @@ impl Server {
             let page = Roster { room, tick: Tick(100), members: vec![member], more };
             self.send(ToClient::Roster(page)).await;
         }
-        join
     }
 
     pub(crate) async fn diff(&mut self, diff: Diff) {

@@ -33,6 +33,8 @@ messages! {
         9 => Viewport(SetViewport),
         /// What a datagram would carry, of a session that asked for that.
         10 => Motion(MotionBytes),
+        /// The resume token of the welcome has come.
+        11 => Resumable(Resumable),
     }
 }
 
@@ -78,10 +80,13 @@ pub struct Hello {
     /// datagrams, and to compare.
     #[serde(rename = "m", default, skip_serializing_if = "std::ops::Not::not")]
     pub reliable_motion: bool,
+    /// The resume token of the session to go on with (S1); at most 1 KiB.
+    #[serde(rename = "rt", default, skip_serializing_if = "Option::is_none")]
+    pub resume_token: Option<String>,
 }
 
 /// The server's answer to `hello`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Welcome {
     /// The protocol version of this connection.
     #[serde(rename = "v")]
@@ -92,7 +97,17 @@ pub struct Welcome {
     /// The server's time in milliseconds since the Unix epoch.
     #[serde(rename = "t")]
     pub time_ms: u64,
+    /// What this session can be resumed with, once its connection has ended (S2); at most 1 KiB.
+    #[serde(rename = "rt", default, skip_serializing_if = "Option::is_none")]
+    pub resume_token: Option<String>,
+    /// Whether this is the session of the hello's resume token.
+    #[serde(rename = "rs", default, skip_serializing_if = "std::ops::Not::not")]
+    pub resumed: bool,
 }
+
+/// The client has the resume token of its welcome: the one before may be refused from now on (S2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumable {}
 
 /// The identity behind members; a client can't write it (H5).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,6 +184,9 @@ pub struct Joined {
     /// Whether events after `seen` are lost (V4).
     #[serde(rename = "eg", default, skip_serializing_if = "std::ops::Not::not")]
     pub events_lost: bool,
+    /// Whether the room took back the member that this session was there (S4).
+    #[serde(rename = "rs", default, skip_serializing_if = "std::ops::Not::not")]
+    pub resumed: bool,
 }
 
 /// A member as others see it.

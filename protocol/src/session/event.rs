@@ -6,6 +6,7 @@ use crate::ids::{RoomHandle, Slot};
 use crate::message::control::{Bye, Direct, ErrorMessage, Member, Pong};
 use crate::message::edits::{Ack, Reject};
 use crate::message::{Refusal, Value};
+use crate::reconnect::LostConnection;
 
 /// What the application should know. Motion is not among them: it has its own poll, where the newest wins.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +16,8 @@ pub enum Event {
     Welcome {
         /// The server's time in milliseconds since the Unix epoch.
         time_ms: u64,
+        /// Whether the hello's resume token was good (S1): this user has been here before.
+        resumed: bool,
     },
     /// A room was entered: its roster is whole.
     Entered {
@@ -22,6 +25,8 @@ pub enum Event {
         request: u32,
         /// The room, to be named so from now on.
         room: RoomHandle,
+        /// Whether the room took back the member that this session was there (S4).
+        resumed: bool,
         /// Whether events after the ones seen are lost.
         events_lost: bool,
     },
@@ -96,6 +101,14 @@ pub enum Event {
         /// Its number, place and time.
         ack: Ack,
     },
+    /// An edit of this session was sent, its connection was lost before the answer, and the server has forgotten the
+    /// member that sent it: it may have its effect or not.
+    EditUnanswered {
+        /// The room.
+        room: RoomHandle,
+        /// Its number.
+        number: u64,
+    },
     /// An edit of this session has no effect.
     EditRejected {
         /// The room.
@@ -107,6 +120,9 @@ pub enum Event {
     Pong(Pong),
     /// The server is about to close the connection.
     Bye(Bye),
+    /// The connection has been gone for a while, is there again, or is not tried for any more. No session says so, but
+    /// who keeps one connected, in the same row.
+    LostConnection(LostConnection),
 }
 
 /// What the transport is to do.

@@ -4,7 +4,9 @@
 //! transport and [`Session::poll_event`] to the application, and call [`Session::handle_timeout`] no later than
 //! [`Session::poll_timeout`] says. It never fails by what a server sends, except that it ends.
 
+mod again;
 mod beat;
+mod edits;
 mod event;
 mod motion;
 mod room;
@@ -24,8 +26,8 @@ use crate::limits::{
     AXES_MAX, DATAGRAM_RECORDS_MAX, MOTION_DATAGRAM_BYTES_MAX, ROOMS_PER_SESSION_MAX,
 };
 use crate::message::control::{
-    self, Bye, Hello, Join, Leave, MotionBytes, Ping, Seen, SendEvent, SetStatus, SetViewport,
-    Status, ToClient, ToServer, User, Viewport,
+    Bye, Direct, ErrorMessage, Hello, Join, Leave, MotionBytes, Ping, Resumable, Seen, SendEvent,
+    SetStatus, Status, ToClient, ToServer, User, Viewport, Welcome,
 };
 use crate::message::edits::Op;
 use crate::message::{FrameBuffer, Map, MessageError, Value};
@@ -42,13 +44,19 @@ const ACK_DELAY: Duration = Duration::from_millis(25);
 /// So many acks wait for company at most.
 const ACKS_MAX: usize = 16;
 
-/// A client's session with a server over one connection.
+/// A client's session with a server, over one connection after the other.
 #[derive(Debug)]
 pub struct Session {
+    hello: Hello,
+    is_connected: bool,
+    status: Status,
     control: FrameBuffer,
     user: Option<User>,
+    resume_token: Option<String>,
     joining: BTreeMap<u32, Joining>,
     rooms: BTreeMap<RoomHandle, Room>,
+    /// The rooms by what the server calls them on the present connection.
+    handles: BTreeMap<RoomHandle, RoomHandle>,
     next_request: u32,
     /// The number of the last motion sample, of all rooms together.
     last_sample: u32,
@@ -77,6 +85,12 @@ pub struct Counters {
 #[derive(Debug)]
 struct Joining {
     name: RoomName,
+    presence: Map,
+    seen: Option<Seen>,
+    /// The room that was there before.
+    again: Option<RoomHandle>,
+    /// Whether the room was left since it was asked for.
+    is_left: bool,
 }
 
 impl Session {
@@ -86,16 +100,21 @@ impl Session {
         let reliable_motion = hello.reliable_motion;
         Self {
             reliable_motion,
+            is_connected: true,
+            status: Status::Active,
             control: FrameBuffer::default(),
             user: None,
+            resume_token: None,
             joining: BTreeMap::new(),
             rooms: BTreeMap::new(),
+            handles: BTreeMap::new(),
             next_request: 1,
             last_sample: 0,
             acks: VecDeque::new(),
             acks_due: None,
             path: Path { round_trip: ROUND_TRIP_FIRST, ack_delay: ACK_DELAY },
-            transmits: VecDeque::from([Transmit::Control(ToServer::Hello(hello).encode())]),
+            transmits: VecDeque::from([Transmit::Control(ToServer::Hello(hello.clone()).encode())]),
+            hello,
             events: VecDeque::new(),
             counters: Counters::default(),
         }
@@ -104,6 +123,12 @@ impl Session {
     /// The user that the server stamped this session with; `None` before the welcome.
     pub fn user(&self) -> Option<&User> {
         self.user.as_ref()
+    }
+
+    /// What this session can be resumed with over another connection: the `resume_token` of its hello (S1). `None`
+    /// before the welcome, and of a server that resumes none.
+    pub fn resume_token(&self) -> Option<&str> {
+        self.resume_token.as_deref()
     }
 
     /// A room that this session has entered, or is still receiving the roster of.
@@ -121,21 +146,28 @@ impl Session {
     pub fn enter(&mut self, name: RoomName, presence: Map, seen: Option<Seen>) -> u32 {
         let request = self.next_request;
         self.next_request += 1;
-        let join = Join { request, room: name.to_string(), presence, seen };
+        let join = Join { request, room: name.to_string(), presence: presence.clone(), seen };
         self.send(&ToServer::Join(join));
-        self.joining.insert(request, Joining { name });
+        let (again, is_left) = (None, false);
+        self.joining.insert(request, Joining { name, presence, seen, again, is_left });
         request
     }
 
     /// Leaves a room; answered by [`Event::Left`]. No motion is sent or acked from now on, since it would be taken for
     /// that of the next membership; other rooms' acks that wait go, too, and their frames are repeated.
     pub fn leave(&mut self, room: RoomHandle) {
-        if let Some(state) = self.rooms.get_mut(&room) {
+        let Some(state) = self.rooms.get_mut(&room) else { return };
+        if state.is_attached() {
             state.leave();
             self.acks.clear();
             self.acks_due = None;
+            let room = state.wire();
+            return self.send(&ToServer::Leave(Leave { room }));
         }
-        self.send(&ToServer::Leave(Leave { room }));
+        let again = self.joining.values_mut().filter(|joining| joining.again == Some(room));
+        again.for_each(|joining| (joining.again, joining.is_left) = (None, true));
+        self.rooms.remove(&room);
+        self.events.push_back(Event::Left { room, reason: None });
     }
 
     /// Sets the member's newest position. It goes out at once, or when a tick has passed since the last; a position
@@ -154,29 +186,30 @@ impl Session {
         viewport: Option<Viewport>,
         follow: Option<Slot>,
     ) {
-        if self.rooms.contains_key(&room) {
-            self.send(&ToServer::Viewport(SetViewport { room, viewport, follow }));
+        if let Some(state) = self.rooms.get_mut(&room) {
+            state.set_viewport(viewport, follow, &mut self.transmits);
         }
     }
 
     /// Patches the member's own presence, here at once and by the server's tick at the others; nil removes a field.
     pub fn update_presence(&mut self, room: RoomHandle, patch: Map) {
         if let Some(state) = self.rooms.get_mut(&room) {
-            state.patch_self(&patch);
-            self.send(&ToServer::Presence(control::Presence { room, patch }));
+            state.update_presence(patch, &mut self.transmits);
         }
     }
 
     /// Sends an event to everyone else in the room, or to the members named in `to`.
     pub fn broadcast(&mut self, room: RoomHandle, name: &str, data: Value, to: Vec<Slot>) {
-        let event = SendEvent { room, name: name.to_owned(), data, to };
-        self.send(&ToServer::Event(event));
+        if let Some(state) = self.rooms.get_mut(&room) {
+            let event = SendEvent { room, name: name.to_owned(), data, to };
+            state.broadcast(event, &mut self.transmits);
+        }
     }
 
     /// Opens the room's document; [`Event::DocumentLoaded`] says when it is there. Nothing happens if it is open.
     pub fn open_document(&mut self, room: RoomHandle) {
         if let Some(state) = self.rooms.get_mut(&room) {
-            state.open_document(&mut self.transmits);
+            state.open_document(&mut self.transmits, &mut self.events);
         }
     }
 
@@ -184,12 +217,13 @@ impl Session {
     /// document if it is not. `None` if this session is not in the room.
     pub fn submit(&mut self, room: RoomHandle, ops: Vec<Op>) -> Option<u64> {
         let state = self.rooms.get_mut(&room)?;
-        state.open_document(&mut self.transmits);
-        Some(state.submit(ops, &mut self.transmits))
+        state.open_document(&mut self.transmits, &mut self.events);
+        state.submit(ops, &mut self.transmits)
     }
 
     /// Says whether the user is there, to all rooms. While `Away` the server sends no motion.
     pub fn set_status(&mut self, status: Status) {
+        self.status = status;
         self.send(&ToServer::Status(SetStatus { status }));
     }
 
@@ -292,47 +326,61 @@ impl Session {
         self.rooms.get_mut(&room)?.sample(now, slot)
     }
 
+    /// Without a connection there is nobody to say it to, and what matters is said to the next.
     fn send(&mut self, message: &ToServer) {
+        if !self.is_connected {
+            return;
+        }
         self.transmits.push_back(Transmit::Control(message.encode()));
     }
 
     fn handle_message(&mut self, now: Timestamp, message: ToClient) {
         match message {
             ToClient::Welcome(welcome) => {
-                self.user = Some(welcome.user);
-                self.events.push_back(Event::Welcome { time_ms: welcome.time_ms });
+                let Welcome { user, time_ms, resume_token, resumed, .. } = welcome;
+                self.user = Some(user);
+                if resume_token.is_some() {
+                    self.send(&ToServer::Resumable(Resumable {}));
+                }
+                self.resume_token = resume_token;
+                self.events.push_back(Event::Welcome { time_ms, resumed });
             }
             ToClient::Joined(joined) => {
                 if let Some(joining) = self.joining.remove(&joined.request) {
-                    self.rooms.insert(joined.room, Room::new(joining.name, joined));
+                    let (name, presence) = (joining.name.clone(), joining.presence.clone());
+                    self.handle_joined(now, joining, Room::new(name, presence, joined));
                 }
             }
             ToClient::Roster(page) => {
-                if let Some(room) = self.rooms.get_mut(&page.room) {
+                if let Some(room) = room_of(&mut self.rooms, &self.handles, page.room) {
                     room.handle_roster(page, &mut self.events);
                 }
             }
             ToClient::Diff(diff) => {
-                if let Some(room) = self.rooms.get_mut(&diff.room) {
+                if let Some(room) = room_of(&mut self.rooms, &self.handles, diff.room) {
                     room.handle_diff(diff, &mut self.events);
                 }
             }
             ToClient::Left(left) => {
-                if let Some(room) = self.rooms.remove(&left.room) {
-                    self.transmits.push_back(Transmit::CloseEdits(left.room));
+                let handle = self.handles.remove(&left.room);
+                if let Some(room) = handle.and_then(|handle| self.rooms.remove(&handle)) {
+                    self.transmits.push_back(Transmit::CloseEdits(room.handle()));
                     self.events.push_back(room.ended(left.reason));
                 }
             }
             ToClient::Direct(direct) => {
-                if let Some(room) = self.rooms.get_mut(&direct.room) {
-                    room.handle_direct(direct, &mut self.events);
+                if let Some(room) = room_of(&mut self.rooms, &self.handles, direct.room) {
+                    let room_handle = room.handle();
+                    room.handle_direct(Direct { room: room_handle, ..direct }, &mut self.events);
                 }
             }
             ToClient::Error(error) => {
-                if let Some(request) = error.request {
-                    self.joining.remove(&request);
+                let joining = error.request.and_then(|request| self.joining.remove(&request));
+                if joining.is_some_and(|joining| self.handle_join_refused(&joining, error.code)) {
+                    return;
                 }
-                self.events.push_back(Event::Refused(error));
+                let room = error.room.and_then(|room| self.handles.get(&room).copied());
+                self.events.push_back(Event::Refused(ErrorMessage { room, ..error }));
             }
             ToClient::Pong(pong) => self.events.push_back(Event::Pong(pong)),
             ToClient::Bye(bye) => self.events.push_back(Event::Bye(bye)),
@@ -346,7 +394,8 @@ impl Session {
             return false;
         }
         let Ok(header) = FrameHeader::read(&mut reader) else { return false };
-        let room = self.rooms.get_mut(&header.room).filter(|room| !room.is_leaving());
+        let room = room_of(&mut self.rooms, &self.handles, header.room);
+        let room = room.filter(|room| !room.is_leaving());
         let Some(room) = room else { return false };
         let Ok(Received { parts, is_unusable }) = room.handle_frame(now, &header, reader) else {
             return false;
@@ -399,4 +448,13 @@ impl Session {
         }
         Some(Transmit::Datagram(Bytes::from(out)))
     }
+}
+
+/// The room that the server calls so.
+fn room_of<'a>(
+    rooms: &'a mut BTreeMap<RoomHandle, Room>,
+    handles: &BTreeMap<RoomHandle, RoomHandle>,
+    wire: RoomHandle,
+) -> Option<&'a mut Room> {
+    rooms.get_mut(handles.get(&wire)?)
 }

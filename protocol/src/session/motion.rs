@@ -73,6 +73,14 @@ impl Mover {
         }
     }
 
+    /// The newest position that was set.
+    pub(super) fn position(&self) -> Option<Position> {
+        match self.state {
+            State::Moved { position, .. } | State::Resting { position, .. } => Some(position),
+            State::Still => self.sent.back().copied(),
+        }
+    }
+
     /// Sends nothing any more of what was set before.
     pub(super) fn stop(&mut self) {
         self.state = State::Still;

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use super::again::Standing;
 use super::beat::{Beat, Path};
+use super::edits::Edits;
 use super::event::{Event, Transmit};
 use super::motion::Mover;
 use crate::document::{self, Document};
@@ -12,8 +14,8 @@ use crate::limits::AXES_MAX;
 use crate::message::control::{
     self, Diff, Direct, ErrorMessage, Joined, Member, MotionFormat, Roster, Seen,
 };
-use crate::message::edits::{EditsToClient, EditsToServer, Op, Open, Snapshot, Submit};
-use crate::message::{FrameBuffer, Map, MessageError, Refusal, Rights};
+use crate::message::edits::Op;
+use crate::message::{Map, MessageError, Refusal, Rights};
 use crate::motion::frame::FrameHeader;
 use crate::motion::{Axes, DecodeError, Position, Received, View};
 use crate::playback::Playback;
@@ -24,7 +26,9 @@ use crate::varint::Reader;
 #[derive(Debug)]
 pub struct Room {
     name: RoomName,
+    /// By which the application names it, and by which the server does.
     handle: RoomHandle,
+    wire: RoomHandle,
     request: u32,
     epoch: Epoch,
     slot: Slot,
@@ -37,36 +41,29 @@ pub struct Room {
     /// Those for this member alone that came before all others were known.
     early: Vec<Direct>,
     events_lost: bool,
+    resumed: bool,
     entered: bool,
     leaving: bool,
     members: BTreeMap<Slot, Member>,
     view: View,
     /// Whose motion is not told yet, and whose was told: who is told to be gone was there.
     moved: BTreeSet<Slot>,
-    shown: BTreeSet<Slot>,
+    pub(super) shown: BTreeSet<Slot>,
     /// From the first sample on: who asks for none pays for none.
     playback: Option<Box<Playback>>,
-    edits: Option<Edits>,
-    edits_sent: u64,
+    pub(super) edits: Option<Edits>,
+    pub(super) standing: Standing,
     pub(super) mover: Mover,
     pub(super) beat: Beat,
 }
 
-/// An open edits lane.
-#[derive(Debug, Default)]
-struct Edits {
-    buffer: FrameBuffer,
-    document: Document,
-    loaded: bool,
-    loading: bool,
-}
-
 impl Room {
-    pub(super) fn new(name: RoomName, joined: Joined) -> Self {
+    pub(super) fn new(name: RoomName, presence: Map, joined: Joined) -> Self {
         let format = joined.motion.format();
         Self {
             name,
             handle: joined.room,
+            wire: joined.room,
             request: joined.request,
             epoch: joined.epoch,
             slot: joined.slot,
@@ -81,6 +78,7 @@ impl Room {
             missed: joined.events,
             early: Vec::new(),
             events_lost: joined.events_lost,
+            resumed: joined.resumed,
             entered: false,
             leaving: false,
             members: BTreeMap::new(),
@@ -89,7 +87,7 @@ impl Room {
             shown: BTreeSet::new(),
             playback: None,
             edits: None,
-            edits_sent: 0,
+            standing: Standing::new(presence),
             mover: Mover::new(Duration::from_secs(1) / format.tick_hz),
             beat: Beat::new(format.tick_hz),
         }
@@ -120,6 +118,17 @@ impl Room {
         &self.format
     }
 
+    /// Whether it is a room of the present connection. If not, what is known of it is as the last one left it, and what
+    /// is done in it waits.
+    pub fn is_attached(&self) -> bool {
+        self.standing.is_attached
+    }
+
+    /// Whether the server took this member back when it joined last (S4).
+    pub fn is_resumed(&self) -> bool {
+        self.resumed
+    }
+
     /// The last tick that the control lane brought.
     pub fn tick(&self) -> Tick {
         self.tick
@@ -137,28 +146,30 @@ impl Room {
 
     /// All members, this one too, in the order of their slots.
     pub fn members(&self) -> impl Iterator<Item = &Member> {
-        self.members.values()
+        self.known().values()
     }
 
     /// The member of a slot.
     pub fn member(&self, slot: Slot) -> Option<&Member> {
-        self.members.get(&slot)
+        self.known().get(&slot)
     }
 
     /// Where a member is; `None` if it is not in the room or has not moved yet. The own position comes back, too.
     pub fn position(&self, slot: Slot) -> Option<Position> {
-        self.view.position(slot, self.members.get(&slot)?.generation)
+        let generation = self.known().get(&slot)?.generation;
+        let before = || self.standing.places.get(&slot).filter(|(of, _)| *of == generation);
+        self.view.position(slot, generation).or_else(|| before().map(|(_, place)| *place))
     }
 
     /// The document; `None` until it is loaded.
     pub fn document(&self) -> Option<&Document> {
-        self.edits.as_ref().filter(|edits| edits.loaded).map(|edits| &edits.document)
+        self.edits.as_ref()?.document()
     }
 
     /// Where a member is to be seen at `now`; what that takes is kept from the first call on.
     pub(super) fn sample(&mut self, now: Timestamp, slot: Slot) -> Option<[f64; AXES_MAX]> {
         let position = self.position(slot)?;
-        let generation = self.members.get(&slot)?.generation;
+        let generation = self.known().get(&slot)?.generation;
         let playback = self.playback.get_or_insert_with(|| Box::new(Playback::new(&self.format)));
         let sample = playback.sample(slot, generation, now);
         Some(sample.unwrap_or_else(|| position.axes().map(f64::from)))
@@ -176,6 +187,29 @@ impl Room {
             message: "the membership ended before the roster was whole".to_owned(),
             retry_after_ms: None,
         })
+    }
+
+    /// By which it is named on the wire of the present connection.
+    pub(super) fn wire(&self) -> RoomHandle {
+        self.wire
+    }
+
+    pub(super) fn handle(&self) -> RoomHandle {
+        self.handle
+    }
+
+    pub(super) fn set_handle(&mut self, handle: RoomHandle) {
+        self.handle = handle;
+    }
+
+    pub(super) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Those of the connection before, until this one has brought all.
+    fn known(&self) -> &BTreeMap<Slot, Member> {
+        let before = self.standing.before.as_ref().filter(|_| !self.entered);
+        before.unwrap_or(&self.members)
     }
 
     pub(super) fn is_leaving(&self) -> bool {
@@ -201,7 +235,11 @@ impl Room {
 
     pub(super) fn handle_roster(&mut self, page: Roster, events: &mut VecDeque<Event>) {
         self.tick = page.tick;
-        for member in page.members {
+        for mut member in page.members {
+            if member.slot == self.slot {
+                // Its own patches may be ahead.
+                member.presence = self.standing.presence.clone();
+            }
             self.put(member);
         }
         if !page.more && !self.entered {
@@ -209,8 +247,10 @@ impl Room {
             events.push_back(Event::Entered {
                 request: self.request,
                 room: self.handle,
+                resumed: self.resumed,
                 events_lost: self.events_lost,
             });
+            self.tell_changes(events);
             for event in std::mem::take(&mut self.missed) {
                 self.handle_event(event, events);
             }
@@ -304,7 +344,7 @@ impl Room {
     ) {
         if self.sample_due(path).is_some_and(|due| due <= now) {
             let axes = &self.view.format().axes;
-            let news = self.mover.poll_sample(now, self.handle, axes, last_number, out);
+            let news = self.mover.poll_sample(now, self.wire, axes, last_number, out);
             if let Some((position, tells)) = news {
                 self.beat.handle_sent(now, tells.then_some(position));
             }
@@ -323,6 +363,9 @@ impl Room {
 
     /// When the own sample is due, if there is one.
     pub(super) fn sample_due(&self, path: Path) -> Option<Timestamp> {
+        if !self.standing.is_attached {
+            return None;
+        }
         self.mover.due(|time| self.beat.slot_after(time, path))
     }
 
@@ -347,6 +390,11 @@ impl Room {
                 mover.handle_echo(place.position);
             }
         })?;
+        if received.parts != 0 && !self.standing.places.is_empty() {
+            self.standing.places.clear();
+            // Frames say now who of them is still to be seen.
+            self.moved.extend(&self.shown);
+        }
         let part = own.index() / view.format().axes.slots_per_part();
         if received.parts >> part & 1 == 1
             && let Some(position) = view.position(*own, *generation)
@@ -374,20 +422,25 @@ impl Room {
         None
     }
 
-    pub(super) fn open_document(&mut self, transmits: &mut VecDeque<Transmit>) {
+    pub(super) fn open_document(
+        &mut self,
+        transmits: &mut VecDeque<Transmit>,
+        events: &mut VecDeque<Event>,
+    ) {
         if self.edits.is_none() {
-            self.edits = Some(Edits::default());
-            let open = Open { room: self.handle, slot: self.slot, after: None };
-            let open = EditsToServer::Open(open);
-            transmits.push_back(Transmit::Edits(self.handle, open.encode()));
+            let edits = self.edits.insert(Edits::new(self.handle));
+            if self.standing.is_attached {
+                edits.open((self.wire, self.slot), true, transmits, events);
+            }
         }
     }
 
-    pub(super) fn submit(&mut self, ops: Vec<Op>, transmits: &mut VecDeque<Transmit>) -> u64 {
-        self.edits_sent += 1;
-        let submit = EditsToServer::Submit(Submit { number: self.edits_sent, ops });
-        transmits.push_back(Transmit::Edits(self.handle, submit.encode()));
-        self.edits_sent
+    pub(super) fn submit(
+        &mut self,
+        ops: Vec<Op>,
+        transmits: &mut VecDeque<Transmit>,
+    ) -> Option<u64> {
+        Some(self.edits.as_mut()?.submit(ops, transmits))
     }
 
     pub(super) fn handle_edits(
@@ -395,14 +448,7 @@ impl Room {
         chunk: &[u8],
         events: &mut VecDeque<Event>,
     ) -> Result<(), MessageError> {
-        let Some(edits) = &mut self.edits else { return Ok(()) };
-        edits.buffer.push(chunk);
-        while let Some(message) = edits.buffer.pop()? {
-            if let Some(message) = EditsToClient::decode(&message)? {
-                edits.handle_message(self.handle, message, events);
-            }
-        }
-        Ok(())
+        self.edits.as_mut().map_or(Ok(()), |edits| edits.handle_chunk(chunk, events))
     }
 
     /// Keeps a member; true if it was not there before.
@@ -437,43 +483,5 @@ impl Room {
             data: event.data,
             time_ms: event.time_ms,
         });
-    }
-}
-
-impl Edits {
-    fn handle_message(
-        &mut self,
-        room: RoomHandle,
-        message: EditsToClient,
-        events: &mut VecDeque<Event>,
-    ) {
-        match message {
-            EditsToClient::Snapshot(page) => self.handle_snapshot(room, page, events),
-            EditsToClient::Edits(batch) => {
-                for edit in batch.edits {
-                    // What the snapshot has comes again if it was under way, and may come before its first page.
-                    let has_begun = self.loaded || self.loading;
-                    if has_begun && edit.sequence == self.document.sequence() + 1 {
-                        self.document.apply(edit.sequence, &edit.ops);
-                        let sequence = edit.sequence;
-                        events.push_back(Event::DocumentChanged { room, sequence });
-                    }
-                }
-            }
-            EditsToClient::Ack(ack) => events.push_back(Event::EditAcked { room, ack }),
-            EditsToClient::Reject(reject) => {
-                events.push_back(Event::EditRejected { room, reject });
-            }
-        }
-    }
-
-    fn handle_snapshot(&mut self, room: RoomHandle, page: Snapshot, events: &mut VecDeque<Event>) {
-        let more = page.more;
-        self.document.load(page, !self.loading);
-        self.loading = more;
-        if !more {
-            self.loaded = true;
-            events.push_back(Event::DocumentLoaded { room });
-        }
     }
 }

@@ -110,7 +110,7 @@ fn joined() -> impl Strategy<Value = Joined> {
     let axis = prop_oneof![Just(AxisFormat::default()), axis];
     let motion =
         (any::<u32>(), vec(axis, 0..6)).prop_map(|(tick_hz, axes)| MotionFormat { tick_hz, axes });
-    let events = (number(), vec(event(), 0..3), any::<bool>());
+    let events = (number(), vec(event(), 0..3), any::<bool>(), any::<bool>());
     (place, any::<u8>(), motion, events).prop_map(|(place, rights, motion, events)| Joined {
         request: place.0,
         room: place.1,
@@ -123,6 +123,7 @@ fn joined() -> impl Strategy<Value = Joined> {
         event_last: events.0,
         events: events.1,
         events_lost: events.2,
+        resumed: events.3,
     })
 }
 
@@ -166,8 +167,15 @@ fn motion() -> impl Strategy<Value = MotionBytes> {
 }
 
 pub(crate) fn to_server() -> impl Strategy<Value = ToServer> {
-    let hello = (any::<u32>(), option::of(text()), option::of(text()), any::<bool>()).prop_map(
-        |(version, token, name, reliable_motion)| Hello { version, token, name, reliable_motion },
+    let texts = (option::of(text()), option::of(text()), option::of(text()));
+    let hello = (any::<u32>(), texts, any::<bool>()).prop_map(
+        |(version, (token, name, resume_token), reliable_motion)| Hello {
+            version,
+            token,
+            name,
+            reliable_motion,
+            resume_token,
+        },
     );
     let join = (any::<u32>(), text(), map(), option::of(seen()))
         .prop_map(|(request, room, presence, seen)| Join { request, room, presence, seen });
@@ -184,15 +192,20 @@ pub(crate) fn to_server() -> impl Strategy<Value = ToServer> {
         bye().prop_map(ToServer::Bye),
         viewport().prop_map(ToServer::Viewport),
         motion().prop_map(ToServer::Motion),
+        Just(ToServer::Resumable(Resumable {})),
     ]
 }
 
 pub(crate) fn to_client() -> impl Strategy<Value = ToClient> {
-    let welcome = (any::<u32>(), user(), number()).prop_map(|(version, user, time_ms)| Welcome {
-        version,
-        user,
-        time_ms,
-    });
+    let welcome = (any::<u32>(), user(), number(), option::of(text()), any::<bool>()).prop_map(
+        |(version, user, time_ms, resume_token, resumed)| Welcome {
+            version,
+            user,
+            time_ms,
+            resume_token,
+            resumed,
+        },
+    );
     let roster = (room(), tick(), vec(member(), 0..4), any::<bool>())
         .prop_map(|(room, tick, members, more)| Roster { room, tick, members, more });
     let direct = (room(), event()).prop_map(|(room, event)| {

@@ -12,6 +12,7 @@ mod motion_coder;
 mod motion_down;
 mod motion_up;
 mod playback;
+mod reconnect;
 mod reference;
 mod scenarios;
 mod tables;

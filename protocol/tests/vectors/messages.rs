@@ -132,8 +132,13 @@ fn to_server() -> Vec<(&'static str, ToServer)> {
         ),
         (
             "hello that wants no datagrams",
-            ToServer::Hello(Hello { reliable_motion: true, ..hello }),
+            ToServer::Hello(Hello { reliable_motion: true, ..hello.clone() }),
         ),
+        (
+            "hello that resumes a session",
+            ToServer::Hello(Hello { resume_token: Some("d.e.f".into()), ..hello }),
+        ),
+        ("resumable", ToServer::Resumable(Resumable {})),
         (
             "join",
             ToServer::Join(Join { request: 1, room: "default:lobby".into(), ..Join::default() }),
@@ -179,7 +184,8 @@ fn keyframe() -> Vec<u8> {
 
 fn to_client() -> Vec<(&'static str, ToClient)> {
     let user = User { id: "auth|4711".into(), name: Some("Ada".into()) };
-    let welcome = Welcome { version: 1, user, time_ms: TIME };
+    let welcome = Welcome { version: 1, user, time_ms: TIME, ..Welcome::default() };
+    let again = Welcome { resume_token: Some("g.h.i".into()), resumed: true, ..welcome.clone() };
     let replayed = Joined { event_last: 12, events: vec![event()], ..joined() };
     let page = Roster { room: ROOM, tick: Tick(90_000), members: vec![member(0)], more: true };
     let last = Roster { members: vec![member(3), whole_member()], more: false, ..page.clone() };
@@ -211,6 +217,7 @@ fn to_client() -> Vec<(&'static str, ToClient)> {
     let away = Bye { retry_after_ms: Some(1500), ..Bye::new(CloseCode::GoingAway, "restarting") };
     vec![
         ("welcome", ToClient::Welcome(welcome)),
+        ("welcome, resumed", ToClient::Welcome(again)),
         ("joined", ToClient::Joined(joined())),
         ("joined where motion is a pose", ToClient::Joined(Joined { motion: pose(), ..joined() })),
         (
@@ -219,6 +226,7 @@ fn to_client() -> Vec<(&'static str, ToClient)> {
         ),
         ("joined with a missed event", ToClient::Joined(replayed)),
         ("joined, missed events lost", ToClient::Joined(Joined { events_lost: true, ..joined() })),
+        ("joined, resumed", ToClient::Joined(Joined { resumed: true, ..joined() })),
         ("roster, a page of more", ToClient::Roster(page)),
         ("roster, the last page", ToClient::Roster(last)),
         ("left as asked", ToClient::Left(left)),

@@ -18,8 +18,10 @@ mod policy;
 mod rate;
 pub mod room;
 pub mod session;
+mod sessions;
 
 pub use grant::{Grant, Pattern, PatternError, RoomGrant};
 pub use policy::{Rates, RoomPolicy, SessionPolicy};
 pub use room::{NewMember, Output, Recipient, Room, RoomId};
-pub use session::{Effect, Session};
+pub use session::{Effect, Session, SessionId};
+pub use sessions::{ConnectionId, ResumeClaims, SavedSession, Sessions, Verdict};

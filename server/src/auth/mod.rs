@@ -27,6 +27,14 @@ pub enum Authenticator {
 }
 
 impl Authenticator {
+    /// Whether users are made up, and are who they were only by their resume tokens.
+    pub(crate) fn makes_up_users(&self) -> bool {
+        match self {
+            Self::Anonymous | Self::LocalAnonymous => true,
+            Self::Jwt(_) => false,
+        }
+    }
+
     /// Judges one hello. An anonymous user's token is ignored, and so is the name that a client
     /// proposes beside a token: there the name is the token's or none.
     ///

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, SelectAll, StreamExt};
 use hither_transport::{Link, ReadError, RecvStream, SendStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::lanes::{CHUNK_BYTES, LaneEvent};
 use crate::outbox::Budget;
@@ -24,6 +24,8 @@ pub(super) enum Arrival {
     Budget,
     /// The server is going away.
     Draining,
+    /// Another connection has resumed the session.
+    TakenOver,
     /// The connection has ended.
     Closed,
 }
@@ -38,6 +40,7 @@ pub(super) fn arrivals(
     lanes: mpsc::Receiver<(u64, LaneEvent)>,
     budget: Arc<Budget>,
     mut draining: watch::Receiver<bool>,
+    take_over: Arc<Notify>,
 ) -> Arrivals {
     let control = stream::unfold(Some(control), |control| async {
         let mut control = control?;
@@ -62,6 +65,10 @@ pub(super) fn arrivals(
         let _ = draining.wait_for(|draining| *draining).await;
         Arrival::Draining
     });
+    let taken_over = stream::once(async move {
+        take_over.notified().await;
+        Arrival::TakenOver
+    });
     let link = link.clone();
     let closed = stream::once(async move {
         link.closed().await;
@@ -73,6 +80,7 @@ pub(super) fn arrivals(
         lanes.boxed(),
         budget.boxed(),
         draining.boxed(),
+        taken_over.boxed(),
         closed.boxed(),
     ])
 }

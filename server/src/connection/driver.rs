@@ -15,7 +15,7 @@ use hither_protocol::message::control::{Bye, ToClient};
 use hither_protocol::motion::DecodeError;
 use hither_protocol::{CloseCode, RoomHandle, Timestamp};
 use hither_transport::{Closed, IDLE_TIMEOUT, Link, RecvStream, SendStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::admission::Pending;
@@ -27,6 +27,7 @@ use crate::metrics::{DropCause, RejectCause};
 use crate::outbox::{Budget, LaneSender, lane};
 use crate::registry::Closable;
 use crate::rooms::{Joined, Outlet};
+use crate::sessions::Attachment;
 
 /// How long a closing connection has for its bye to arrive, and for the client to go by itself.
 const BYE_DEADLINE: Duration = Duration::from_secs(1);
@@ -63,6 +64,8 @@ pub(super) async fn run_connection(
         lane_sender,
         closing: None,
         silence: Duration::ZERO,
+        take_over: Arc::default(),
+        attachment: None,
     };
     let driver = pin!(connection.drive(recv, lane_events));
     // Polled only when it has woken itself, which a plain future beside the driver would not be.
@@ -100,6 +103,10 @@ struct Connection {
     closing: Option<Bye>,
     /// How long nothing had been heard when the connection ended.
     silence: Duration,
+    /// Rings when another connection has resumed the session.
+    take_over: Arc<Notify>,
+    /// The hold on the session, given back after the members are lost.
+    attachment: Option<Attachment>,
 }
 
 /// A room that the session is in.
@@ -124,7 +131,9 @@ impl Connection {
     ) -> (Option<Bye>, Option<Pending>) {
         let link = self.outlet.link.clone();
         let draining = self.shared.draining.clone();
-        let mut arrivals = arrivals(&link, control, lane_events, self.budget.clone(), draining);
+        let Self { budget, take_over, .. } = &self;
+        let (budget, take_over) = (budget.clone(), take_over.clone());
+        let mut arrivals = arrivals(&link, control, lane_events, budget, draining, take_over);
         let mut timer = pin!(sleep_until(Instant::now()));
         let mut timer_at = None;
         while self.closing.is_none() {
@@ -148,6 +157,9 @@ impl Connection {
                     Arrival::Lane(number, event) => self.handle_lane(number, event),
                     Arrival::Budget => self.handle_budget(),
                     Arrival::Draining => self.handle_draining(),
+                    Arrival::TakenOver => {
+                        self.session.close(CloseCode::TakenOver, "the session goes on elsewhere");
+                    }
                 },
                 () = timer.as_mut(), if due.is_some() => {
                     timer_at = None;
@@ -265,9 +277,13 @@ impl Connection {
     async fn carry_out(&mut self) {
         while let Some(effect) = self.session.poll_effect() {
             match effect {
-                Effect::Authenticate { token, name } => {
-                    self.authenticate(token.as_deref(), name.as_deref());
+                Effect::Authenticate { token, name, resume_token } => {
+                    self.authenticate(token, name, resume_token).await;
                 }
+                Effect::Resumable => {
+                    self.attachment.iter().for_each(Attachment::handle_resumable);
+                }
+                Effect::Over => self.attachment.iter().for_each(Attachment::handle_over),
                 Effect::Send(bytes) => self.outlet.control.push(bytes),
                 Effect::Join { request, name, member } => {
                     let reliable_motion = self.session.has_reliable_motion();
@@ -326,17 +342,29 @@ impl Connection {
         }
     }
 
-    fn authenticate(&mut self, token: Option<&str>, name: Option<&str>) {
-        let now = self.now();
+    async fn authenticate(
+        &mut self,
+        token: Option<String>,
+        name: Option<String>,
+        resume_token: Option<String>,
+    ) {
         let applicant = Applicant {
-            token,
-            name,
+            token: token.as_deref(),
+            name: name.as_deref(),
             is_loopback: self.peer.is_loopback,
             is_own_origin: self.peer.is_own_origin,
-            now_ms: now.as_millis(),
+            now_ms: self.now().as_millis(),
         };
-        match self.shared.authenticator.authenticate(&applicant) {
-            Ok(grant) => self.session.handle_granted(now, grant),
+        let Shared { authenticator, sessions, .. } = &*self.shared;
+        match authenticator.authenticate(&applicant) {
+            Ok(mut grant) => {
+                let (is_made_up, resume_token) =
+                    (authenticator.makes_up_users(), resume_token.as_deref());
+                let begun =
+                    sessions.begin(&mut grant, is_made_up, resume_token, &self.take_over).await;
+                self.attachment = Some(begun.1);
+                self.session.handle_granted(self.now(), grant, begun.0);
+            }
             Err(error) => {
                 let code = match error {
                     AuthError::Expired => CloseCode::TokenExpired,

@@ -25,6 +25,7 @@ use crate::auth::Authenticator;
 use crate::config::{LimitsConfig, Origins};
 use crate::metrics::{self, Metrics, RejectCause};
 use crate::rooms::Rooms;
+use crate::sessions::Sessions;
 use admission::Pending;
 use hither_transport::Clock;
 
@@ -33,6 +34,7 @@ use hither_transport::Clock;
 pub(crate) struct Shared {
     pub(crate) rooms: Arc<Rooms>,
     pub(crate) authenticator: Authenticator,
+    pub(crate) sessions: Arc<Sessions>,
     pub(crate) origins: Origins,
     pub(crate) limits: LimitsConfig,
     pub(crate) policy: SessionPolicy,

@@ -13,6 +13,8 @@ use hither_protocol::{RoomName, VERSION};
 use hither_transport::{RecvStream, SendStream, memory};
 
 use super::*;
+use crate::rooms::Node;
+use crate::sessions::ResumeKey;
 use crate::store::{Pending as Stored, Store, StoreError};
 
 /// Takes no edit.
@@ -34,8 +36,12 @@ pub(crate) fn shared(store: impl Store + 'static) -> (Arc<Shared>, watch::Sender
     let policies = BTreeMap::from([("default".to_owned(), RoomPolicy::default())]);
     let (stopping, draining) = watch::channel(false);
     let limits = LimitsConfig::default();
+    let (store, changed) = (Arc::new(store), Arc::default());
+    let node = Node { clock, store, metrics: metrics.clone(), changed };
+    let key = ResumeKey::new(&[7; 32]);
     let shared = Shared {
-        rooms: Rooms::new(policies, clock, Arc::new(store), metrics.clone()),
+        rooms: Rooms::new(policies, node),
+        sessions: Sessions::new(key, 0, Vec::new(), clock, metrics.clone(), Arc::default()),
         authenticator: Authenticator::Anonymous,
         origins: Origins::new(None, (Ipv4Addr::LOCALHOST, 0).into()),
         policy: SessionPolicy::default(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hither_core::room::Counters;
+use hither_core::room::{Counters, SavedRoom};
 use hither_core::{NewMember, Output, Recipient, Room, RoomId, RoomPolicy};
 use hither_protocol::limits::MOTION_DATAGRAM_BYTES_MAX;
 use hither_protocol::message::Refusal;
@@ -15,12 +15,12 @@ use hither_protocol::{Slot, Timestamp};
 use hither_transport::{Link, SendDatagramError};
 use tokio::sync::{Notify, OnceCell};
 
+use super::Node;
 use super::gate::{Alarm, Gate, Inside};
-use crate::metrics::{DropCause, Metrics};
+use crate::metrics::DropCause;
 use crate::outbox::LaneSender;
 use crate::registry::Closable;
-use crate::store::{Pending, Store, StoreError};
-use hither_transport::Clock;
+use crate::store::{Pending, StoreError};
 
 /// A room that a connection is in, and its member's slot there.
 #[derive(Clone, Debug)]
@@ -54,9 +54,7 @@ pub(super) enum JoinError {
 pub(crate) struct RoomCell {
     id: RoomId,
     policy: RoomPolicy,
-    clock: Clock,
-    store: Arc<dyn Store>,
-    metrics: Arc<Metrics>,
+    node: Node,
     loaded: OnceCell<()>,
     wake: Notify,
     gate: Gate<State>,
@@ -78,23 +76,14 @@ struct Outside {
 }
 
 impl RoomCell {
-    pub(super) fn open(
-        id: RoomId,
-        policy: RoomPolicy,
-        phase: Duration,
-        clock: Clock,
-        store: Arc<dyn Store>,
-        metrics: Arc<Metrics>,
-    ) -> Arc<Self> {
-        let room = Room::new(id.clone(), policy.clone(), clock.now(), phase);
-        metrics.rooms.inc();
+    pub(super) fn open(id: RoomId, policy: RoomPolicy, phase: Duration, node: Node) -> Arc<Self> {
+        let room = Room::new(id.clone(), policy.clone(), node.clock.now(), phase);
+        node.metrics.rooms.inc();
         let state = State { room, outlets: Vec::new(), alarm: Alarm::default(), members: 0 };
         Arc::new(Self {
             id,
             policy,
-            clock,
-            store,
-            metrics,
+            node,
             loaded: OnceCell::new(),
             wake: Notify::new(),
             gate: Gate::new(state),
@@ -114,7 +103,7 @@ impl RoomCell {
     /// Loads the document, once.
     pub(super) async fn load(&self) -> Result<(), StoreError> {
         let load = || async {
-            let document = self.store.load(&self.id.name).await?;
+            let document = self.node.store.load(&self.id.name).await?;
             if let Some(mut state) = self.gate.enter() {
                 state.room.handle_loaded(document);
             }
@@ -137,6 +126,7 @@ impl RoomCell {
                 state.outlets.resize_with(index + 1, || None);
             }
             state.outlets[index] = Some(outlet);
+            self.node.changed.notify_one();
             Ok(slot)
         });
         match slot {
@@ -144,6 +134,16 @@ impl RoomCell {
             Some(Err(refusal)) => Err(JoinError::Refused(refusal)),
             Some(Ok(slot)) => Ok(slot),
         }
+    }
+
+    /// Puts the members of an earlier process into the room, which is new.
+    pub(super) fn restore(self: &Arc<Self>, saved: SavedRoom) {
+        self.with(|room, now| room.handle_restored(now, saved));
+    }
+
+    /// Its members, to be saved; `None` if it is closed.
+    pub(super) fn save(&self) -> Option<SavedRoom> {
+        Some(self.gate.enter()?.room.save())
     }
 
     /// Ends a membership at its member's wish.
@@ -214,7 +214,7 @@ impl RoomCell {
 
     /// Does what is due, and tells the room first what the tick before took, which this returns if there was one.
     pub(super) fn tick(self: &Arc<Self>, took_before: Option<Duration>) -> Option<Duration> {
-        let start = self.clock.now();
+        let start = self.node.clock.now();
         let (is_tick, is_worn_out) = self.with(|room, now| {
             if let Some(took) = took_before {
                 room.handle_tick_took(took);
@@ -225,8 +225,8 @@ impl RoomCell {
             tracing::info!(room = %self.id.name, "its ticks are used up; the room begins anew");
             self.end(&mut state, Refusal::Unavailable);
         }
-        let took = self.clock.now().since(start);
-        self.metrics.tick_seconds.observe(took.as_secs_f64());
+        let took = self.node.clock.now().since(start);
+        self.node.metrics.tick_seconds.observe(took.as_secs_f64());
         is_tick.then_some(took)
     }
 
@@ -254,7 +254,7 @@ impl RoomCell {
 
     fn close(&self, state: &Inside<'_, State>) {
         state.close();
-        self.metrics.rooms.dec();
+        self.node.metrics.rooms.dec();
         self.wake.notify_one();
     }
 
@@ -264,7 +264,7 @@ impl RoomCell {
         self: &Arc<Self>,
         handle: impl FnOnce(&mut State, Timestamp) -> R,
     ) -> Option<R> {
-        let now = self.clock.now();
+        let now = self.node.clock.now();
         let mut outside = Outside::default();
         let result = {
             let mut state = self.gate.enter()?;
@@ -309,21 +309,22 @@ impl RoomCell {
                     }
                 }
                 Output::Store(edit) => {
-                    let pending = self.store.append(&self.id.name, &edit);
+                    let pending = self.node.store.append(&self.id.name, &edit);
                     outside.stores.push((edit.sequence, pending));
                 }
             }
         }
         if *members != room.len() {
-            self.metrics.members.inc_by(room.len() as i64 - *members as i64);
+            self.node.metrics.members.inc_by(room.len() as i64 - *members as i64);
             *members = room.len();
+            self.node.changed.notify_one();
         }
         let counters = room.take_counters();
         if counters != Counters::default() {
-            self.metrics.datagrams_dropped[DropCause::Stale].inc_by(counters.samples_stale);
-            self.metrics.frames_repeated.inc_by(counters.frames_repeated);
-            self.metrics.frames_paced.inc_by(counters.frames_paced);
-            self.metrics.ticks_skipped.inc_by(counters.ticks_skipped);
+            self.node.metrics.datagrams_dropped[DropCause::Stale].inc_by(counters.samples_stale);
+            self.node.metrics.frames_repeated.inc_by(counters.frames_repeated);
+            self.node.metrics.frames_paced.inc_by(counters.frames_paced);
+            self.node.metrics.ticks_skipped.inc_by(counters.ticks_skipped);
         }
         if alarm.is_late_for(room.poll_timeout()) {
             self.wake.notify_one();
@@ -335,9 +336,9 @@ impl RoomCell {
         if outlet.control.budget().has_room_for_motion() {
             let datagram = datagram[1..].to_vec();
             outlet.control.push(ToClient::Motion(MotionBytes { datagram }).encode());
-            self.metrics.datagrams_out.inc();
+            self.node.metrics.datagrams_out.inc();
         } else {
-            self.metrics.datagrams_dropped[DropCause::BufferFull].inc();
+            self.node.metrics.datagrams_dropped[DropCause::BufferFull].inc();
         }
     }
 
@@ -352,20 +353,20 @@ impl RoomCell {
             };
             last = Some((to, is_free));
             if !is_free {
-                self.metrics.datagrams_dropped[DropCause::BufferFull].inc();
+                self.node.metrics.datagrams_dropped[DropCause::BufferFull].inc();
                 continue;
             }
             // Viewers who share a datagram mostly follow one another, and the histogram takes a lock.
             if observed != datagram.as_ptr() {
                 observed = datagram.as_ptr();
-                self.metrics.frame_bytes.observe(datagram.len() as f64);
+                self.node.metrics.frame_bytes.observe(datagram.len() as f64);
             }
             match link.send_datagram(datagram) {
                 Ok(()) => {
-                    self.metrics.datagrams_out.inc();
+                    self.node.metrics.datagrams_out.inc();
                 }
                 Err(SendDatagramError::TooLarge { .. }) => {
-                    self.metrics.datagrams_dropped[DropCause::TooLarge].inc();
+                    self.node.metrics.datagrams_dropped[DropCause::TooLarge].inc();
                 }
                 // The connection is gone, and its own task is about to say so.
                 Err(_) => {}
@@ -380,7 +381,7 @@ impl RoomCell {
     async fn run_stored(self: Arc<Self>, sequence: u64, stored: Pending<()>) {
         match stored.await {
             Ok(()) => {
-                self.metrics.edits.inc();
+                self.node.metrics.edits.inc();
                 self.with(|room, _| room.handle_stored(sequence));
             }
             Err(error) => {
@@ -406,7 +407,7 @@ impl RoomCell {
             outlet.control.push(left.clone());
         }
         state.outlets.clear();
-        self.metrics.members.dec_by(state.members as i64);
+        self.node.metrics.members.dec_by(state.members as i64);
     }
 
     fn remove_outlet(&self, slot: Slot) {

@@ -10,9 +10,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use hither_core::room::SavedRoom;
 use hither_core::{NewMember, RoomId, RoomPolicy};
 use hither_protocol::message::Refusal;
 use hither_protocol::{Epoch, RoomHandle, RoomName};
+
+use tokio::sync::Notify;
 
 use crate::metrics::Metrics;
 use crate::registry::Registry;
@@ -29,27 +32,24 @@ pub(crate) struct Rooms {
     cells: Registry<RoomName, RoomCell>,
     next_handle: AtomicU32,
     policies: BTreeMap<String, RoomPolicy>,
-    clock: Clock,
-    store: Arc<dyn Store>,
-    metrics: Arc<Metrics>,
+    node: Node,
+}
+
+/// What all rooms of a node share.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) clock: Clock,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// Told when members of any room come and go.
+    pub(crate) changed: Arc<Notify>,
 }
 
 impl Rooms {
     /// No rooms yet. `policies` are the namespaces by name.
-    pub(crate) fn new(
-        policies: BTreeMap<String, RoomPolicy>,
-        clock: Clock,
-        store: Arc<dyn Store>,
-        metrics: Arc<Metrics>,
-    ) -> Arc<Self> {
-        Arc::new(Self {
-            cells: Registry::default(),
-            next_handle: AtomicU32::new(1),
-            policies,
-            clock,
-            store,
-            metrics,
-        })
+    pub(crate) fn new(policies: BTreeMap<String, RoomPolicy>, node: Node) -> Arc<Self> {
+        let (cells, next_handle) = (Registry::default(), AtomicU32::new(1));
+        Arc::new(Self { cells, next_handle, policies, node })
     }
 
     /// Takes a member into a room, which is opened if it has none.
@@ -82,6 +82,22 @@ impl Rooms {
         }
     }
 
+    /// Takes up the rooms of an earlier process. Those of namespaces that there are no more are left out.
+    pub(crate) fn restore(self: &Arc<Self>, saved: Vec<(String, SavedRoom)>) {
+        for (name, saved) in saved {
+            let Ok(name) = name.parse::<RoomName>() else { continue };
+            let Some(policy) = self.policies.get(name.namespace()) else { continue };
+            self.cells.get_or_open(&name, || self.open(&name, policy)).restore(saved);
+        }
+    }
+
+    /// The members of all rooms that have some, to be saved, by the room's name.
+    pub(crate) fn save(&self) -> Vec<(String, SavedRoom)> {
+        let saved = |cell: Arc<RoomCell>| Some((cell.id().name.to_string(), cell.save()?));
+        let rooms = self.cells.all().into_iter().filter_map(saved);
+        rooms.filter(|(_, room)| !room.members.is_empty()).collect()
+    }
+
     /// Whether rooms of this namespace can be joined.
     pub(crate) fn has_namespace(&self, namespace: &str) -> bool {
         self.policies.contains_key(namespace)
@@ -102,14 +118,7 @@ impl Rooms {
         // The golden ratio spreads consecutive rooms evenly over the tick.
         let spread = handle.0.wrapping_mul(0x9e37_79b9);
         let phase = policy.tick_period() * (spread >> 16) / (1 << 16);
-        let cell = RoomCell::open(
-            id,
-            policy.clone(),
-            phase,
-            self.clock,
-            self.store.clone(),
-            self.metrics.clone(),
-        );
+        let cell = RoomCell::open(id, policy.clone(), phase, self.node.clone());
         tokio::spawn(ticker::run_ticker(self.clone(), cell.clone()));
         cell
     }

@@ -26,7 +26,9 @@ const GRACE: Duration = Duration::from_millis(50);
 fn rooms(store: impl Store + 'static) -> Arc<Rooms> {
     let policy = RoomPolicy { grace: GRACE, ..RoomPolicy::default() };
     let policies = BTreeMap::from([("default".to_owned(), policy)]);
-    Rooms::new(policies, Clock::start(), Arc::new(store), Arc::default())
+    let (clock, store) = (Clock::start(), Arc::new(store));
+    let node = Node { clock, store, metrics: Arc::default(), changed: Arc::default() };
+    Rooms::new(policies, node)
 }
 
 fn working() -> Arc<Rooms> {
@@ -90,7 +92,7 @@ async fn freed(cell: Weak<RoomCell>) {
 }
 
 fn gauges(rooms: &Rooms) -> (i64, i64) {
-    (rooms.metrics.rooms.get(), rooms.metrics.members.get())
+    (rooms.node.metrics.rooms.get(), rooms.node.metrics.members.get())
 }
 
 #[tokio::test]

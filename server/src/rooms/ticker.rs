@@ -13,7 +13,7 @@ pub(super) async fn run_ticker(rooms: Arc<Rooms>, cell: Arc<RoomCell>) {
             None => cell.woken().await,
             Some(due) => tokio::select! {
                 () = cell.woken() => {}
-                () = tokio::time::sleep_until(rooms.clock.instant(due)) => {
+                () = tokio::time::sleep_until(rooms.node.clock.instant(due)) => {
                     took = cell.tick(took);
                     rooms.close_if_empty(&cell);
                 }

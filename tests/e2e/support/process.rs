@@ -1,8 +1,9 @@
 //! The binary `hither` as a process of its own: its output, its memory, its end.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::ops::Deref;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 
@@ -32,9 +33,29 @@ pub(crate) struct Ended {
 impl Process {
     /// `hither dev` on free ports.
     pub(crate) fn start() -> Self {
+        Self::run(["127.0.0.1:0"; 3], None)
+    }
+
+    /// The same with a data directory.
+    pub(crate) fn with_data(data: &Path) -> Self {
+        Self::run(["127.0.0.1:0"; 3], Some(data))
+    }
+
+    /// Another one in its place, when it has ended or been killed, with this data directory.
+    pub(crate) fn again(&self, data: &Path) -> Self {
+        let Target { quic, http, ops, .. } = &self.target;
+        Self::run([quic, http, ops].map(ToString::to_string), Some(data))
+    }
+
+    fn run(addresses: [impl AsRef<OsStr>; 3], data: Option<&Path>) -> Self {
         let mut command = Command::new(binary());
-        command.args(["dev", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
-        command.args(["--ops", "127.0.0.1:0"]);
+        command.arg("dev");
+        for (flag, address) in ["--listen", "--http", "--ops"].into_iter().zip(addresses) {
+            command.arg(flag).arg(address);
+        }
+        if let Some(data) = data {
+            command.arg("--data").arg(data);
+        }
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let stderr = collect(child.stderr.take().unwrap());
@@ -51,6 +72,12 @@ impl Process {
     pub(crate) fn terminate(&self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    }
+
+    /// Ends it without a warning.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Waits for its end.

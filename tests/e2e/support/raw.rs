@@ -36,7 +36,17 @@ impl Raw {
 
     /// Says hello, and returns the welcome.
     pub(crate) async fn hello(&mut self, token: Option<String>) -> Welcome {
-        self.say(ToServer::Hello(Hello { version: 1, token, ..Hello::default() })).await;
+        self.hello_with(Hello { token, ..Hello::default() }).await
+    }
+
+    /// Says hello with a resume token, and returns the welcome.
+    pub(crate) async fn resume(&mut self, resume_token: &Option<String>) -> Welcome {
+        let resume_token = resume_token.clone();
+        self.hello_with(Hello { resume_token, ..Hello::default() }).await
+    }
+
+    pub(crate) async fn hello_with(&mut self, hello: Hello) -> Welcome {
+        self.say(ToServer::Hello(Hello { version: 1, ..hello })).await;
         match self.next().await {
             Some(ToClient::Welcome(welcome)) => welcome,
             other => panic!("not a welcome: {other:?}"),

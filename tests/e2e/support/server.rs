@@ -41,8 +41,10 @@ impl Target {
     }
 
     /// A client still to be configured.
+    /// Its clients end with their first connection, unless a test says otherwise.
     pub(crate) fn builder(&self, on: Transport) -> ConnectOptions {
-        Client::builder(self.url()).transport(on).endpoint(self.endpoint.clone())
+        let builder = Client::builder(self.url()).transport(on).endpoint(self.endpoint.clone());
+        builder.reconnect(false)
     }
 
     /// An anonymous client that is welcome.

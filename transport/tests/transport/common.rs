@@ -88,7 +88,8 @@ pub(crate) fn tls(certificate: &Certificate) -> ServerTls {
 }
 
 pub(crate) fn listen(certificate: &Certificate) -> Listener {
-    Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), tls(certificate), 32 * 1024).unwrap()
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    Listener::bind(address, tls(certificate), 32 * 1024, &[7; 32]).unwrap()
 }
 
 pub(crate) fn url(listener: &Listener) -> String {

@@ -32,7 +32,10 @@ pub(super) struct Changes {
 }
 
 impl Changes {
+    /// The whole member is told: what waits of it is in that.
     pub(super) fn join(&mut self, slot: Slot) {
+        self.presence.remove(&slot);
+        self.statuses.remove(&slot);
         self.joins.insert(slot);
     }
 

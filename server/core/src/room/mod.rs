@@ -11,6 +11,7 @@ mod motion;
 mod pace;
 mod replay;
 mod roster;
+mod saved;
 mod schedule;
 
 use std::collections::VecDeque;
@@ -34,6 +35,7 @@ use pace::Pace;
 use replay::Replay;
 pub use roster::NewMember;
 use roster::Roster;
+pub use saved::{SavedMember, SavedRoom};
 use schedule::Schedule;
 
 /// What a room is called, and which of its lives this is.
@@ -152,7 +154,7 @@ impl Room {
     }
 
     /// Takes in a member, answers it with `joined`, and tells the others in the tick. Then pull its roster with
-    /// [`Self::poll_roster`].
+    /// [`Self::poll_roster`]. A lost member of the same session is taken back: it never left (S4).
     ///
     /// # Errors
     /// `RoomFull`, or `TooLarge` for the presence.
@@ -166,12 +168,26 @@ impl Room {
             return Err(Refusal::TooLarge);
         }
         let (rights, seen) = (member.rights, member.seen);
-        let away = member.status == Status::Away;
-        let slot = self.roster.add(now, member).ok_or(Refusal::RoomFull)?;
+        let status = member.status;
+        let lost = self.roster.find_lost(member.session);
+        let slot = match lost {
+            Some(slot) => {
+                if self.roster.take_back(slot, member) {
+                    self.changes.join(slot);
+                } else {
+                    self.changes.status(slot, status);
+                }
+                slot
+            }
+            None => {
+                let slot = self.roster.add(now, member).ok_or(Refusal::RoomFull)?;
+                self.changes.join(slot);
+                slot
+            }
+        };
         let generation = self.generation(slot);
         self.motion.add_member(now, slot, generation);
-        self.motion.set_away(now, slot, away);
-        self.changes.join(slot);
+        self.motion.set_away(now, slot, status == Status::Away);
         self.dirty = true;
         let (events, events_lost) = self.replay.after(self.id.epoch, seen);
         let joined = Joined {
@@ -186,9 +202,24 @@ impl Room {
             event_last: self.replay.last_flushed(),
             events,
             events_lost,
+            resumed: lost.is_some(),
         };
         self.control(Recipient::One(slot), &ToClient::Joined(joined));
         Ok(slot)
+    }
+
+    /// Puts the members that an earlier process has left into a room that is new. They are lost, and their grace begins
+    /// now (S5).
+    pub fn handle_restored(&mut self, now: Timestamp, saved: SavedRoom) {
+        for (slot, generation) in self.roster.restore(now + self.policy.grace, saved) {
+            self.motion.add_member(now, slot, generation);
+            self.motion.remove_viewer(slot);
+        }
+    }
+
+    /// Its members, to be kept for [`Self::handle_restored`]; those without a session are left out.
+    pub fn save(&self) -> SavedRoom {
+        self.roster.save()
     }
 
     /// Ends a membership that its member ends, and answers it with `left`.
@@ -330,7 +361,7 @@ impl Room {
 
     /// Does what is due: the tick, repeats, the end of graces. True if there was a tick.
     pub fn handle_timeout(&mut self, now: Timestamp) -> bool {
-        while let Some(slot) = self.roster.pop_expired(now) {
+        while let Some(slot) = self.roster.expired(now) {
             self.remove(now, slot);
         }
         let is_tick = self.dirty && now >= self.next_tick();

@@ -9,6 +9,9 @@ use hither_protocol::message::control::{self, Seen, Status, User};
 use hither_protocol::message::{Map, Refusal, Rights, encoded_len};
 use hither_protocol::{Generation, RoomHandle, Slot, Tick, Timestamp};
 
+use super::saved::{SavedMember, SavedRoom};
+use crate::session::SessionId;
+
 /// How long a slot stays empty after a leave. With the byte of the generation in motion, no frame of its old member can
 /// be taken for one of the new: a generation's byte comes again after 256 of these pauses at the earliest (R8).
 const QUARANTINE: Duration = Duration::from_secs(1);
@@ -29,6 +32,8 @@ pub struct NewMember {
     pub status: Status,
     /// The last event that it has seen of this room.
     pub seen: Option<Seen>,
+    /// Its session: a lost member of the same one is taken back. Without one it is always new.
+    pub session: Option<SessionId>,
 }
 
 /// A member of a room.
@@ -38,6 +43,9 @@ pub(super) struct Member {
     pub(super) user: User,
     pub(super) presence: Map,
     pub(super) status: Status,
+    session: Option<SessionId>,
+    /// When its grace ends, while it is lost.
+    expiry: Option<Timestamp>,
     /// The slot from which its roster goes on; `None` when it has all.
     roster_from: Option<u16>,
 }
@@ -52,7 +60,7 @@ pub(super) struct Roster {
     /// Freed slots with the time from which they may be given again, the oldest first.
     free: VecDeque<(Timestamp, Slot)>,
     /// Lost members by the end of their grace.
-    lost: BTreeSet<(Timestamp, Slot, Generation)>,
+    lost: BTreeSet<(Timestamp, Slot)>,
 }
 
 impl Roster {
@@ -92,9 +100,32 @@ impl Roster {
             user: new.user,
             presence: new.presence,
             status: new.status,
+            session: new.session,
+            expiry: None,
             roster_from: Some(0),
         });
         Some(slot)
+    }
+
+    /// The lost member of a session (S4).
+    pub(super) fn find_lost(&self, session: Option<SessionId>) -> Option<Slot> {
+        let session = session?;
+        let is_its = |slot: &Slot| self.get(*slot).is_some_and(|m| m.session == Some(session));
+        self.lost.iter().map(|(_, slot)| *slot).find(is_its)
+    }
+
+    /// Takes a lost member back as who it is now; true if its presence is another one than before.
+    pub(super) fn take_back(&mut self, slot: Slot, new: NewMember) -> bool {
+        let Some(Some(member)) = self.slots.get_mut(slot.index()) else { return false };
+        if let Some(expiry) = member.expiry.take() {
+            self.lost.remove(&(expiry, slot));
+        }
+        let is_changed = member.presence != new.presence || member.user != new.user;
+        member.user = new.user;
+        member.presence = new.presence;
+        member.status = new.status;
+        member.roster_from = Some(0);
+        is_changed
     }
 
     /// Takes a member out; false if there was none.
@@ -103,6 +134,9 @@ impl Roster {
             return false;
         };
         self.len -= 1;
+        if let Some(expiry) = member.expiry {
+            self.lost.remove(&(expiry, slot));
+        }
         self.generations[slot.index()] = member.generation.0.wrapping_add(1);
         self.free.push_back((now + QUARANTINE, slot));
         true
@@ -110,25 +144,19 @@ impl Roster {
 
     /// Marks a member as lost until `expiry`; false if it was already, or is not there.
     pub(super) fn lose(&mut self, slot: Slot, expiry: Timestamp) -> bool {
-        if !self.set_status(slot, Status::Lost) {
-            return false;
+        match self.slots.get_mut(slot.index()) {
+            Some(Some(member)) if member.expiry.is_none() => {
+                member.status = Status::Lost;
+                member.expiry = Some(expiry);
+                self.lost.insert((expiry, slot))
+            }
+            _ => false,
         }
-        let generation = self.get(slot).map_or(Generation(0), |member| member.generation);
-        self.lost.insert((expiry, slot, generation));
-        true
     }
 
-    /// The next lost member whose grace has ended.
-    pub(super) fn pop_expired(&mut self, now: Timestamp) -> Option<Slot> {
-        loop {
-            let &(_, slot, generation) = self.lost.first().filter(|lost| lost.0 <= now)?;
-            self.lost.pop_first();
-            let lost =
-                |member: &Member| member.generation == generation && member.status == Status::Lost;
-            if self.get(slot).is_some_and(lost) {
-                return Some(slot);
-            }
-        }
+    /// The first lost member whose grace has ended; it is still there.
+    pub(super) fn expired(&self, now: Timestamp) -> Option<Slot> {
+        self.lost.first().filter(|(expiry, _)| *expiry <= now).map(|(_, slot)| *slot)
     }
 
     pub(super) fn next_expiry(&self) -> Option<Timestamp> {
@@ -163,6 +191,52 @@ impl Roster {
         }
         member.presence = presence;
         Ok(())
+    }
+
+    /// All that is kept of the members.
+    pub(super) fn save(&self) -> SavedRoom {
+        let saved = |(index, member): (usize, &Option<Member>)| {
+            let Member { generation, user, presence, session, .. } = member.as_ref()?;
+            let (user, presence) = (user.clone(), presence.clone());
+            let (slot, generation, session) = (Slot(index as u16), *generation, (*session)?);
+            Some(SavedMember { slot, generation, session, user, presence })
+        };
+        let members = self.slots.iter().enumerate().filter_map(saved).collect();
+        // Who is not kept has had its generation.
+        let is_left_out =
+            |slot: &Option<Member>| slot.as_ref().is_some_and(|m| m.session.is_none());
+        let slots = self.slots.iter().zip(&self.generations);
+        let generations =
+            slots.map(|(slot, generation)| generation.wrapping_add(is_left_out(slot).into()));
+        SavedRoom { members, generations: generations.collect() }
+    }
+
+    /// Puts members that were kept into an empty roster, lost until `expiry`; returns who they are. Slots without one
+    /// are free. What can't have been kept by this is left out.
+    pub(super) fn restore(
+        &mut self,
+        expiry: Timestamp,
+        saved: SavedRoom,
+    ) -> Vec<(Slot, Generation)> {
+        self.generations = saved.generations;
+        self.generations.truncate(MEMBERS_MAX);
+        self.slots.resize_with(self.generations.len(), || None);
+        let mut restored = Vec::new();
+        for SavedMember { slot, generation, session, user, presence } in saved.members {
+            let Some(place @ None) = self.slots.get_mut(slot.index()) else { continue };
+            self.generations[slot.index()] = generation.0;
+            let (status, session, expiry) = (Status::Lost, Some(session), Some(expiry));
+            let roster_from = None;
+            let member =
+                Member { generation, user, presence, status, session, expiry, roster_from };
+            *place = Some(member);
+            restored.push((slot, generation));
+        }
+        self.len = restored.len();
+        self.lost = restored.iter().map(|(slot, _)| (expiry, *slot)).collect();
+        let free = (0..self.slots.len()).filter(|index| self.slots[*index].is_none());
+        self.free = free.map(|index| (expiry, Slot(index as u16))).collect();
+        restored
     }
 
     /// A member as others see it.

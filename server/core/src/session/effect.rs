@@ -7,6 +7,7 @@ use hither_protocol::message::{Map, Refusal};
 use hither_protocol::motion::upward::{Ack, Sample};
 use hither_protocol::{RoomHandle, RoomName, Slot};
 
+use super::SessionId;
 use crate::room::NewMember;
 
 /// An effect of a session, in the order in which they are to be done.
@@ -18,7 +19,13 @@ pub enum Effect {
         token: Option<String>,
         /// The name that it would like to have.
         name: Option<String>,
+        /// The resume token of the session that it would like to go on with (S1).
+        resume_token: Option<String>,
     },
+    /// The resume token of the welcome has arrived: the one before is good no longer (S2).
+    Resumable,
+    /// The client has said bye: this session can't be resumed.
+    Over,
     /// Send this on the control lane.
     Send(Bytes),
     /// Take the session into a room, then call `handle_joined` or `handle_join_refused`.
@@ -93,6 +100,17 @@ pub enum Effect {
     /// Send this bye on the control lane whatever waits there, and close the connection once it is sent (C1). Nothing
     /// comes after.
     Close(Bye),
+}
+
+/// The session that a hello begins, or goes on with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// Its id.
+    pub id: SessionId,
+    /// What it can be resumed with from now on.
+    pub resume_token: String,
+    /// Whether it goes on.
+    pub resumed: bool,
 }
 
 /// The room whose edits lane was opened: call `Room::handle_open`.

@@ -3,14 +3,15 @@
 //! Every effect that names a room has been checked against this session's rights there, so that rooms check none.
 
 mod effect;
+mod id;
 mod membership;
 mod requests;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use hither_protocol::limits::{
-    DATAGRAM_RECORDS_MAX, MOTION_DATAGRAM_BYTES_MAX, REQUESTS_PER_SECOND, TOKEN_BYTES_MAX,
-    USER_NAME_BYTES_MAX,
+    DATAGRAM_RECORDS_MAX, MOTION_DATAGRAM_BYTES_MAX, REQUESTS_PER_SECOND, RESUME_TOKEN_BYTES_MAX,
+    TOKEN_BYTES_MAX, USER_NAME_BYTES_MAX,
 };
 use hither_protocol::message::control::{
     Bye, ErrorMessage, Hello, Pong, Status, ToClient, ToServer, User, Welcome,
@@ -24,7 +25,8 @@ use hither_protocol::{CloseCode, RoomHandle, RoomName, Slot, Timestamp, VERSION}
 use crate::grant::Grant;
 use crate::policy::{RoomPolicy, SessionPolicy};
 use crate::rate::Bucket;
-pub use effect::{EditsOpened, Effect, Motion};
+pub use effect::{Begun, EditsOpened, Effect, Motion};
+pub use id::SessionId;
 pub use membership::Dropped;
 use membership::{Allowance, Membership, NotTaken, rate_limited};
 
@@ -55,7 +57,7 @@ enum State {
     /// The hello is being looked at.
     Greeted,
     /// The user is known.
-    Welcome { grant: Grant },
+    Welcome { grant: Grant, id: SessionId },
     /// The session has ended; what still comes is ignored.
     Closed,
 }
@@ -129,11 +131,13 @@ impl Session {
     }
 
     /// The hello's token, or its lack, was found good: answers [`Effect::Authenticate`].
-    pub fn handle_granted(&mut self, now: Timestamp, grant: Grant) {
+    pub fn handle_granted(&mut self, now: Timestamp, grant: Grant, begun: Begun) {
+        let Begun { id, resume_token, resumed } = begun;
         let user = User { id: grant.user_id.clone(), name: grant.name.clone() };
-        let welcome = Welcome { version: VERSION, user, time_ms: now.as_millis() };
+        let (time_ms, resume_token) = (now.as_millis(), Some(resume_token));
+        let welcome = Welcome { version: VERSION, user, time_ms, resume_token, resumed };
         self.send(&ToClient::Welcome(welcome));
-        self.state = State::Welcome { grant };
+        self.state = State::Welcome { grant, id };
         self.read_control(now);
     }
 
@@ -270,7 +274,7 @@ impl Session {
             State::New { deadline } if now >= *deadline => {
                 self.close(CloseCode::HelloTimeout, "no hello in time");
             }
-            State::Welcome { grant } if grant.has_expired(now.as_millis()) => {
+            State::Welcome { grant, .. } if grant.has_expired(now.as_millis()) => {
                 self.close(CloseCode::TokenExpired, "the token has expired");
             }
             _ => {}
@@ -286,7 +290,7 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let state = match &self.state {
             State::New { deadline } => Some(*deadline),
-            State::Welcome { grant } => grant.expires_ms.map(Timestamp::from_millis),
+            State::Welcome { grant, .. } => grant.expires_ms.map(Timestamp::from_millis),
             State::Greeted | State::Closed => None,
         };
         let samples = self.rooms.values().filter_map(Membership::sample_due).min();
@@ -331,13 +335,14 @@ impl Session {
             self.close(CloseCode::Version, format!("this server speaks version {VERSION}"));
         } else if hello.token.as_ref().is_some_and(|token| token.len() > TOKEN_BYTES_MAX)
             || hello.name.as_ref().is_some_and(|name| name.len() > USER_NAME_BYTES_MAX)
+            || hello.resume_token.as_ref().is_some_and(|token| token.len() > RESUME_TOKEN_BYTES_MAX)
         {
-            self.close(CloseCode::TooLarge, "the token or the name is too long");
+            self.close(CloseCode::TooLarge, "a token or the name is too long");
         } else {
             self.state = State::Greeted;
-            let Hello { token, name, reliable_motion, .. } = hello;
+            let Hello { token, name, reliable_motion, resume_token, .. } = hello;
             self.reliable_motion = reliable_motion;
-            self.effects.push_back(Effect::Authenticate { token, name });
+            self.effects.push_back(Effect::Authenticate { token, name, resume_token });
         }
     }
 
@@ -372,11 +377,13 @@ impl Session {
                 let pong = Pong { token: ping.token, time_ms: now.as_millis() };
                 self.send(&ToClient::Pong(pong));
             }
+            ToServer::Resumable(_) => self.effects.push_back(Effect::Resumable),
             ToServer::Bye(_) => {
                 for (room, slot) in self.memberships().collect::<Vec<_>>() {
                     self.effects.push_back(Effect::Leave { room, slot });
                 }
                 self.rooms.clear();
+                self.effects.push_back(Effect::Over);
                 self.close(CloseCode::Done, "");
             }
         }
@@ -384,7 +391,7 @@ impl Session {
 
     fn rights_in(&self, name: &RoomName) -> Rights {
         match &self.state {
-            State::Welcome { grant } => grant.rights_in(name.as_str()),
+            State::Welcome { grant, .. } => grant.rights_in(name.as_str()),
             _ => Rights::NONE,
         }
     }

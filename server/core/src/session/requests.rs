@@ -36,13 +36,14 @@ impl Session {
         if let Some(code) = refusal {
             return self.refuse(Some(request), None, code);
         }
-        let State::Welcome { grant } = &self.state else { return };
+        let State::Welcome { grant, id } = &self.state else { return };
         let member = NewMember {
             user: User { id: grant.user_id.clone(), name: grant.name.clone() },
             rights,
             presence: join.presence,
             status: self.status,
             seen: join.seen,
+            session: Some(*id),
         };
         self.joining = Some(name.clone());
         self.effects.push_back(Effect::Join { request, name, member });

@@ -99,7 +99,7 @@ impl Motion {
         }
     }
 
-    /// A member is there; as a viewer it begins with nothing acked.
+    /// A member is there, or is again; as a viewer it begins with nothing acked, and where it was it still is.
     pub(super) fn add_member(&mut self, now: Timestamp, slot: Slot, generation: Generation) {
         let index = slot.index();
         if index >= self.movers.len() {

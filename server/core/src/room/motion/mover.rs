@@ -18,9 +18,12 @@ pub(super) struct Mover {
 }
 
 impl Mover {
-    /// Somebody has the slot from now on.
+    /// Somebody has the slot from now on, or somebody's new connection, whose samples are numbered anew (S4).
     pub(super) fn begin(&mut self, generation: Generation) {
-        (self.generation, self.number, self.pending) = (Some(generation), None, None);
+        self.number = None;
+        if self.generation != Some(generation) {
+            (self.generation, self.pending) = (Some(generation), None);
+        }
     }
 
     /// Nobody has it any more.

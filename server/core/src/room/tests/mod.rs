@@ -8,6 +8,7 @@ mod motion;
 mod pace;
 mod presence;
 mod repeats;
+mod resume;
 mod roster;
 
 use std::collections::BTreeMap;

@@ -11,21 +11,27 @@ fn h2_the_hello_asks_for_the_user_and_is_answered_once_it_is_known() {
         name: Some("Ann".into()),
         version: VERSION,
         reliable_motion: true,
+        resume_token: Some("before".into()),
     };
     let bytes = ToServer::Hello(hello).encode();
     for byte in bytes.iter() {
         assert_eq!(stage.session.poll_effect(), None);
         stage.session.handle_control(stage.now, &[*byte]);
     }
-    let expected = Effect::Authenticate { token: Some("secret".into()), name: Some("Ann".into()) };
+    let expected = Effect::Authenticate {
+        token: Some("secret".into()),
+        name: Some("Ann".into()),
+        resume_token: Some("before".into()),
+    };
     assert_eq!(stage.effects(), [expected]);
     assert!(!stage.session.is_welcome());
-    stage.session.handle_granted(stage.now, grant(&[]));
+    stage.session.handle_granted(stage.now, grant(&[]), begun());
     assert!(stage.session.is_welcome());
     let answers = stage.answers();
     let [ToClient::Welcome(welcome)] = &answers[..] else { panic!("{answers:?}") };
     assert_eq!((welcome.version, welcome.time_ms), (VERSION, 1_000_000));
     assert_eq!(welcome.user.id, "ann");
+    assert_eq!((welcome.resume_token.as_deref(), welcome.resumed), (Some("next"), false));
 }
 
 #[test]
@@ -34,7 +40,7 @@ fn h2_what_follows_the_hello_is_read_once_it_is_granted() {
     let chunk = [hello().encode(), join(7, "default:a").encode()].concat();
     stage.session.handle_control(stage.now, &chunk);
     assert!(matches!(stage.effects()[..], [Effect::Authenticate { .. }]));
-    stage.session.handle_granted(stage.now, grant(&[("*", Rights::ALL)]));
+    stage.session.handle_granted(stage.now, grant(&[("*", Rights::ALL)]), begun());
     assert!(matches!(stage.effects()[..], [Effect::Send(_), Effect::Join { request: 7, .. }]));
 }
 
@@ -151,7 +157,7 @@ fn c1_a_bye_leaves_every_room_and_closes() {
     let effects = stage.effects();
     let leave = |room, slot| Effect::Leave { room, slot };
     assert_eq!(effects[..2], [leave(ROOM, Slot(3)), leave(RoomHandle(8), Slot(4))]);
-    assert!(matches!(&effects[2..], [Effect::Close(bye)] if bye.code == 4000));
+    assert!(matches!(&effects[2..], [Effect::Over, Effect::Close(bye)] if bye.code == 4000));
     assert_eq!(stage.session.memberships().count(), 0);
 }
 

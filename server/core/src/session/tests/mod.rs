@@ -41,7 +41,7 @@ impl Stage {
     fn welcome_with(grant: Grant) -> Self {
         let mut stage = Self::new();
         stage.say(hello());
-        stage.session.handle_granted(stage.now, grant);
+        stage.session.handle_granted(stage.now, grant, begun());
         stage.effects();
         stage
     }
@@ -118,6 +118,11 @@ impl Stage {
         assert_eq!(self.session.poll_timeout(), None);
         code
     }
+}
+
+/// A session that is new.
+fn begun() -> Begun {
+    Begun { id: SessionId(5), resume_token: "next".into(), resumed: false }
 }
 
 fn hello() -> ToServer {

@@ -1,0 +1,377 @@
+//! Stories of a client's session over two connections: what it says again, what it keeps, and what it tells of that.
+
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails the test")]
+
+use hither_protocol::message::control::*;
+use hither_protocol::message::edits::{
+    Ack, Edit, Edits, EditsToClient, EditsToServer, Op, OpKind, Snapshot,
+};
+use hither_protocol::message::{FrameBuffer, Map, Refusal, Value};
+use hither_protocol::motion::Position;
+use hither_protocol::session::{Event, Session, Transmit};
+use hither_protocol::{Epoch, Generation, RoomHandle, Slot, Timestamp};
+
+const EPOCH: Epoch = Epoch(7);
+const LATER: Epoch = Epoch(8);
+const OWN: Slot = Slot(1);
+
+/// A session whose server the test plays.
+struct Stage {
+    session: Session,
+    now: Timestamp,
+    /// By which the application names its one room.
+    room: RoomHandle,
+}
+
+fn map(field: &str, value: impl Into<Value>) -> Map {
+    Map::from([(field.into(), value.into())])
+}
+
+fn member(slot: u16, generation: u32, user: &str) -> Member {
+    let user = User { id: user.into(), name: None };
+    Member { slot: Slot(slot), generation: Generation(generation), user, ..Member::default() }
+}
+
+fn put(record: &str) -> Vec<Op> {
+    vec![Op { kind: OpKind::Put, record: record.into(), fields: Map::new() }]
+}
+
+impl Stage {
+    /// In a room, which the server calls 4, with somebody in slot 0; its resume token is "first".
+    fn entered() -> Self {
+        let hello = Hello { token: Some("t".into()), ..Hello::default() };
+        let session = Session::new(hello);
+        let mut stage = Self { session, now: Timestamp::from_millis(1_000), room: RoomHandle(4) };
+        let name = "default:a".parse().unwrap();
+        let request = stage.session.enter(name, map("color", "red"), None);
+        stage.said();
+        stage.welcome("first", false);
+        assert_eq!(stage.said(), [ToServer::Resumable(Resumable {})]);
+        stage.joined(request, 4, EPOCH, OWN, false);
+        stage.roster(4, vec![member(0, 0, "ann"), member(1, 0, "me")]);
+        let events = stage.events();
+        assert!(matches!(events[..], [Event::Welcome { .. }, Event::Entered { .. }]), "{events:?}");
+        stage
+    }
+
+    fn say(&mut self, message: ToClient) {
+        self.session.handle_control(self.now, &message.encode()).unwrap();
+    }
+
+    fn say_edits(&mut self, message: EditsToClient) {
+        self.session.handle_edits(self.room, &message.encode()).unwrap();
+    }
+
+    fn welcome(&mut self, token: &str, resumed: bool) {
+        let user = User { id: "me".into(), name: None };
+        let (time_ms, resume_token) = (5, Some(token.to_owned()));
+        self.say(ToClient::Welcome(Welcome { version: 1, user, time_ms, resume_token, resumed }));
+    }
+
+    fn joined(&mut self, request: u32, room: u32, epoch: Epoch, slot: Slot, resumed: bool) {
+        let room = RoomHandle(room);
+        let joined = Joined { request, room, epoch, slot, resumed, ..Joined::default() };
+        self.say(ToClient::Joined(Joined { motion: MotionFormat::default(), ..joined }));
+    }
+
+    fn roster(&mut self, room: u32, members: Vec<Member>) {
+        let room = RoomHandle(room);
+        self.say(ToClient::Roster(Roster { room, members, ..Roster::default() }));
+    }
+
+    /// What was said on the control lane since the last look.
+    fn said(&mut self) -> Vec<ToServer> {
+        self.said_on_both().0
+    }
+
+    fn said_on_both(&mut self) -> (Vec<ToServer>, Vec<EditsToServer>) {
+        let (mut control, mut edits) = (FrameBuffer::default(), FrameBuffer::default());
+        while let Some(transmit) = self.session.poll_transmit(self.now) {
+            match transmit {
+                Transmit::Control(bytes) => control.push(&bytes),
+                Transmit::Edits(room, bytes) => {
+                    assert_eq!(room, self.room);
+                    edits.push(&bytes);
+                }
+                Transmit::Datagram(_) | Transmit::CloseEdits(_) => {}
+            }
+        }
+        let mut said = (Vec::new(), Vec::new());
+        while let Some(message) = control.pop().unwrap() {
+            said.0.push(ToServer::decode(&message).unwrap().unwrap());
+        }
+        while let Some(message) = edits.pop().unwrap() {
+            said.1.push(EditsToServer::decode(&message).unwrap().unwrap());
+        }
+        said
+    }
+
+    fn events(&mut self) -> Vec<Event> {
+        std::iter::from_fn(|| self.session.poll_event()).collect()
+    }
+
+    /// Comes back over another connection, and returns the request of the room's join.
+    fn again(&mut self) -> u32 {
+        self.session.handle_disconnected();
+        self.session.begin_again(None);
+        let said = self.said();
+        match &said[..] {
+            [ToServer::Hello(_), ToServer::Join(join)] => join.request,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+// proves S1, S2
+#[test]
+fn hello_says_the_newest_resume_token_and_a_new_token_if_there_is_one() {
+    let mut stage = Stage::entered();
+    let hello = |stage: &mut Stage, token: Option<&str>| {
+        stage.session.handle_disconnected();
+        stage.session.begin_again(token.map(str::to_owned));
+        match stage.said().into_iter().next() {
+            Some(ToServer::Hello(hello)) => (hello.resume_token.unwrap(), hello.token.unwrap()),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(hello(&mut stage, None), ("first".into(), "t".into()));
+    // No welcome came, so the token is still the newest.
+    assert_eq!(hello(&mut stage, Some("u")), ("first".into(), "u".into()));
+    stage.welcome("second", true);
+    assert_eq!(stage.said(), [ToServer::Resumable(Resumable {})]);
+    assert!(matches!(stage.events()[..], [Event::Welcome { resumed: true, .. }]));
+    assert_eq!(hello(&mut stage, None), ("second".into(), "u".into()));
+}
+
+// proves S4
+#[test]
+fn a_room_is_joined_again_and_only_what_has_changed_is_told() {
+    let mut stage = Stage::entered();
+    stage.session.update_presence(stage.room, map("color", "blue"));
+    stage.said();
+    stage.session.handle_disconnected();
+    stage.session.update_presence(stage.room, map("zoom", 2));
+    assert_eq!(stage.said(), [], "there is nobody to say it to");
+    stage.session.begin_again(None);
+    let said = stage.said();
+    let [ToServer::Hello(_), ToServer::Join(join)] = &said[..] else { panic!("{said:?}") };
+    let presence = Map::from([("color".into(), "blue".into()), ("zoom".into(), 2.into())]);
+    assert_eq!((join.room.as_str(), &join.presence), ("default:a", &presence));
+    assert_eq!(join.seen, Some(Seen { epoch: EPOCH, number: 0 }));
+    let request = join.request;
+    stage.session.update_presence(stage.room, map("late", true));
+    stage.welcome("second", true);
+    stage.joined(request, 9, EPOCH, OWN, true);
+    let said = stage.said();
+    let [ToServer::Resumable(_), ToServer::Presence(patch)] = &said[..] else { panic!("{said:?}") };
+    assert_eq!((patch.room, &patch.patch), (RoomHandle(9), &map("late", true)));
+
+    let room = stage.session.room(stage.room).unwrap();
+    assert!(!room.is_entered() && room.is_resumed());
+    let known: Vec<_> = room.members().map(|member| member.slot.0).collect();
+    assert_eq!(known, [0, 1], "who was there is, until all is known");
+    let ann = Member { presence: map("a", 1), ..member(0, 0, "ann") };
+    stage.roster(9, vec![ann, member(1, 0, "me"), member(2, 0, "cat")]);
+    let events = stage.events();
+    let [
+        Event::Welcome { .. },
+        Event::Entered { room, resumed: true, events_lost: false, .. },
+        Event::MemberChanged { slot: Slot(0), .. },
+        Event::MemberJoined { slot: Slot(2), .. },
+    ] = events[..]
+    else {
+        panic!("{events:?}")
+    };
+    assert_eq!(room, stage.room, "the application names it as ever");
+    let own = stage.session.room(room).unwrap().member(OWN).unwrap();
+    assert_eq!(own.presence.len(), 3);
+    // And the server's name for it is the new one, both ways.
+    stage.say(ToClient::Diff(Diff {
+        room: RoomHandle(9),
+        leaves: vec![Slot(2)],
+        ..Diff::default()
+    }));
+    stage.say(ToClient::Diff(Diff {
+        room: RoomHandle(4),
+        leaves: vec![Slot(0)],
+        ..Diff::default()
+    }));
+    assert!(
+        matches!(&stage.events()[..], [Event::MemberLeft { member, .. }] if member.slot == Slot(2))
+    );
+    stage.session.leave(room);
+    assert_eq!(stage.said(), [ToServer::Leave(Leave { room: RoomHandle(9) })]);
+}
+
+// proves S5
+#[test]
+fn in_another_epoch_the_same_members_are_the_same_and_others_are_told() {
+    let mut stage = Stage::entered();
+    stage.say(ToClient::Diff(Diff {
+        room: RoomHandle(4),
+        joins: vec![member(2, 0, "cat"), member(3, 0, "dan")],
+        ..Diff::default()
+    }));
+    stage.events();
+    let request = stage.again();
+    stage.joined(request, 4, LATER, Slot(2), false);
+    // Ann is there, dan's slot is eve's now, and the own slot was cat's.
+    let eve = member(3, 0, "eve");
+    stage.roster(4, vec![member(0, 0, "ann"), member(2, 0, "me"), eve]);
+    let mut left = Vec::new();
+    let mut joined = Vec::new();
+    for event in stage.events() {
+        match event {
+            Event::MemberLeft { member, .. } => left.push(member.user.id),
+            Event::MemberJoined { slot, .. } => joined.push(slot.0),
+            Event::Entered { resumed, .. } => assert!(!resumed),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((left, joined), (vec!["cat".to_owned(), "dan".to_owned()], vec![3]));
+}
+
+// proves S4, M13
+#[test]
+fn viewport_status_and_events_are_said_again_and_the_newest_position() {
+    let mut stage = Stage::entered();
+    let view = Viewport { left: 1, top: 2, right: 3, bottom: 4 };
+    stage.session.set_viewport(stage.room, Some(view), Some(Slot(0)));
+    stage.session.set_motion(stage.now, stage.room, Position::xy(5, 6));
+    stage.session.set_status(Status::Away);
+    stage.said();
+    stage.session.handle_disconnected();
+    stage.session.broadcast(stage.room, "all", Value::Nil, vec![]);
+    stage.session.broadcast(stage.room, "one", Value::Nil, vec![Slot(0)]);
+    assert!(stage.session.waiting_bytes() > 0);
+    stage.session.begin_again(None);
+    let said = stage.said();
+    let [ToServer::Hello(_), ToServer::Status(away), ToServer::Join(join)] = &said[..] else {
+        panic!("{said:?}")
+    };
+    assert_eq!(away.status, Status::Away);
+    stage.joined(join.request, 4, LATER, OWN, false);
+    let said = stage.said();
+    let [ToServer::Viewport(viewport), ToServer::Event(event)] = &said[..] else {
+        panic!("{said:?}")
+    };
+    assert_eq!((viewport.viewport, viewport.follow), (Some(view), None), "slots are others now");
+    assert_eq!(event.name, "all");
+    let events = stage.events();
+    let [Event::Refused(refused)] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((refused.code, refused.room), (Refusal::NotFound, Some(stage.room)));
+    assert_eq!(stage.session.waiting_bytes(), 0);
+    let due = stage.session.poll_timeout().unwrap();
+    let sample = stage.session.poll_transmit(due.max(stage.now));
+    assert!(matches!(sample, Some(Transmit::Datagram(_))), "{sample:?}");
+}
+
+// proves D3, D7
+#[test]
+fn a_document_goes_on_where_it_was_and_edits_without_an_answer_are_submitted_again() {
+    for resumed in [true, false] {
+        let mut stage = Stage::entered();
+        stage.session.open_document(stage.room);
+        stage.say_edits(EditsToClient::Snapshot(Snapshot {
+            sequence: 8,
+            records: vec![],
+            more: false,
+        }));
+        assert_eq!(stage.session.submit(stage.room, put("a")), Some(1));
+        assert_eq!(stage.session.submit(stage.room, put("b")), Some(2));
+        stage.say_edits(EditsToClient::Ack(Ack { number: 1, sequence: 9, time_ms: 1 }));
+        stage.said_on_both();
+        stage.session.handle_disconnected();
+        assert_eq!(stage.session.submit(stage.room, put("c")), Some(3));
+        stage.events();
+        let request = stage.again();
+        stage.joined(request, 4, EPOCH, OWN, resumed);
+        let (_, said) = stage.said_on_both();
+        let numbers: Vec<_> = said
+            .iter()
+            .map(|message| match message {
+                EditsToServer::Open(open) => (0, open.after),
+                EditsToServer::Submit(submit) => (submit.number, None),
+            })
+            .collect();
+        let events = stage.events();
+        if resumed {
+            assert_eq!(numbers, [(0, Some(8)), (2, None), (3, None)]);
+            assert_eq!(events, []);
+        } else {
+            assert_eq!(numbers, [(0, Some(8)), (3, None)]);
+            let room = stage.room;
+            assert_eq!(events, [Event::EditUnanswered { room, number: 2 }]);
+        }
+        let edit = |sequence| Edit {
+            sequence,
+            time_ms: 1,
+            user: "me".into(),
+            slot: OWN,
+            generation: Generation(0),
+            number: 1,
+            ops: put("a"),
+        };
+        stage.say_edits(EditsToClient::Edits(Edits { edits: vec![edit(8), edit(9)] }));
+        assert_eq!(stage.session.room(stage.room).unwrap().document().unwrap().sequence(), 9);
+    }
+}
+
+#[test]
+fn a_room_that_is_left_or_refused_meanwhile_is_left() {
+    let mut stage = Stage::entered();
+    let request = stage.again();
+    let (code, message) = (Refusal::Forbidden, String::new());
+    let refused =
+        ErrorMessage { request: Some(request), room: None, code, message, retry_after_ms: None };
+    stage.say(ToClient::Error(refused));
+    assert_eq!(stage.events(), [Event::Left { room: stage.room, reason: Some(code) }]);
+    assert!(stage.session.room(stage.room).is_none());
+
+    let mut stage = Stage::entered();
+    let request = stage.again();
+    stage.session.leave(stage.room);
+    assert_eq!(stage.events(), [Event::Left { room: stage.room, reason: None }]);
+    assert_eq!(stage.said(), []);
+    stage.joined(request, 6, EPOCH, OWN, true);
+    assert_eq!(stage.said(), [ToServer::Leave(Leave { room: RoomHandle(6) })]);
+
+    let mut stage = Stage::entered();
+    stage.session.leave(stage.room);
+    stage.session.handle_disconnected();
+    assert_eq!(stage.events(), [Event::Left { room: stage.room, reason: None }]);
+    stage.session.begin_again(None);
+    assert!(matches!(stage.said()[..], [ToServer::Hello(_)]), "and no join");
+}
+
+#[test]
+fn what_was_asked_for_and_not_answered_is_asked_for_again_under_its_number() {
+    let mut stage = Stage::entered();
+    let name = "default:b".parse().unwrap();
+    let request = stage.session.enter(name, map("x", 1), None);
+    stage.said();
+    stage.session.handle_disconnected();
+    stage.session.begin_again(None);
+    let said = stage.said();
+    let [ToServer::Hello(_), ToServer::Join(first), ToServer::Join(second)] = &said[..] else {
+        panic!("{said:?}")
+    };
+    assert_eq!((first.request, first.room.as_str()), (request, "default:b"));
+    // The server's name for it may be one by which the application knows another room.
+    let again = second.request;
+    stage.joined(request, stage.room.0, LATER, Slot(0), false);
+    stage.joined(again, 2, LATER, OWN, true);
+    stage.roster(4, vec![member(0, 0, "me")]);
+    stage.roster(2, vec![member(0, 0, "ann"), member(1, 0, "me")]);
+    let entered: Vec<_> = stage
+        .events()
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Entered { request, room, .. } => Some((request, room)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(entered[1], (again, stage.room));
+    assert_eq!(entered[0].0, request);
+    assert_ne!(entered[0].1, stage.room);
+}

@@ -1,0 +1,107 @@
+//! What all connections of a server share, made of its config. Apart from the server's start and stop, which has the
+//! listeners and tasks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hither_core::{Rates, RoomPolicy, SessionPolicy};
+use hither_transport::Clock;
+use tokio::sync::{Notify, watch};
+
+use crate::auth::{Authenticator, Jwt, Key, KeyError};
+use crate::config::{AuthConfig, Config, NamespaceConfig, Origins};
+use crate::connection::{Admission, Shared};
+use crate::data::{DataDir, Saved, Saver, Secrets};
+use crate::metrics::Metrics;
+use crate::rooms::{Node, Rooms};
+use crate::sessions::{ResumeKey, Sessions};
+use crate::store::MemoryStore;
+
+/// The most bytes of records that the memory store keeps.
+const MEMORY_STORE_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// The parts that a server has made before its first connection.
+pub(super) struct Assembly {
+    pub(super) authenticator: Authenticator,
+    pub(super) origins: Origins,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) draining: watch::Receiver<bool>,
+    pub(super) secrets: Secrets,
+    pub(super) data: Option<DataDir>,
+}
+
+impl Assembly {
+    /// Puts them together, and takes up what the process before has saved. Within a data directory comes what saves it
+    /// again.
+    pub(super) fn shared(self, config: &Config) -> (Arc<Shared>, Option<Arc<Saver>>) {
+        let Self { authenticator, origins, metrics, draining, secrets, data } = self;
+        let (clock, changed) = (Clock::start(), Arc::new(Notify::new()));
+        let now_ms = clock.now().as_millis();
+        let saved = data.as_ref().map_or_else(Saved::default, |data| data.load(now_ms));
+        let sessions = Sessions::new(
+            ResumeKey::new(&secrets.resume),
+            saved.saved_ms,
+            saved.sessions,
+            clock,
+            metrics.clone(),
+            changed.clone(),
+        );
+        let store = Arc::new(MemoryStore::new(MEMORY_STORE_BYTES_MAX));
+        let policies = config.namespaces.iter();
+        let policies = policies.map(|(name, namespace)| (name.clone(), room_policy(namespace)));
+        let policies = policies.collect();
+        let node = Node { clock, store, metrics: metrics.clone(), changed: changed.clone() };
+        let rooms = Rooms::new(policies, node);
+        rooms.restore(saved.rooms);
+        let saver = data.map(|dir| {
+            let (sessions, rooms) = (sessions.clone(), rooms.clone());
+            Arc::new(Saver { dir, clock, sessions, rooms, changed })
+        });
+        let shared = Shared {
+            rooms,
+            authenticator,
+            sessions,
+            origins,
+            policy: SessionPolicy {
+                hello_deadline: Duration::from_millis(config.limits.hello_deadline_ms),
+                rooms_max: config.limits.rooms_per_session_max,
+            },
+            admission: Admission::new(&config.limits),
+            limits: config.limits.clone(),
+            clock,
+            metrics,
+            draining,
+        };
+        (Arc::new(shared), saver)
+    }
+}
+
+fn room_policy(namespace: &NamespaceConfig) -> RoomPolicy {
+    RoomPolicy {
+        motion: namespace.motion_format(),
+        members_max: namespace.members_max,
+        grace: Duration::from_millis(namespace.grace_ms),
+        presence_bytes_max: namespace.presence_bytes_max,
+        event_bytes_max: namespace.event_bytes_max,
+        record_bytes_max: namespace.record_bytes_max,
+        rates: Rates {
+            motion: namespace.motion_per_s,
+            presence: namespace.presence_per_s,
+            events: namespace.events_per_s,
+            edits: namespace.edits_per_s,
+        },
+    }
+}
+
+/// The way to judge hellos that the config says.
+pub(super) fn authenticator(config: &AuthConfig) -> Result<Authenticator, KeyError> {
+    Ok(match config {
+        AuthConfig::Anonymous => Authenticator::Anonymous,
+        AuthConfig::LocalAnonymous => Authenticator::LocalAnonymous,
+        AuthConfig::Tokens(tokens) => {
+            let key = Key::read(&tokens.key_file)?;
+            let jwt = Jwt::new(&key, tokens.audience.clone(), tokens.leeway_ms);
+            Authenticator::Jwt(Box::new(jwt))
+        }
+    })
+}
