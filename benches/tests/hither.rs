@@ -1,4 +1,4 @@
-//! The load generator against a Hither server in this process, over both transports. It stands apart
+//! The load generator against a Hither server in this process, over its transports. It stands apart
 //! from the baseline's test as it needs the server's crate.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -52,9 +52,9 @@ impl Host {
 
 /// Twice over each transport, in the same rooms: a run leaves nobody behind.
 #[test]
-fn every_move_reaches_everybody_in_every_room_over_both_transports() {
+fn every_move_reaches_everybody_in_every_room_over_every_transport() {
     let host = Host::start();
-    for transport in ["quic", "webtransport", "quic", "webtransport"] {
+    for transport in ["quic", "webtransport", "websocket", "quic", "webtransport", "websocket"] {
         let report = host.report(transport, &["--rooms", "2", "--members", "3", "--hz", "30"]);
         assert_eq!(report["transport"], transport);
         for window in report["windows"].as_array().unwrap() {
@@ -65,8 +65,11 @@ fn every_move_reaches_everybody_in_every_room_over_both_transports() {
             assert!(number("updates") > 0.0 && number("datagrams") > 0.0, "{window}");
             assert!(number("down_bytes_per_update") > 1.0, "{window}");
             assert!(number("moved_per_frame") > 0.0, "{window}");
-            assert!(number("datagrams_up_per_s") > 0.0 && number("packets_up_per_s") > 0.0);
-            assert!(number("packets_down_per_s") >= number("datagrams_down_per_s"), "{window}");
+            assert!(number("datagrams_up_per_s") > 0.0, "{window}");
+            if transport != "websocket" {
+                assert!(number("packets_up_per_s") > 0.0, "{window}");
+                assert!(number("packets_down_per_s") >= number("datagrams_down_per_s"), "{window}");
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ import { RoomError } from './error.ts'
 import { ClientRoom, type Room } from './room.ts'
 import type { End } from './session/session.ts'
 import type { Connect } from './transport/transport.ts'
-import { webTransport } from './transport/webtransport.ts'
+import { connectBy, type Transports } from './transport/race.ts'
 import type { RegisteredTypes, RoomTypes, Status, Unsubscribe } from './types.ts'
 import { afterClose } from './wire/codes.ts'
 
@@ -30,8 +30,13 @@ export interface ClientOptions {
    */
   readonly motion?: 'datagrams' | 'stream'
   /**
-   * Makes connections in another way than by WebTransport, as tests do; `url` and `certSha256` count for nothing then.
-   * Default: WebTransport.
+   * What connections are made by: `webtransport`, `websocket`, or `auto`, which tries WebTransport first, and
+   * WebSocket half a second later or where the other fails; `Room.getStats` says which it is. Default: `auto`.
+   */
+  readonly transports?: Transports
+  /**
+   * Makes connections in another way, as tests do; `url`, `certSha256` and `transports` count for nothing then.
+   * Default: by `transports`.
    */
   readonly connect?: Connect
 }
@@ -103,7 +108,7 @@ class RoomClient implements Client {
     this.#options = options
     const url = options.url === undefined ? undefined : new URL(options.url)
     if (url && !url.protocol.startsWith('http')) throw new TypeError(`no http: ${url}`)
-    this.#connect = options.connect ?? webTransport(url, options.certSha256)
+    this.#connect = options.connect ?? connectBy(url, options.certSha256, options.transports)
   }
 
   enterRoom<T extends RoomTypes = RegisteredTypes>(

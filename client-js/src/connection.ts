@@ -74,8 +74,8 @@ export class Connection implements TransportHandler {
   }
 
   /** The transport has ended by itself. */
-  handleClosed(reason: string): void {
-    this.#end({ reason })
+  handleClosed(reason: string, closeCode?: number): void {
+    this.#end(closeCode === undefined ? { reason } : { closeCode, reason })
   }
 
   /** Says bye, and closes once the server has heard it, or after a second. `onEnd` is not called. */
@@ -96,7 +96,7 @@ export class Connection implements TransportHandler {
     const stream = this.transport.openStream((chunk) => {
       // What comes late on the lane of an earlier membership is not this one's.
       if (this.#streams.get(room) === stream) this.#take(() => this.session.handleEdits(clock(), room, chunk))
-    })
+    }, room)
     this.#streams.set(room, stream)
     return stream
   }

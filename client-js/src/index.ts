@@ -6,6 +6,7 @@ export { RoomError, type RoomErrorContext, type RoomErrorType } from './error.ts
 export type { Edited, Records } from './records.ts'
 export type { Room, RoomListeners } from './room.ts'
 export type { RoomStats } from './stats.ts'
+export type { Transports } from './transport/race.ts'
 export type { Connect, Transport, TransportHandler, TransportStream } from './transport/transport.ts'
 export type {
   Fields,

@@ -8,6 +8,11 @@ import { noCounters } from './session/session.ts'
 export interface RoomStats {
   /** What carries the connection, like `webtransport`; `null` without one. */
   readonly transport: string | null
+  /**
+   * Why it is WebSocket: `unsupported` (there is no WebTransport here), `webtransport failed: ` and why, `slower` (it
+   * had not connected half a second later), or `asked for`; `null` for any other.
+   */
+  readonly transportReason: string | null
   /** The round trip in milliseconds, the shortest of the last few; `null` before the first. */
   readonly rttMs: number | null
   /** Ticks of the room in a second; `null` before it is entered. */
@@ -49,6 +54,7 @@ export function stats(connection: Connection | undefined, membership: Membership
   const roundTrip = session?.roundTrip ?? NaN
   return {
     transport: connection?.transport.type ?? null,
+    transportReason: connection?.transport.reason ?? null,
     rttMs: roundTrip >= 0 ? roundTrip : null,
     tickHz: membership?.tickHz ?? null,
     ...(session?.counters ?? noCounters()),

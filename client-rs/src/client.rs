@@ -38,7 +38,8 @@ pub(crate) struct Connection {
 }
 
 impl Client {
-    /// What is needed to connect to `https://host[:port]`; go on with [`ConnectOptions::connect`].
+    /// What is needed to connect to `https://host[:port]`, or over WebSocket to `wss://` or `ws://`; go on with
+    /// [`ConnectOptions::connect`].
     pub fn builder(url: impl Into<String>) -> ConnectOptions {
         ConnectOptions::new(url)
     }

@@ -47,7 +47,8 @@ pub struct ConnectOptions {
 }
 
 impl ConnectOptions {
-    /// Connects to `https://host[:port]`, over raw QUIC and trusting the machine's roots, as an anonymous user.
+    /// Connects to `https://host[:port]`, over raw QUIC and trusting the machine's roots, as an anonymous user. A URL
+    /// of `wss://`, or of `ws://` without TLS, is connected to over WebSocket.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
@@ -64,7 +65,8 @@ impl ConnectOptions {
     }
 
     /// What carries the connection: [`Transport::Quic`] by default, which costs least, or [`Transport::WebTransport`]
-    /// with the feature `webtransport`, where only HTTP/3 comes through.
+    /// with the feature `webtransport`, where only HTTP/3 comes through, or [`Transport::WebSocket`], where no UDP
+    /// does.
     pub fn transport(mut self, transport: Transport) -> Self {
         self.transport = transport;
         self
@@ -133,7 +135,7 @@ impl ConnectOptions {
     }
 
     /// How long connecting may take until the welcome; 5 s by default. Longer only delays the bad news where a
-    /// network swallows UDP.
+    /// network swallows UDP: connect over WebSocket then.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self

@@ -180,6 +180,8 @@ labels! {
         Quic = "quic",
         /// WebTransport over HTTP/3.
         WebTransport = "webtransport",
+        /// WebSocket over TCP.
+        WebSocket = "websocket",
         /// A bot of the server's own.
         Memory = "memory",
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use hither_protocol::CloseCode;
 use hither_transport::relay::{Impairment, Relay};
-use hither_transport::{BindError, Listener};
+use hither_transport::{BindError, Listener, ServerTls};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -26,14 +26,16 @@ use crate::connection::{Shared, run_incoming};
 pub use crate::data::DataError;
 use crate::data::{DataDir, Saver, Secrets};
 use crate::http::{
-    Discovery, NoPage, Readiness, bots_router, network_router, ops_router, page_router,
-    public_router, run_http,
+    Discovery, Door, NoPage, Readiness, bots_router, network_router, ops_router, page_router,
+    public_router, run_http, websocket_router, websockets_only,
 };
-use crate::metrics::{Metrics, RejectCause};
+use crate::metrics::{Metrics, RejectCause, Transport};
 use shared::{Assembly, authenticator};
 
 /// How long clients have to take their bye when the server stops; all in all it has two seconds.
 const DRAIN_DEADLINE: Duration = Duration::from_millis(1_500);
+/// How many free ports are tried for one that is free over UDP and TCP.
+const BIND_ATTEMPTS: u32 = 16;
 /// What the demo's relay loses: the same from start to start.
 const RELAY_SEED: u64 = 1;
 /// How long the closes have to leave after that.
@@ -46,7 +48,7 @@ pub enum ServerError {
     /// The operator's: an address is taken or not of this machine.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The operator's: the UDP address is taken or not of this machine.
+    /// The operator's: the address of clients is taken over UDP, or not of this machine.
     #[error(transparent)]
     Bind(#[from] BindError),
     /// The operator's: the key of tokens can't be used.
@@ -69,6 +71,7 @@ pub struct Server {
     listener: Arc<Listener>,
     http: SocketAddr,
     ops: SocketAddr,
+    metrics: Arc<Metrics>,
     discovery: watch::Sender<Discovery>,
     readiness: watch::Sender<Readiness>,
     stopping: watch::Sender<bool>,
@@ -88,8 +91,10 @@ pub struct Server {
 pub struct Ready {
     /// True: everything below is served.
     pub ready: bool,
-    /// The UDP address of WebTransport and raw QUIC.
+    /// The UDP address of WebTransport and raw QUIC, and the TCP address of WebSocket in TLS.
     pub quic: SocketAddr,
+    /// The TCP address of plain WebSocket; `null` where there is none.
+    pub ws: Option<SocketAddr>,
     /// The TCP address of the public http listener.
     pub http: SocketAddr,
     /// The TCP address of the ops plane.
@@ -128,9 +133,7 @@ impl Server {
         let (tls, certificate) = Source::new(&config.tls)?;
         let http = TcpListener::bind(config.http).await?;
         let ops = TcpListener::bind(config.ops).await?;
-        let motion_bytes_max = config.limits.viewer_motion_bytes_max;
-        let listener = Listener::bind(config.listen, tls, motion_bytes_max, &secrets.reset)?;
-        let listener = Arc::new(listener);
+        let (listener, tcp) = bind(&config, tls, &secrets.reset).await?;
         if listener.socket_buffers().fall_short() {
             let buffers = listener.socket_buffers();
             tracing::warn!(
@@ -142,6 +145,7 @@ impl Server {
         let metrics = Arc::new(Metrics::new());
         let (discovery, discovered) = watch::channel(Discovery {
             quic: listener.local_addr(),
+            ws: config.demo.is_some().then_some(http_addr),
             cert_sha256: certificate.sha256_hex(),
             protocol: hither_protocol::VERSION,
         });
@@ -163,13 +167,15 @@ impl Server {
         let demo = config.demo.as_ref().map(|demo| demo_router(demo, &shared, relay.clone()));
         let demo = demo.transpose()?;
 
+        let public = public_router(discovered, demo);
+        let ops_plane = ops_router(metrics.clone(), ready, ask_to_drain);
+        let websockets = websockets_only(shared.clone());
+        let websocket_door = Door::Websocket(listener.tcp_tls(), shared.clone());
         let mut tasks = vec![
-            tokio::spawn(run_http(http, public_router(discovered, demo), draining)),
-            tokio::spawn(run_http(
-                ops,
-                ops_router(metrics, ready, ask_to_drain),
-                stopped.subscribe(),
-            )),
+            tokio::spawn(run_http(http, Door::Plain, public, draining)),
+            tokio::spawn(run_http(ops, Door::Plain, ops_plane, stopped.subscribe())),
+            // Who comes while the server is being stopped is told so.
+            tokio::spawn(run_http(tcp, websocket_door, websockets, stopped.subscribe())),
             tokio::spawn(run_listener(shared, listener.clone())),
             tokio::spawn(run_renewal(certificate, listener.clone(), discovery.clone())),
         ];
@@ -180,6 +186,7 @@ impl Server {
             listener,
             http,
             ops,
+            metrics,
             discovery,
             readiness,
             stopping,
@@ -196,6 +203,7 @@ impl Server {
         Ready {
             ready: true,
             quic: self.listener.local_addr(),
+            ws: self.discovery.borrow().ws,
             http: self.http,
             ops: self.ops,
             cert_sha256: self.discovery.borrow().cert_sha256.clone(),
@@ -210,17 +218,23 @@ impl Server {
         }
     }
 
+    /// Clients that have not gone; none of the server's own.
+    fn open_connections(&self) -> usize {
+        let websockets = self.metrics.connections[Transport::WebSocket].get();
+        self.listener.open_connections() + usize::try_from(websockets).unwrap_or_default()
+    }
+
     /// Takes no more clients, says bye to those that are there, and ends within two seconds.
     pub async fn stop(self) {
         self.readiness.send_replace(Readiness::Draining);
         self.stopping.send_replace(true);
         let drained = async {
-            while self.listener.open_connections() > 0 {
+            while self.open_connections() > 0 {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
         if tokio::time::timeout(DRAIN_DEADLINE, drained).await.is_err() {
-            tracing::warn!(left = self.listener.open_connections(), "clients did not go in time");
+            tracing::warn!(left = self.open_connections(), "clients did not go in time");
         }
         self.listener.close(CloseCode::GoingAway.number(), CloseCode::GoingAway.name());
         let _ = tokio::time::timeout(CLOSE_DEADLINE, self.listener.wait_idle()).await;
@@ -231,6 +245,28 @@ impl Server {
         self.stopped.send_replace(true);
         for task in self.tasks {
             task.abort();
+        }
+    }
+}
+
+/// The listener of QUIC, and that of WebSocket at the same number over TCP.
+async fn bind(
+    config: &Config,
+    tls: ServerTls,
+    reset_key: &[u8; 32],
+) -> Result<(Arc<Listener>, TcpListener), ServerError> {
+    let mut attempts = BIND_ATTEMPTS;
+    loop {
+        let motion_bytes_max = config.limits.viewer_motion_bytes_max;
+        let listener = Listener::bind(config.listen, tls.clone(), motion_bytes_max, reset_key)?;
+        match TcpListener::bind(listener.local_addr()).await {
+            Ok(tcp) => return Ok((Arc::new(listener), tcp)),
+            // A number that is free over UDP may be taken over TCP, and the system has others.
+            Err(error) if config.listen.port() == 0 && attempts > 0 => {
+                tracing::debug!(%error, "another port");
+                attempts -= 1;
+            }
+            Err(error) => return Err(error.into()),
         }
     }
 }
@@ -246,7 +282,7 @@ async fn run_listener(shared: Arc<Shared>, listener: Arc<Listener>) {
     }
 }
 
-/// The demo page, its bots and its bad network.
+/// The demo page, its bots, its bad network, and plain WebSocket.
 fn demo_router(
     demo: &DemoConfig,
     shared: &Arc<Shared>,
@@ -254,7 +290,10 @@ fn demo_router(
 ) -> Result<Router, NoPage> {
     let bots = bots_router(Bots::new(shared.clone()), shared.origins.clone());
     let network = relay.map(|relay| network_router(relay, shared.origins.clone()));
-    Ok(page_router(demo.page.as_deref())?.merge(bots).merge(network.unwrap_or_default()))
+    // A browser takes no minted certificate over TCP, so its WebSocket comes in where the page does.
+    let websocket = websocket_router(shared.clone());
+    let page = page_router(demo.page.as_deref())?.merge(bots).merge(websocket);
+    Ok(page.merge(network.unwrap_or_default()))
 }
 
 /// The listener's address on loopback, if it has one. Who comes through a relay looks local to the server, so only who

@@ -99,9 +99,11 @@ async fn one_line_says_where_and_sigterm_ends_with_0() {
     assert_eq!(ready["ready"], true);
     let hash = ready["cert_sha256"].as_str().unwrap();
     assert!(hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit()), "{hash}");
-    assert_eq!(ready.as_object().unwrap().len(), 5);
+    assert_eq!(ready.as_object().unwrap().len(), 6);
+    assert!(ready["ws"].is_null(), "plain WebSocket is for development");
     assert_ne!(address("quic").port(), 0);
-    for key in ["http", "ops"] {
+    // Over TCP, WebSocket is where QUIC is over UDP.
+    for key in ["quic", "http", "ops"] {
         TcpStream::connect(address(key)).unwrap();
     }
 

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use hither_client::{Client, Map, Op, OpKind, Position, Transport};
 
-use crate::support::{Host, Target, enter, event, field, on_both, slot, soon, until};
+use crate::support::{Host, Target, enter, event, field, on_all, slot, soon, until};
 
 /// Two members meet, wave, move and write.
 async fn walk(server: &Target, on: Transport) -> Result<()> {
@@ -30,7 +30,7 @@ async fn walk(server: &Target, on: Transport) -> Result<()> {
 
 #[tokio::test]
 async fn h1_the_walk_works_on_a_server_and_on_nothing_else() {
-    on_both(async |on| {
+    on_all(async |on| {
         let mut server = Host::start().await;
         walk(&server, on).await.unwrap();
         let target = server.clone();
@@ -42,25 +42,33 @@ async fn h1_the_walk_works_on_a_server_and_on_nothing_else() {
 }
 
 #[tokio::test]
-async fn h1_both_transports_meet_in_one_room() {
+async fn h1_all_transports_meet_in_one_room() {
     let server = Host::start().await;
     let native = server.client(Transport::Quic).await;
     let page = server.client(Transport::WebTransport).await;
+    let blocked = server.client(Transport::WebSocket).await;
+    let third = enter(&blocked, "default:both").await;
     let (here, there) = (enter(&native, "default:both").await, enter(&page, "default:both").await);
     here.set_motion(Position::xy(1, 2));
     there.set_motion(Position::xy(3, 4));
     until("each sees the other", || {
         here.position(slot(&there)) == Some(Position::xy(3, 4))
             && there.position(slot(&here)) == Some(Position::xy(1, 2))
+            && third.position(slot(&here)) == Some(Position::xy(1, 2))
+            && third.position(slot(&there)) == Some(Position::xy(3, 4))
     })
     .await;
     server.metric_until("hither_connections{transport=\"quic\"}", |open| open == 1).await;
     server.metric_until("hither_connections{transport=\"webtransport\"}", |open| open == 1).await;
-    server.metric_until("hither_members", |members| members == 2).await;
+    server.metric_until("hither_connections{transport=\"websocket\"}", |open| open == 1).await;
+    server.metric_until("hither_members", |members| members == 3).await;
     assert_eq!(server.metric("hither_rooms").await, 1);
     native.close().await;
     page.close().await;
-    for gauge in ["hither_members", "hither_rooms", "hither_connections{transport=\"quic\"}"] {
+    blocked.close().await;
+    let [quic, websocket] =
+        ["quic", "websocket"].map(|on| format!("hither_connections{{transport=\"{on}\"}}"));
+    for gauge in ["hither_members", "hither_rooms", &quic, &websocket] {
         server.metric_until(gauge, |left| left == 0).await;
     }
 }

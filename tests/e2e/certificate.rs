@@ -5,11 +5,11 @@ use std::time::SystemTime;
 use hither_certs::Certificate;
 use hither_server::config::TlsConfig;
 
-use crate::support::{Host, Target, enter, find, on_both, put_certificate, soon, until};
+use crate::support::{Host, Target, enter, find, on_all, put_certificate, soon, until};
 
 #[tokio::test]
 async fn a_changed_certificate_is_presented_to_newcomers_and_those_who_are_there_stay() {
-    on_both(async |on| {
+    on_all(async |on| {
         let [old, new] = [(); 2].map(|()| Certificate::mint(SystemTime::now(), &[]).unwrap());
         let dir = tempfile::tempdir().unwrap();
         put_certificate(dir.path(), &old);

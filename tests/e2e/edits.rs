@@ -3,7 +3,7 @@
 use hither_client::{Map, Op, OpKind, Refusal, Room, SubmitError};
 use hither_protocol::message::edits::{Edit, EditsToClient};
 
-use crate::support::{EditsLane, Host, enter, field, on_both, slot, soon, until};
+use crate::support::{EditsLane, Host, enter, field, on_all, slot, soon, until};
 
 fn op(kind: OpKind, record: &str, fields: Map) -> Op {
     Op { kind, record: record.into(), fields }
@@ -48,7 +48,7 @@ async fn edits_until(lane: &mut EditsLane, last: u64) -> Vec<Edit> {
 // proves D2, D3, D5, D6
 #[tokio::test]
 async fn edits_are_applied_in_order_whole_or_not_at_all() {
-    on_both(async |on| {
+    on_all(async |on| {
         let server = Host::start().await;
         let (ada, bob) = (server.client(on).await, server.client(on).await);
         let (here, there) = (enter(&ada, "default:a").await, enter(&bob, "default:a").await);
@@ -83,7 +83,7 @@ async fn edits_are_applied_in_order_whole_or_not_at_all() {
 #[tokio::test]
 async fn every_observer_sees_one_order_without_gaps() {
     const EDITS: u64 = 30;
-    on_both(async |on| {
+    on_all(async |on| {
         let server = Host::start().await;
         let mut observers = Vec::new();
         for _ in 0..2 {
@@ -126,7 +126,7 @@ async fn every_observer_sees_one_order_without_gaps() {
 // proves D1, D7
 #[tokio::test]
 async fn who_opens_again_gets_what_it_lacks_and_a_number_is_answered_again() {
-    on_both(async |on| {
+    on_all(async |on| {
         let server = Host::start().await;
         let mut raw = server.welcomed(on).await;
         let (joined, _) = raw.join("default:a", None).await;
@@ -152,7 +152,7 @@ async fn who_opens_again_gets_what_it_lacks_and_a_number_is_answered_again() {
 
 #[tokio::test]
 async fn d3_a_document_of_many_pages_comes_whole() {
-    on_both(async |on| {
+    on_all(async |on| {
         let server = Host::start().await;
         let ada = server.client(on).await;
         let here = enter(&ada, "default:a").await;

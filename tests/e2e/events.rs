@@ -4,7 +4,7 @@ use hither_client::{Event, Position, Room, Slot, Value};
 use hither_protocol::message::control::{Seen, SendEvent, ToClient, ToServer};
 use hither_protocol::{Epoch, RoomHandle};
 
-use crate::support::{Host, Raw, enter, event, on_both, slot};
+use crate::support::{Host, Raw, enter, event, on_all, slot};
 
 async fn broadcast(room: &Room) -> (Slot, u64, String, Value) {
     event(room, |event| match event {
@@ -17,7 +17,7 @@ async fn broadcast(room: &Room) -> (Slot, u64, String, Value) {
 
 #[tokio::test]
 async fn v1_events_reach_all_in_one_order_numbered_from_1() {
-    on_both(async |on| {
+    on_all(async |on| {
         let server = Host::start().await;
         let mut rooms = Vec::new();
         for _ in 0..4 {
@@ -51,7 +51,7 @@ async fn v1_events_reach_all_in_one_order_numbered_from_1() {
 
 #[tokio::test]
 async fn v3_a_directed_event_reaches_those_named_and_nobody_else() {
-    on_both(async |on| {
+    on_all(async |on| {
         let server = Host::start().await;
         let mut rooms = Vec::new();
         for _ in 0..4 {
@@ -95,7 +95,7 @@ async fn hear(raw: &mut Raw, last: u64) {
 
 #[tokio::test]
 async fn v2_who_comes_back_is_sent_what_it_missed() {
-    on_both(async |on| {
+    on_all(async |on| {
         let server = Host::start().await;
         let (mut ada, mut bob) = (server.welcomed(on).await, server.welcomed(on).await);
         let (joined, _) = ada.join("default:a", None).await;
@@ -126,7 +126,7 @@ async fn v2_who_comes_back_is_sent_what_it_missed() {
 
 #[tokio::test]
 async fn v4_a_gap_in_events_is_signalled() {
-    on_both(async |on| {
+    on_all(async |on| {
         let server = Host::start().await;
         let mut ada = server.welcomed(on).await;
         let (joined, _) = ada.join("default:a", None).await;
@@ -164,7 +164,7 @@ async fn v4_a_gap_in_events_is_signalled() {
 #[tokio::test]
 async fn events_and_motion_of_one_member_do_not_hold_each_other_up() {
     const EVENTS: i32 = 20;
-    on_both(async |on| {
+    on_all(async |on| {
         let server = Host::start().await;
         let here = enter(&server.client(on).await, "default:a").await;
         let there = enter(&server.client(on).await, "default:a").await;

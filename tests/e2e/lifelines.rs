@@ -12,7 +12,7 @@ use hither_client::{
 use hither_transport::relay::{Impairment, Relay};
 use tokio::time::{Instant, sleep};
 
-use crate::support::{Host, Target, enter, find, on_both, slot, soon, until};
+use crate::support::{ALL, Host, Target, enter, find, on_udp, slot, soon, until};
 
 const TRIALS: usize = 20;
 const ROOM: &str = "default:a";
@@ -152,7 +152,7 @@ async fn a_connection_that_is_closed_is_lost_at_once_and_gone_after_its_grace() 
     let room = enter(&watcher, ROOM).await;
     let mut members = Vec::new();
     for trial in 0..TRIALS {
-        let on = [Transport::Quic, Transport::WebTransport][trial % 2];
+        let on = ALL[trial % 3];
         let client = server.client(on).await;
         let room = enter(&client, ROOM).await;
         members.push((slot(&room), client, room));
@@ -223,7 +223,7 @@ async fn a_minute_of_20_percent_loss_is_no_leave_and_nobody_is_lost() {
 
 #[tokio::test]
 async fn a_client_whose_address_changes_is_noticed_by_nobody() {
-    on_both(async |on| {
+    on_udp(async |on| {
         let server = Host::start().await;
         let watcher = server.client(Transport::Quic).await;
         let room = enter(&watcher, ROOM).await;
@@ -260,7 +260,7 @@ pub(crate) async fn lasting(server: &Target, on: Transport) -> (Client, Room) {
 // proves S1, S3, S4
 #[tokio::test]
 async fn a_client_that_lost_its_path_comes_back_as_the_same_member() {
-    on_both(async |on| {
+    on_udp(async |on| {
         let server = Host::start().await;
         let watcher = server.client(Transport::Quic).await;
         let room = enter(&watcher, ROOM).await;

@@ -23,3 +23,4 @@ mod slow;
 mod stop;
 mod support;
 mod tokens;
+mod websocket;

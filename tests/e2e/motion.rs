@@ -6,7 +6,7 @@ use hither_client::{Client, Position, Room};
 use hither_protocol::message::control::{SetStatus, Status, ToServer};
 use tokio::time::sleep;
 
-use crate::support::{Host, enter, on_both, slot, stays, until};
+use crate::support::{Host, enter, on_all, slot, stays, until};
 
 /// A place that no two members and no two steps share.
 fn place(member: usize, step: i32) -> Position {
@@ -19,7 +19,7 @@ fn place(member: usize, step: i32) -> Position {
 async fn after_a_burst_each_viewer_has_exactly_the_last_position() {
     const MEMBERS: usize = 5;
     const STEPS: i32 = 60;
-    on_both(async |on| {
+    on_all(async |on| {
         let server = Host::start().await;
         let mut members: Vec<(Client, Room)> = Vec::new();
         for _ in 0..MEMBERS {
@@ -52,7 +52,7 @@ async fn after_a_burst_each_viewer_has_exactly_the_last_position() {
 // proves M6
 #[tokio::test]
 async fn who_comes_late_sees_those_who_rest() {
-    on_both(async |on| {
+    on_all(async |on| {
         let server = Host::start().await;
         let ada = server.client(on).await;
         let here = enter(&ada, "default:a").await;
@@ -72,7 +72,7 @@ async fn who_comes_late_sees_those_who_rest() {
 
 #[tokio::test]
 async fn m9_the_highest_number_wins_whatever_the_order() {
-    on_both(async |on| {
+    on_all(async |on| {
         let server = Host::start().await;
         let mut raw = server.welcomed(on).await;
         let (joined, _) = raw.join("default:a", None).await;

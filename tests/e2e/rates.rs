@@ -6,7 +6,7 @@ use hither_client::{CloseCode, Event, Hello, Op, OpKind, Position, Room, SubmitE
 use hither_protocol::message::control::{ToClient, ToServer};
 use tokio::time::sleep;
 
-use crate::support::{Host, enter, event, field, find, on_both, slot, soon, until};
+use crate::support::{Host, enter, event, field, find, on_all, slot, soon, until};
 
 /// A server whose members may do everything twice at once, and then once a second.
 async fn slow_server() -> Host {
@@ -39,7 +39,7 @@ fn retry_after(pause: Duration) -> Duration {
 // proves E2
 #[tokio::test]
 async fn what_is_over_a_rate_is_refused_until_the_time_it_says() {
-    on_both(async |on| {
+    on_all(async |on| {
         let server = slow_server().await;
         let (ada, bob) = (server.client(on).await, server.client(on).await);
         let (here, there) = (enter(&ada, "default:a").await, enter(&bob, "default:a").await);
@@ -76,7 +76,7 @@ async fn what_is_over_a_rate_is_refused_until_the_time_it_says() {
 // proves E2, D6
 #[tokio::test]
 async fn edits_over_their_rate_are_rejected_until_the_time_they_say() {
-    on_both(async |on| {
+    on_all(async |on| {
         let server = slow_server().await;
         let here = enter(&server.client(on).await, "default:a").await;
         let put = || vec![Op { kind: OpKind::Put, record: "a".into(), fields: field("x", 1) }];
@@ -96,7 +96,7 @@ async fn edits_over_their_rate_are_rejected_until_the_time_they_say() {
 // proves E2, M10
 #[tokio::test]
 async fn motion_over_its_rate_is_thinned_out_and_ends_in_the_right_place() {
-    on_both(async |on| {
+    on_all(async |on| {
         let server = slow_server().await;
         let viewer = enter(&server.client(on).await, "default:a").await;
         let mut raw = server.welcomed(on).await;
@@ -117,7 +117,7 @@ async fn motion_over_its_rate_is_thinned_out_and_ends_in_the_right_place() {
 // proves H6
 #[tokio::test]
 async fn more_hellos_than_may_come_in_a_second_are_told_when_to_come_back() {
-    on_both(async |on| {
+    on_all(async |on| {
         let server = Host::with(|config| config.limits.hellos_per_s = 5).await;
         let mut raws = Vec::new();
         for _ in 0..15 {

@@ -4,19 +4,19 @@
 use std::path::Path;
 use std::time::Duration;
 
-use hither_client::{Client, ConnectionStatus, Event, Position, Room, Status, Transport};
+use hither_client::{Client, ConnectionStatus, Event, Position, Room, Status};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::lifelines::lasting;
-use crate::support::{Process, Target, slot, soon, until};
+use crate::support::{ALL, Process, Target, slot, soon, until};
 
-/// Everybody in one room, half of them over each transport.
+/// Everybody in one room, a third of them over each transport.
 async fn crowd(server: &Target, count: usize) -> Vec<(Client, Room)> {
     let mut entering = JoinSet::new();
     for number in 0..count {
         let server = server.clone();
-        let on = [Transport::Quic, Transport::WebTransport][number % 2];
+        let on = ALL[number % 3];
         entering.spawn(async move { lasting(&server, on).await });
     }
     let crowd = soon(entering.join_all()).await;

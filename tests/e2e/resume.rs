@@ -12,8 +12,7 @@ use hither_protocol::message::{Map, Value};
 use serde_json::json;
 
 use crate::support::{
-    Host, Issuer, Process, Raw, Target, enter, field, find, now_s, on_both, slot, soon, stays,
-    until,
+    Host, Issuer, Process, Raw, Target, enter, field, find, now_s, on_all, slot, soon, stays, until,
 };
 
 const ROOM: &str = "default:a";
@@ -84,7 +83,7 @@ async fn join_with(raw: &mut Raw, presence: Map, seen: Option<Seen>) -> Joined {
 // proves S1, S4
 #[tokio::test]
 async fn one_the_session_and_the_missed_events_come_back() {
-    on_both(async |on| {
+    on_all(async |on| {
         let server = Host::start().await;
         let stage = Stage::new(&server, on).await;
         let mut raw = server.raw(on).await;
@@ -117,7 +116,7 @@ async fn one_the_session_and_the_missed_events_come_back() {
 // proves S4, R7
 #[tokio::test]
 async fn two_rooms_slots_and_presence_come_back_and_the_others_see_no_leave() {
-    on_both(async |on| {
+    on_all(async |on| {
         let server = Host::start().await;
         let mut stage = Stage::new(&server, on).await;
         let room = stage.joined.room;
@@ -149,7 +148,7 @@ async fn two_rooms_slots_and_presence_come_back_and_the_others_see_no_leave() {
 // proves S1, H4
 #[tokio::test]
 async fn three_and_four_who_resumes_needs_a_token_all_the_same_and_has_the_rights_of_that_one() {
-    on_both(async |on| {
+    on_all(async |on| {
         let issuer = Issuer::new();
         let server = Host::with(|config| issuer.configure(config)).await;
         let token = |changes| Some(issuer.token("ada", &["join", "broadcast"], changes));
@@ -185,7 +184,7 @@ async fn three_and_four_who_resumes_needs_a_token_all_the_same_and_has_the_right
 // proves S1
 #[tokio::test]
 async fn five_a_session_that_is_not_known_is_a_new_one_and_nobody_is_turned_away() {
-    on_both(async |on| {
+    on_all(async |on| {
         let (server, other) = (Host::start().await, Host::start().await);
         let mut elsewhere = other.raw(on).await;
         let theirs = elsewhere.hello(None).await.resume_token.unwrap();
@@ -209,7 +208,7 @@ async fn five_a_session_that_is_not_known_is_a_new_one_and_nobody_is_turned_away
 // proves S1
 #[tokio::test]
 async fn six_who_shows_no_token_is_a_new_member_beside_the_lost_one() {
-    on_both(async |on| {
+    on_all(async |on| {
         let server = Host::start().await;
         let stage = Stage::new(&server, on).await;
         stage.lose().await;
@@ -228,7 +227,7 @@ async fn six_who_shows_no_token_is_a_new_member_beside_the_lost_one() {
 // proves S1
 #[tokio::test]
 async fn seven_nothing_is_kept_of_who_has_said_bye() {
-    on_both(async |on| {
+    on_all(async |on| {
         let server = Host::start().await;
         let mut stage = Stage::new(&server, on).await;
         stage.raw.leave_all().await;
@@ -242,7 +241,7 @@ async fn seven_nothing_is_kept_of_who_has_said_bye() {
 // proves S2
 #[tokio::test]
 async fn a_token_is_good_until_the_next_one_has_arrived() {
-    on_both(async |on| {
+    on_all(async |on| {
         let server = Host::start().await;
         let stage = Stage::new(&server, on).await;
         let mut tokens = vec![stage.welcome.resume_token.clone()];
@@ -267,7 +266,7 @@ async fn a_token_is_good_until_the_next_one_has_arrived() {
 // proves S3
 #[tokio::test]
 async fn a_connection_with_the_newest_token_takes_over_from_one_that_is_half_open() {
-    on_both(async |on| {
+    on_all(async |on| {
         let server = Host::start().await;
         let mut stage = Stage::new(&server, on).await;
         let before = stage.comings_and_goings().await;
@@ -299,7 +298,7 @@ async fn a_connection_with_the_newest_token_takes_over_from_one_that_is_half_ope
 // proves S1
 #[tokio::test]
 async fn a_token_of_another_user_is_no_token() {
-    on_both(async |on| {
+    on_all(async |on| {
         let issuer = Issuer::new();
         let server = Host::with(|config| issuer.configure(config)).await;
         let token = |user| Some(issuer.token(user, &["join"], json!({})));
@@ -320,7 +319,7 @@ async fn a_token_of_another_user_is_no_token() {
 // proves S4, V4
 #[tokio::test]
 async fn a_gap_that_can_t_be_filled_is_signalled() {
-    on_both(async |on| {
+    on_all(async |on| {
         let server = Host::start().await;
         let stage = Stage::new(&server, on).await;
         stage.lose().await;
@@ -345,7 +344,7 @@ async fn a_gap_that_can_t_be_filled_is_signalled() {
 // proves S4
 #[tokio::test]
 async fn after_its_grace_a_session_comes_back_as_a_new_member() {
-    on_both(async |on| {
+    on_all(async |on| {
         let server =
             Host::with(|config| config.namespaces.get_mut("default").unwrap().grace_ms = 300).await;
         let stage = Stage::new(&server, on).await;

@@ -7,7 +7,7 @@ use hither_protocol::message::control::ToClient;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use crate::support::{Host, Target, enter, event, field, on_both, slot, soon, until};
+use crate::support::{Host, Target, enter, event, field, on_all, slot, soon, until};
 
 async fn joined(room: &Room) -> Slot {
     event(room, |event| match event {
@@ -34,7 +34,7 @@ async fn seen(room: &Room, who: Slot, status: Status) {
 // proves R2, R3, R4, R5, R6
 #[tokio::test]
 async fn members_come_and_go_and_the_others_are_told() {
-    on_both(async |on| {
+    on_all(async |on| {
         let server = Host::start().await;
         let (ada, bob) = (server.client(on).await, server.client(on).await);
         let here = soon(ada.enter("default:a", field("color", "red"))).await.unwrap();
@@ -62,7 +62,7 @@ async fn members_come_and_go_and_the_others_are_told() {
 #[tokio::test]
 async fn a_roster_and_the_diffs_after_it_leave_nobody_out() {
     const MEMBERS: i32 = 16;
-    on_both(async |on| {
+    on_all(async |on| {
         let server = Host::start().await;
         let mut entering = JoinSet::new();
         for number in 0..MEMBERS {
@@ -94,7 +94,7 @@ async fn a_roster_and_the_diffs_after_it_leave_nobody_out() {
 // proves P1, P2
 #[tokio::test]
 async fn presence_is_patched_by_field_and_nil_removes() {
-    on_both(async |on| {
+    on_all(async |on| {
         let server = Host::start().await;
         let (ada, bob) = (server.client(on).await, server.client(on).await);
         let here = soon(ada.enter("default:a", field("color", "red"))).await.unwrap();
@@ -116,7 +116,7 @@ async fn presence_is_patched_by_field_and_nil_removes() {
 // proves P3
 #[tokio::test]
 async fn a_presence_over_its_size_is_refused_and_nothing_changes() {
-    on_both(async |on| {
+    on_all(async |on| {
         let server = Host::start().await;
         let (ada, bob) = (server.client(on).await, server.client(on).await);
         let (here, there) = (enter(&ada, "default:a").await, enter(&bob, "default:a").await);
@@ -142,7 +142,7 @@ async fn a_presence_over_its_size_is_refused_and_nothing_changes() {
 // proves P4, M12
 #[tokio::test]
 async fn who_is_away_is_told_to_all_and_gets_no_motion_until_back() {
-    on_both(async |on| {
+    on_all(async |on| {
         let server = Host::start().await;
         let (ada, bob, eve) =
             (server.client(on).await, server.client(on).await, server.client(on).await);
@@ -169,7 +169,7 @@ async fn who_is_away_is_told_to_all_and_gets_no_motion_until_back() {
 // proves R2, E1
 #[tokio::test]
 async fn one_connection_is_in_several_rooms_and_in_no_more_than_it_may() {
-    on_both(async |on| {
+    on_all(async |on| {
         let server = Host::with(|config| config.limits.rooms_per_session_max = 3).await;
         let (ada, bob) = (server.client(on).await, server.client(on).await);
         let names = ["default:a", "hz10:b", "hz60:c"];
@@ -233,7 +233,7 @@ async fn refused_join(raw: &mut crate::support::Raw, room: &str) -> Refusal {
 // proves R2
 #[tokio::test]
 async fn a_full_room_takes_nobody_until_somebody_leaves() {
-    on_both(async |on| {
+    on_all(async |on| {
         let server = Host::with(|config| {
             config.namespaces.get_mut("default").unwrap().members_max = 2;
         })
@@ -260,7 +260,7 @@ async fn with_grace(grace_ms: u64) -> Host {
 // proves R7
 #[tokio::test]
 async fn a_connection_that_breaks_is_lost_at_once_and_gone_after_its_grace() {
-    on_both(async |on| {
+    on_all(async |on| {
         const GRACE: Duration = Duration::from_millis(700);
         let server = with_grace(GRACE.as_millis() as u64).await;
         let (ada, bob) = (server.client(on).await, server.client(on).await);
@@ -301,7 +301,11 @@ async fn a_client_that_falls_silent_is_lost_and_gone_after_its_grace() {
             "over {on} gone after {gone_after:?}"
         );
     };
-    tokio::join!(silent(Transport::Quic), silent(Transport::WebTransport));
+    tokio::join!(
+        silent(Transport::Quic),
+        silent(Transport::WebTransport),
+        silent(Transport::WebSocket)
+    );
 }
 
 /// Enters a room with a client whose packets then stop, while its socket stays open: nothing runs its runtime any

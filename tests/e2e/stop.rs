@@ -4,15 +4,16 @@ use std::time::{Duration, Instant};
 
 use hither_client::{Reaction, Transport};
 use hither_protocol::message::control::ToClient;
+use hither_transport::ConnectError;
 
-use crate::support::{Process, enter, find, soon};
+use crate::support::{ALL, Process, enter, find, soon};
 
 // proves C1
 #[tokio::test]
 async fn sigterm_says_bye_to_everyone_refuses_newcomers_and_ends_with_0() {
     let mut server = Process::start();
     let mut clients = Vec::new();
-    for on in [Transport::Quic, Transport::WebTransport] {
+    for on in ALL {
         for _ in 0..3 {
             let client = server.client(on).await;
             let room = enter(&client, "default:a").await;
@@ -30,9 +31,12 @@ async fn sigterm_says_bye_to_everyone_refuses_newcomers_and_ends_with_0() {
     })
     .await;
     assert_eq!((status, &*body), (503, "draining\n"));
-    for on in [Transport::Quic, Transport::WebTransport] {
+    for on in ALL {
         let refused = soon(server.endpoint.connect(&server.url(), on)).await.unwrap_err();
-        assert!(matches!(refused, hither_transport::ConnectError::Refused), "{refused}");
+        assert!(
+            matches!(refused, ConnectError::Refused | ConnectError::Rejected(503)),
+            "{refused}"
+        );
     }
     for (client, _room) in &clients {
         let closed = soon(client.closed()).await;

@@ -4,9 +4,7 @@ use hither_client::{Closed, ConnectError, Event, Map, Position, Reaction, Refusa
 use hither_client::{Op, OpKind, Room};
 use serde_json::{Value, json};
 
-use crate::support::{
-    Host, Issuer, Target, enter, event, field, now_s, on_both, slot, soon, until,
-};
+use crate::support::{Host, Issuer, Target, enter, event, field, now_s, on_all, slot, soon, until};
 
 const ALL: [&str; 5] = ["join", "presence", "motion", "broadcast", "edit"];
 
@@ -24,7 +22,7 @@ async fn refused(builder: hither_client::ConnectOptions) -> Closed {
 
 #[tokio::test]
 async fn h4_a_wrong_token_is_refused_with_the_code_that_says_how() {
-    on_both(async |on| {
+    on_all(async |on| {
         let (server, issuer) = with_tokens().await;
         let token = |changes| Some(issuer.token("ada", &ALL, changes));
         let unsigned =
@@ -61,7 +59,7 @@ async fn h4_a_wrong_token_is_refused_with_the_code_that_says_how() {
 // proves C1
 #[tokio::test]
 async fn h4_a_token_that_expires_ends_the_session() {
-    on_both(async |on| {
+    on_all(async |on| {
         let (server, issuer) = with_tokens().await;
         let client = async |sub: &str, changes| {
             let token = issuer.token(sub, &ALL, changes);
@@ -85,7 +83,7 @@ async fn h4_a_token_that_expires_ends_the_session() {
 
 #[tokio::test]
 async fn h5_the_server_says_who_a_member_is() {
-    on_both(async |on| {
+    on_all(async |on| {
         let (server, issuer) = with_tokens().await;
         let token = issuer.token("ada@example", &ALL, json!({ "name": "Ada" }));
         let ada = soon(server.builder(on).token(token).name("Eve").connect()).await.unwrap();
@@ -136,7 +134,7 @@ fn put() -> Vec<Op> {
 // proves E1
 #[tokio::test]
 async fn h4_a_room_without_the_right_to_join_stays_closed() {
-    on_both(async |on| {
+    on_all(async |on| {
         let (server, issuer) = with_tokens().await;
         let rooms = json!({ "rooms": {
             "default:open": ["join"], "default:team-*": ALL, "default:no": without("join")
@@ -169,7 +167,7 @@ async fn h4_a_room_without_the_right_to_join_stays_closed() {
 // proves E1
 #[tokio::test]
 async fn h4_each_right_that_is_withheld_has_its_refusal_and_the_others_work() {
-    on_both(async |on| {
+    on_all(async |on| {
         for right in &ALL[1..] {
             let (server, issuer) = with_tokens().await;
             let (here, there) = members(&server, &issuer, on, &without(right)).await;

@@ -16,7 +16,7 @@ const IDLE_TIMEOUT_MS: u32 = 2_000;
 pub const IDLE_TIMEOUT: Duration = Duration::from_millis(IDLE_TIMEOUT_MS as u64);
 
 /// The server's pings, often enough that some may be lost within the idle timeout. Each costs two packets.
-const KEEP_ALIVE: Duration = Duration::from_millis(KEEP_ALIVE_MS);
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_millis(KEEP_ALIVE_MS);
 const KEEP_ALIVE_MS: u64 = 500;
 
 /// How long a peer has been silent when its connection times out, give or take half a keep-alive, a quarter of a

@@ -1,4 +1,4 @@
-//! The client's end: one UDP socket for any number of connections, of both kinds.
+//! The client's end: one UDP socket for any number of connections, of both kinds, and the way to a WebSocket beside it.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -23,6 +23,7 @@ pub struct ClientEndpoint {
     quic: ClientConfig,
     #[cfg(feature = "webtransport")]
     webtransport: ClientConfig,
+    websocket: Arc<rustls::ClientConfig>,
     socket_buffers: SocketBuffers,
 }
 
@@ -41,7 +42,7 @@ impl ClientEndpoint {
         let endpoint = Endpoint::new(endpoint_config(), None, socket, PatientRuntime::shared())?;
         let transport = Arc::new(transport_config(Side::Client, DATAGRAM_BUFFER));
         let config = |alpn: &[u8]| -> Result<ClientConfig, BindError> {
-            let mut config = ClientConfig::new(tls.config(alpn)?);
+            let mut config = ClientConfig::new(tls.quic(alpn)?);
             config.transport_config(Arc::clone(&transport));
             Ok(config)
         };
@@ -50,6 +51,7 @@ impl ClientEndpoint {
             quic: config(ALPN.as_bytes())?,
             #[cfg(feature = "webtransport")]
             webtransport: config(crate::tls::ALPN_H3)?,
+            websocket: tls.tcp()?,
             socket_buffers,
         })
     }
@@ -59,9 +61,10 @@ impl ClientEndpoint {
         self.socket_buffers
     }
 
-    /// Connects to `https://host[:port]` over `transport`.
+    /// Connects to `https://host[:port]` over `transport`, or to `wss://` or `ws://` over WebSocket, the latter without
+    /// TLS.
     ///
-    /// WebTransport takes the URL's path too, by default [`hither_protocol::PATH`]. A host with
+    /// WebTransport and WebSocket take the URL's path too, by default [`hither_protocol::PATH`]. A host with
     /// several addresses is tried at each in turn, 2.5 s for one that is silent. Dropping the
     /// future gives up.
     ///
@@ -69,23 +72,21 @@ impl ClientEndpoint {
     ///
     /// [`ConnectError`].
     pub async fn connect(&self, url: &str, transport: Transport) -> Result<Link, ConnectError> {
-        let url = parse(url)?;
-        match transport {
-            Transport::Quic => Ok(QuicLink::raw(self.connect_quic(&url, &self.quic).await?).into()),
-            #[cfg(feature = "webtransport")]
-            Transport::WebTransport => self.connect_webtransport(url, None).await,
-            other => Err(ConnectError::Unsupported(other)),
-        }
+        self.connect_from(url, transport, None).await
     }
 
-    /// Connects over WebTransport with an `origin` header, as a page of that origin would.
+    /// Connects over WebTransport or WebSocket with an `origin` header, as a page of that origin would.
     ///
     /// # Errors
     ///
-    /// As [`Self::connect`].
-    #[cfg(feature = "webtransport")]
-    pub async fn connect_as_page(&self, url: &str, origin: &str) -> Result<Link, ConnectError> {
-        self.connect_webtransport(parse(url)?, Some(origin)).await
+    /// As [`Self::connect`]; raw QUIC has no origins.
+    pub async fn connect_as_page(
+        &self,
+        url: &str,
+        transport: Transport,
+        origin: &str,
+    ) -> Result<Link, ConnectError> {
+        self.connect_from(url, transport, Some(origin)).await
     }
 
     /// Closes all connections of this socket with `code` and `reason`, and allows no more.
@@ -99,30 +100,54 @@ impl ClientEndpoint {
         self.endpoint.wait_idle().await;
     }
 
-    #[cfg(feature = "webtransport")]
-    async fn connect_webtransport(
+    async fn connect_from(
+        &self,
+        url: &str,
+        transport: Transport,
+        origin: Option<&str>,
+    ) -> Result<Link, ConnectError> {
+        let mut url = parse(url)?;
+        let is_websocket = url.scheme() != "https" || transport == Transport::WebSocket;
+        if url.path() == "/" {
+            url.set_path(hither_protocol::PATH);
+        }
+        match transport {
+            _ if is_websocket => self.connect_websocket(url, origin).await,
+            Transport::Quic if origin.is_none() => {
+                Ok(QuicLink::raw(self.connect_quic(&url, &self.quic).await?).into())
+            }
+            #[cfg(feature = "webtransport")]
+            Transport::WebTransport => self.connect_webtransport(url, origin).await,
+            other => Err(ConnectError::Unsupported(other)),
+        }
+    }
+
+    async fn connect_websocket(
         &self,
         mut url: Url,
         origin: Option<&str>,
     ) -> Result<Link, ConnectError> {
-        if url.path() == "/" {
-            url.set_path(hither_protocol::PATH);
+        let tls = (url.scheme() != "ws").then(|| Arc::clone(&self.websocket));
+        if url.scheme() == "https" {
+            // As good a scheme for a host as the one before.
+            let _ = url.set_scheme("wss");
         }
+        let (name, addresses) = resolve(&url).await?;
+        crate::websocket::connect(&url, &name, addresses, tls, origin).await
+    }
+
+    #[cfg(feature = "webtransport")]
+    async fn connect_webtransport(
+        &self,
+        url: Url,
+        origin: Option<&str>,
+    ) -> Result<Link, ConnectError> {
         let connection = self.connect_quic(&url, &self.webtransport).await?;
         crate::webtransport::connect(connection, url, origin).await
     }
 
     async fn connect_quic(&self, url: &Url, config: &ClientConfig) -> Result<Owned, ConnectError> {
-        let port = url.port_or_known_default().unwrap_or(443); // `parse` lets only https pass
-        let (name, addresses) = match url.host() {
-            Some(Host::Ipv4(ip)) => (ip.to_string(), vec![SocketAddr::from((ip, port))]),
-            Some(Host::Ipv6(ip)) => (ip.to_string(), vec![SocketAddr::from((ip, port))]),
-            Some(Host::Domain(name)) => {
-                let found = tokio::net::lookup_host((name, port)).await;
-                (name.to_string(), found.map_err(ConnectError::Resolve)?.collect())
-            }
-            None => return Err(ConnectError::Url("no host".into())),
-        };
+        let (name, addresses) = resolve(url).await?;
         let mut last = ConnectError::Resolve(io::ErrorKind::NotFound.into());
         for address in addresses {
             let connecting = self.endpoint.connect_with(config.clone(), address, &name)?;
@@ -132,6 +157,20 @@ impl ClientEndpoint {
             }
         }
         Err(last)
+    }
+}
+
+/// The name that a server's certificate has, and where it is.
+async fn resolve(url: &Url) -> Result<(String, Vec<SocketAddr>), ConnectError> {
+    let port = url.port_or_known_default().unwrap_or(443); // `parse` lets only known schemes pass
+    match url.host() {
+        Some(Host::Ipv4(ip)) => Ok((ip.to_string(), vec![SocketAddr::from((ip, port))])),
+        Some(Host::Ipv6(ip)) => Ok((ip.to_string(), vec![SocketAddr::from((ip, port))])),
+        Some(Host::Domain(name)) => {
+            let found = tokio::net::lookup_host((name, port)).await;
+            Ok((name.to_string(), found.map_err(ConnectError::Resolve)?.collect()))
+        }
+        None => Err(ConnectError::Url("no host".into())),
     }
 }
 
@@ -151,12 +190,15 @@ pub enum ConnectError {
     /// The server takes no more connections now; try again later.
     #[error("refused by the server")]
     Refused,
-    /// The server answered the WebTransport request with this HTTP status.
+    /// The server answered the request for WebTransport or WebSocket with this HTTP status.
     #[error("rejected by the server with status {0}")]
     Rejected(u16),
     /// The caller's fault or the network's: the host has no address.
     #[error("cannot resolve the host: {0}")]
     Resolve(#[source] io::Error),
+    /// The network's fault, or nobody listens there: no TCP stream, or it failed before there was a WebSocket.
+    #[error("no WebSocket: {0}")]
+    Tcp(#[source] io::Error),
     /// The ends do not trust or understand each other: another certificate than the expected,
     /// no common ALPN or version. Trying again does not help.
     #[error("TLS failed: {0}")]
@@ -164,7 +206,7 @@ pub enum ConnectError {
     /// The caller's fault: nothing is reached by this transport, or it was left out at build.
     #[error("cannot connect over {0}")]
     Unsupported(Transport),
-    /// The caller's fault: not an `https` URL with a host.
+    /// The caller's fault: not a URL of `https`, `wss` or `ws` with a host.
     #[error("not a URL to connect to: {0}")]
     Url(String),
 }
@@ -201,9 +243,8 @@ const TLS_ALERTS_END: u64 = 0x200;
 
 fn parse(url: &str) -> Result<Url, ConnectError> {
     let url = Url::parse(url).map_err(|error| ConnectError::Url(error.to_string()))?;
-    if url.scheme() == "https" {
-        Ok(url)
-    } else {
-        Err(ConnectError::Url(format!("the scheme is {}, not https", url.scheme())))
+    match url.scheme() {
+        "https" | "wss" | "ws" => Ok(url),
+        other => Err(ConnectError::Url(format!("the scheme is {other}, not https, wss or ws"))),
     }
 }

@@ -1,5 +1,5 @@
 //! The [`Link`] of both ends: one connection that carries Hither's lanes, over WebTransport, raw
-//! QUIC or memory. It stands apart so that neither the server nor a client knows which it is.
+//! QUIC, WebSocket or memory. It stands apart so that neither the server nor a client knows which it is.
 //!
 //! A server binds a [`Listener`]: one UDP socket for both kinds of client, told apart by their
 //! ALPN. A client binds a [`ClientEndpoint`], whose socket any number of connections share.
@@ -22,6 +22,7 @@ mod runtime;
 mod socket;
 mod stream;
 mod tls;
+pub mod websocket;
 #[cfg(feature = "webtransport")]
 mod webtransport;
 

@@ -12,6 +12,7 @@ use crate::memory::MemoryLink;
 use crate::quic::QuicLink;
 use crate::runtime::ACK_DELAY;
 use crate::stream::{RecvStream, SendStream};
+use crate::websocket::WebSocketLink;
 
 /// One connection to a peer: datagrams, bidirectional streams, and an end with a cause.
 ///
@@ -28,6 +29,7 @@ impl Link {
     pub fn transport(&self) -> Transport {
         match &*self.0 {
             Kind::Quic(link) => link.transport(),
+            Kind::WebSocket(_) => Transport::WebSocket,
             Kind::Memory(_) => Transport::Memory,
         }
     }
@@ -45,6 +47,7 @@ impl Link {
         debug_assert_eq!(datagram.first(), Some(&crate::RESERVED));
         match &*self.0 {
             Kind::Quic(link) => link.send_datagram(datagram),
+            Kind::WebSocket(link) => link.send_datagram(&datagram),
             Kind::Memory(link) => link.send_datagram(&datagram),
         }
     }
@@ -54,6 +57,7 @@ impl Link {
     pub fn unsent_datagram_bytes(&self) -> usize {
         match &*self.0 {
             Kind::Quic(link) => link.unsent_datagram_bytes(),
+            Kind::WebSocket(link) => link.unsent_datagram_bytes(),
             Kind::Memory(_) => 0,
         }
     }
@@ -67,6 +71,7 @@ impl Link {
     pub async fn recv_datagram(&self) -> Result<Bytes, Closed> {
         match &*self.0 {
             Kind::Quic(link) => link.recv_datagram().await,
+            Kind::WebSocket(link) => link.recv_datagram().await,
             Kind::Memory(link) => link.recv_datagram().await,
         }
     }
@@ -76,7 +81,7 @@ impl Link {
     pub fn max_datagram_size(&self) -> usize {
         match &*self.0 {
             Kind::Quic(link) => link.max_datagram_size(),
-            Kind::Memory(_) => crate::memory::MAX_DATAGRAM_SIZE,
+            Kind::WebSocket(_) | Kind::Memory(_) => crate::memory::MAX_DATAGRAM_SIZE,
         }
     }
 
@@ -89,6 +94,7 @@ impl Link {
     pub async fn open_stream(&self) -> Result<(SendStream, RecvStream), Closed> {
         match &*self.0 {
             Kind::Quic(link) => link.open_stream().await,
+            Kind::WebSocket(link) => link.open_stream().await,
             Kind::Memory(link) => link.open_stream().await,
         }
     }
@@ -101,6 +107,7 @@ impl Link {
     pub async fn accept_stream(&self) -> Result<(SendStream, RecvStream), Closed> {
         match &*self.0 {
             Kind::Quic(link) => link.accept_stream().await,
+            Kind::WebSocket(link) => link.accept_stream().await,
             Kind::Memory(link) => link.accept_stream().await,
         }
     }
@@ -111,6 +118,7 @@ impl Link {
     pub fn close(&self, code: u32, reason: &str) {
         match &*self.0 {
             Kind::Quic(link) => link.close(code, reason),
+            Kind::WebSocket(link) => link.close(code, reason),
             Kind::Memory(link) => link.close(code, reason),
         }
     }
@@ -120,6 +128,7 @@ impl Link {
     pub async fn closed(&self) -> Closed {
         match &*self.0 {
             Kind::Quic(link) => link.closed().await,
+            Kind::WebSocket(link) => link.closed().await,
             Kind::Memory(link) => link.closed().await,
         }
     }
@@ -128,25 +137,27 @@ impl Link {
     pub fn remote_address(&self) -> Option<SocketAddr> {
         match &*self.0 {
             Kind::Quic(link) => Some(link.remote_address()),
+            Kind::WebSocket(link) => Some(link.remote_address()),
             Kind::Memory(_) => None,
         }
     }
 
     /// The shortest round trip that the transport has measured: the path's own, without what waits on the way or at its
-    /// ends. `None` in memory.
+    /// ends. `None` in memory, and on WebSocket before its first ping is answered.
     pub fn round_trip(&self) -> Option<Duration> {
         match &*self.0 {
             Kind::Quic(link) => Some(link.round_trip()),
+            Kind::WebSocket(link) => link.round_trip(),
             Kind::Memory(_) => None,
         }
     }
 
     /// After how long this end acks the peer's packets by a packet of its own, if nothing else takes the ack along;
-    /// `None` in memory.
+    /// `None` where packets are not acked by this process.
     pub fn ack_delay(&self) -> Option<Duration> {
         match &*self.0 {
             Kind::Quic(_) => Some(ACK_DELAY),
-            Kind::Memory(_) => None,
+            Kind::WebSocket(_) | Kind::Memory(_) => None,
         }
     }
 
@@ -154,6 +165,7 @@ impl Link {
     pub fn stats(&self) -> LinkStats {
         match &*self.0 {
             Kind::Quic(link) => link.stats(),
+            Kind::WebSocket(link) => link.stats(),
             Kind::Memory(link) => link.stats(),
         }
     }
@@ -162,6 +174,12 @@ impl Link {
 impl From<QuicLink> for Link {
     fn from(link: QuicLink) -> Self {
         Self(Arc::new(Kind::Quic(link)))
+    }
+}
+
+impl From<WebSocketLink> for Link {
+    fn from(link: WebSocketLink) -> Self {
+        Self(Arc::new(Kind::WebSocket(link)))
     }
 }
 
@@ -187,16 +205,19 @@ pub enum Transport {
     Memory,
     /// QUIC with Hither's own ALPN.
     Quic,
+    /// A WebSocket over TCP, where UDP does not come through.
+    WebSocket,
     /// A WebTransport session over HTTP/3, as browsers speak it.
     WebTransport,
 }
 
 impl Transport {
-    /// Its name in metrics, logs and flags: `memory`, `quic` or `webtransport`.
+    /// Its name in metrics, logs and flags: `memory`, `quic`, `websocket` or `webtransport`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Memory => "memory",
             Self::Quic => "quic",
+            Self::WebSocket => "websocket",
             Self::WebTransport => "webtransport",
         }
     }
@@ -263,7 +284,7 @@ pub struct LinkStats {
     /// Datagrams that [`Link::recv_datagram`] handed up; the rest of those received wait, or were
     /// dropped because nobody took them in time.
     pub datagrams_taken: u64,
-    /// Sends for which at least one older datagram was dropped unsent.
+    /// Sends for which at least one older datagram was dropped unsent; on WebSocket, the datagrams that were dropped.
     pub datagrams_dropped: u64,
     /// QUIC packets sent.
     pub packets_sent: u64,
@@ -277,9 +298,14 @@ pub struct LinkStats {
     pub udp_bytes_sent: u64,
     /// Bytes in UDP packets received, without their headers.
     pub udp_bytes_received: u64,
+    /// Bytes of TCP's stream sent; 0 but on WebSocket.
+    pub tcp_bytes_sent: u64,
+    /// Bytes of TCP's stream received; 0 but on WebSocket.
+    pub tcp_bytes_received: u64,
 }
 
 enum Kind {
     Quic(QuicLink),
+    WebSocket(WebSocketLink),
     Memory(MemoryLink),
 }

@@ -7,6 +7,7 @@ use aws_lc_rs::hmac;
 use hither_protocol::CloseCode;
 use quinn::{Connection, Endpoint, EndpointConfig, ServerConfig, TransportConfig};
 use quinn_proto::HashedConnectionIdGenerator;
+use tokio::sync::watch;
 #[cfg(feature = "webtransport")]
 use web_transport_proto::http::StatusCode;
 
@@ -16,6 +17,7 @@ use crate::quic::{Owned, QuicLink};
 use crate::runtime::PatientRuntime;
 use crate::socket::{self, BindError, SocketBuffers};
 use crate::tls::ServerTls;
+use crate::websocket::TcpTls;
 
 /// A bound UDP socket that takes connections of both kinds.
 #[derive(Debug)]
@@ -24,6 +26,7 @@ pub struct Listener {
     local_addr: SocketAddr,
     socket_buffers: SocketBuffers,
     transport: Arc<TransportConfig>,
+    tls: watch::Sender<ServerTls>,
 }
 
 impl Listener {
@@ -47,11 +50,11 @@ impl Listener {
         let local_addr = socket.local_addr()?;
         let endpoint = Endpoint::new(
             endpoint_config(reset_key),
-            Some(server_config(tls, transport.clone())),
+            Some(server_config(&tls, transport.clone())),
             socket,
             PatientRuntime::shared(),
         )?;
-        Ok(Self { endpoint, local_addr, socket_buffers, transport })
+        Ok(Self { endpoint, local_addr, socket_buffers, transport, tls: watch::Sender::new(tls) })
     }
 
     /// The address that was bound.
@@ -77,7 +80,13 @@ impl Listener {
 
     /// Presents another certificate from now on; established connections keep theirs.
     pub fn set_tls(&self, tls: ServerTls) {
-        self.endpoint.set_server_config(Some(server_config(tls, self.transport.clone())));
+        self.endpoint.set_server_config(Some(server_config(&tls, self.transport.clone())));
+        self.tls.send_replace(tls);
+    }
+
+    /// What a listener of WebSockets over TCP presents: always the same certificate as this one.
+    pub fn tcp_tls(&self) -> TcpTls {
+        TcpTls::new(self.tls.subscribe())
     }
 
     /// Takes no more connections, and closes those that are open with `code` and `reason`.
@@ -272,8 +281,8 @@ fn endpoint_config(reset_key: &[u8; 32]) -> EndpointConfig {
     config
 }
 
-fn server_config(tls: ServerTls, transport: Arc<TransportConfig>) -> ServerConfig {
-    let mut config = ServerConfig::with_crypto(tls.0);
+fn server_config(tls: &ServerTls, transport: Arc<TransportConfig>) -> ServerConfig {
+    let mut config = ServerConfig::with_crypto(tls.quic.clone());
     config.transport_config(transport);
     bound_incoming(&mut config);
     config

@@ -15,11 +15,17 @@ use crate::stream::{RecvStream, SendStream};
 
 /// Makes a connection, and gives both of its ends.
 pub fn pair() -> (Link, Link) {
+    let (a, b) = ends(DATAGRAM_BUFFER);
+    (a.into(), b.into())
+}
+
+/// Both ends as they are. At most `datagram_bytes` of datagrams wait on their way from the first to the second.
+pub(crate) fn ends(datagram_bytes: usize) -> (MemoryLink, MemoryLink) {
     let close = Arc::new(watch::Sender::new(None));
-    let (to_b, at_b) = lane();
-    let (to_a, at_a) = lane();
+    let (to_b, at_b) = lane(datagram_bytes);
+    let (to_a, at_a) = lane(DATAGRAM_BUFFER);
     let end = |side, out, arriving| MemoryLink { side, out, arriving, close: Arc::clone(&close) };
-    (end(Side::A, to_b, at_a).into(), end(Side::B, to_a, at_b).into())
+    (end(Side::A, to_b, at_a), end(Side::B, to_a, at_b))
 }
 
 /// The largest datagram, in bytes, not counting the reserved byte: as on a path of 1,280 bytes.
@@ -47,6 +53,16 @@ impl MemoryLink {
         }
         self.out.datagrams.push(payload);
         Ok(())
+    }
+
+    /// Bytes of datagrams that the other end has not taken.
+    pub(crate) fn unsent_datagram_bytes(&self) -> usize {
+        self.out.datagrams.lock().bytes
+    }
+
+    /// A datagram that has arrived, if one has.
+    pub(crate) fn try_recv_datagram(&self) -> Option<Bytes> {
+        self.arriving.datagrams.pop()
     }
 
     pub(crate) async fn recv_datagram(&self) -> Result<Bytes, Closed> {
@@ -159,8 +175,8 @@ struct Arriving {
 }
 
 /// One direction between the ends.
-fn lane() -> (Outgoing, Arriving) {
-    let datagrams = Arc::new(Datagrams::default());
+fn lane(datagram_bytes: usize) -> (Outgoing, Arriving) {
+    let datagrams = Arc::new(Datagrams::new(datagram_bytes));
     let (sender, receiver) = mpsc::channel(STREAMS as usize);
     let stream_permits = Arc::new(Semaphore::new(STREAMS as usize));
     let out = Outgoing { datagrams: Arc::clone(&datagrams), streams: sender, stream_permits };
@@ -168,8 +184,8 @@ fn lane() -> (Outgoing, Arriving) {
 }
 
 /// Datagrams on their way, bounded in bytes; the oldest go first.
-#[derive(Default)]
 struct Datagrams {
+    bytes_max: usize,
     queue: Mutex<Queue>,
     arrived: Notify,
 }
@@ -189,12 +205,16 @@ struct Counts {
 }
 
 impl Datagrams {
+    fn new(bytes_max: usize) -> Self {
+        Self { bytes_max, queue: Mutex::default(), arrived: Notify::new() }
+    }
+
     fn push(&self, datagram: Bytes) {
         let mut queue = self.lock();
         queue.counts.pushed += 1;
         queue.bytes += cost(&datagram);
         queue.datagrams.push_back(datagram);
-        while queue.bytes > DATAGRAM_BUFFER {
+        while queue.bytes > self.bytes_max {
             let Some(oldest) = queue.datagrams.pop_front() else { break };
             queue.bytes -= cost(&oldest);
             queue.counts.dropped += 1;

@@ -149,6 +149,7 @@ impl QuicLink {
             udp_received: stats.udp_rx.datagrams,
             udp_bytes_sent: stats.udp_tx.bytes,
             udp_bytes_received: stats.udp_rx.bytes,
+            ..LinkStats::default()
         }
     }
 

@@ -1,6 +1,7 @@
 //! TLS of both ends: version 1.3 with aws-lc-rs. Apart because nothing else may choose a
 //! provider, a version, an ALPN or how a certificate is verified.
 
+use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -19,9 +20,16 @@ use rustls::{
 /// The ALPN of WebTransport.
 pub(crate) const ALPN_H3: &[u8] = b"h3";
 
+/// The ALPN of WebSocket, which begins as a request of HTTP/1.1.
+const ALPN_HTTP1: &[u8] = b"http/1.1";
+
 /// A server's certificate and key, ready for handshakes. Cheap to clone.
 #[derive(Clone)]
-pub struct ServerTls(pub(crate) Arc<QuicServerConfig>);
+pub struct ServerTls {
+    pub(crate) quic: Arc<QuicServerConfig>,
+    /// Over TCP, under WebSocket: the same but for the ALPN.
+    pub(crate) tcp: Arc<ServerConfig>,
+}
 
 impl ServerTls {
     /// Takes the chain to present, the server's own certificate first, and its private key.
@@ -37,12 +45,20 @@ impl ServerTls {
             .with_protocol_versions(&[&TLS13])?
             .with_no_client_auth()
             .with_single_cert(chain, key)?;
-        config.alpn_protocols = alpn_protocols();
         // A resumed handshake saves no round trip without 0-RTT, which would let a hello be
         // replayed; so no tickets, and nothing remembered.
         config.send_tls13_tickets = 0;
         config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
-        Ok(Self(Arc::new(config.try_into()?)))
+        let mut tcp = config.clone();
+        tcp.alpn_protocols = vec![ALPN_HTTP1.to_vec()];
+        config.alpn_protocols = alpn_protocols();
+        Ok(Self { quic: Arc::new(config.try_into()?), tcp: Arc::new(tcp) })
+    }
+}
+
+impl fmt::Debug for ServerTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerTls").finish_non_exhaustive() // it holds a key
     }
 }
 
@@ -57,8 +73,17 @@ pub enum ClientTls {
 }
 
 impl ClientTls {
-    /// The client's side of a handshake for one `alpn`.
-    pub(crate) fn config(&self, alpn: &[u8]) -> Result<Arc<QuicClientConfig>, TlsError> {
+    /// The client's side of a handshake over QUIC for one `alpn`.
+    pub(crate) fn quic(&self, alpn: &[u8]) -> Result<Arc<QuicClientConfig>, TlsError> {
+        Ok(Arc::new(self.config(alpn)?.try_into()?))
+    }
+
+    /// The same over TCP, under WebSocket.
+    pub(crate) fn tcp(&self) -> Result<Arc<ClientConfig>, TlsError> {
+        Ok(Arc::new(self.config(ALPN_HTTP1)?))
+    }
+
+    fn config(&self, alpn: &[u8]) -> Result<ClientConfig, TlsError> {
         let builder =
             ClientConfig::builder_with_provider(provider()).with_protocol_versions(&[&TLS13])?;
         let mut config = match *self {
@@ -70,7 +95,7 @@ impl ClientTls {
         };
         config.alpn_protocols = vec![alpn.to_vec()];
         config.resumption = Resumption::disabled(); // the server gives no tickets
-        Ok(Arc::new(config.try_into()?))
+        Ok(config)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Members of Hither itself, over raw QUIC and WebTransport. It stands apart as one transport among
+//! Members of Hither itself, over raw QUIC, WebTransport and WebSocket. It stands apart as one transport among
 //! others: each member has a whole session of its own, which decodes its own view, on the client's
 //! driver; only UDP sockets are shared.
 
@@ -48,7 +48,8 @@ impl Network {
         let transport = match target.transport {
             Transport::Quic => hither_client::Transport::Quic,
             Transport::WebTransport => hither_client::Transport::WebTransport,
-            Transport::BaselineWs => bail!("the baseline is not reached over UDP"),
+            Transport::WebSocket => hither_client::Transport::WebSocket,
+            Transport::BaselineWs => bail!("the baseline is no Hither"),
         };
         let tls = match &target.cert_sha256 {
             Some(hex) => ClientTls::Hash(hash(hex).context("--cert-sha256 is not 64 hex digits")?),
@@ -141,7 +142,10 @@ impl super::entrance::Member for Member {
             datagrams_up: stats.datagrams_sent,
             packets_down: stats.udp_received,
             packets_up: stats.udp_sent,
-            bytes_down: stats.udp_bytes_received + HEADER_BYTES * stats.udp_received,
+            // What TCP adds in headers is not known here.
+            bytes_down: stats.udp_bytes_received
+                + HEADER_BYTES * stats.udp_received
+                + stats.tcp_bytes_received,
         }
     }
 }

@@ -104,8 +104,8 @@ impl Plan {
     pub(super) fn check(&self, layout: &Layout) -> Result<()> {
         let baseline = self.target.transport == Transport::BaselineWs;
         ensure!(
-            !baseline || self.network.impairment().is_none(),
-            "--loss, --delay and --jitter are made at a UDP relay: not with baseline-ws, which is TCP"
+            !self.target.transport.is_tcp() || self.network.impairment().is_none(),
+            "--loss, --delay and --jitter are made at a UDP relay: not with WebSocket, which is TCP"
         );
         ensure!(!baseline || self.stalled == 0, "--stalled is not there for baseline-ws");
         ensure!(!baseline || !self.reliable, "--reliable: baseline-ws is that already");

@@ -11,7 +11,7 @@ use crate::process::{self, Memory};
 /// One server.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Target {
-    /// The server: `https://HOST:PORT`, or `http://HOST:PORT` for the baseline.
+    /// The server: `https://HOST:PORT`, whatever the transport to it, or `http://HOST:PORT` for the baseline.
     #[arg(long)]
     pub(super) url: String,
     /// SHA-256 of the server's certificate in hex, as its ready line shows it. Default: none, which suits the baseline.
@@ -34,16 +34,25 @@ pub(super) enum Transport {
     /// WebTransport.
     #[value(name = "webtransport")]
     WebTransport,
+    /// WebSocket in TLS.
+    #[value(name = "websocket")]
+    WebSocket,
     /// Plain WebSocket to `baseline-ws`.
     BaselineWs,
 }
 
 impl Transport {
+    /// Whether it is TCP, which no UDP relay impairs.
+    pub(super) fn is_tcp(self) -> bool {
+        matches!(self, Self::WebSocket | Self::BaselineWs)
+    }
+
     /// Its name on the command line and in the report.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Quic => "quic",
             Self::WebTransport => "webtransport",
+            Self::WebSocket => "websocket",
             Self::BaselineWs => "baseline-ws",
         }
     }

@@ -37,19 +37,6 @@ export function showConnection(client: Client, room: Room): void {
   show()
 }
 
-/** Whether this browser can connect at all; says so if it can't. */
-export function canConnect(): boolean {
-  if (typeof WebTransport !== 'undefined') return true
-  showStatus('disconnected')
-  if (isSecureContext) {
-    const browsers = 'Chrome, Edge and Opera have it, Firefox from version 114 on, and Safari from 26.4 on.'
-    notify('This browser has no WebTransport', browsers, false)
-  } else {
-    notify('Browsers connect from safe pages only', 'Open this page by https, or as localhost on this machine.', false)
-  }
-  return false
-}
-
 function showStatus(status: Status): void {
   document.body.dataset['status'] = status
   const line = byId('status').querySelector('span') as HTMLSpanElement

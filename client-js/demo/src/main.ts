@@ -3,7 +3,7 @@
 import { createClient } from '@hither/client'
 import { createBoard } from './board.ts'
 import { startBots } from './bots.ts'
-import { canConnect, showConnection } from './connection.ts'
+import { showConnection } from './connection.ts'
 import { CursorLayer } from './cursor-layer.ts'
 import { showCursors } from './cursors.ts'
 import { createHand } from './hand.ts'
@@ -24,7 +24,7 @@ startTheme()
 startPanel()
 startRooms(name)
 
-if (canConnect()) enter()
+enter()
 
 function enter(): void {
   const me = rememberedMe()

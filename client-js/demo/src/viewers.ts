@@ -39,7 +39,9 @@ export function startViewers(room: string, show: (views: Views | undefined) => v
   const enter = (way: Way): void => {
     leave()
     known = way
-    const [live, ghosts] = [createClient(way), createClient({ ...way, motion: 'stream' })]
+    // A relay of UDP has nothing for a WebSocket.
+    const options = { ...way, transports: 'webtransport' } as const
+    const [live, ghosts] = [createClient(options), createClient({ ...options, motion: 'stream' })]
     clients = [live, ghosts]
     for (const client of clients) client.subscribe('error', look)
     const views = { live: viewer(live, room), ghosts: viewer(ghosts, room) }

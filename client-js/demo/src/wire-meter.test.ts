@@ -6,6 +6,7 @@ import { Meter } from './wire-meter.ts'
 
 const NONE: RoomStats = {
   transport: 'webtransport',
+  transportReason: null,
   rttMs: 1,
   tickHz: 30,
   datagramsIn: 0,

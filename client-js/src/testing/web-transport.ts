@@ -49,6 +49,8 @@ export class FakeWebTransport {
     createWritable?: () => WritableStream<Uint8Array>
     incomingHighWaterMark: number
   }
+  /** The session is there, if it was not at once. */
+  readonly open: () => void
   /** The session ends by itself. */
   readonly end: (info: WebTransportCloseInfo) => void
   /** The session fails. */
@@ -65,6 +67,7 @@ export class FakeWebTransport {
     if (FakeWebTransport.isReachable) ready.resolve()
     this.ready = ready.promise
     this.closed = closed.promise
+    this.open = ready.resolve
     this.end = closed.resolve
     this.fail = (error) => {
       ready.reject(error)

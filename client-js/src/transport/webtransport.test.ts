@@ -3,7 +3,7 @@ import { FakeWebTransport } from '../testing/web-transport.ts'
 import type { Transport } from './transport.ts'
 import { webTransport } from './webtransport.ts'
 
-const URL_HERE = new URL('https://a.example:4433')
+const HERE = { url: 'https://a.example:4433/hither/1', ws: '', certSha256: undefined }
 
 /** What the transport has told: datagrams, and its end. */
 let datagrams: number[]
@@ -26,7 +26,7 @@ function settle(): Promise<void> {
 }
 
 async function connect(): Promise<{ transport: Transport; session: FakeWebTransport }> {
-  const transport = await webTransport(URL_HERE, undefined)(new AbortController().signal)
+  const transport = await webTransport(HERE)(new AbortController().signal)
   transport.listen({
     handleDatagram: (bytes) => void datagrams.push(...bytes),
     handleClosed: (reason) => void ends.push(reason),
@@ -36,7 +36,7 @@ async function connect(): Promise<{ transport: Transport; session: FakeWebTransp
 
 describe('connecting', () => {
   it('trusts the one certificate that it is given', async () => {
-    await webTransport(URL_HERE, '00ff7a')(new AbortController().signal)
+    await webTransport({ ...HERE, certSha256: '00ff7a' })(new AbortController().signal)
     expect(FakeWebTransport.made).toMatchObject([
       {
         url: 'https://a.example:4433/hither/1',
@@ -64,7 +64,7 @@ describe('connecting', () => {
 
   it('that is given up leaves no session behind, and one that is there is left alone', async () => {
     const controller = new AbortController()
-    const connecting = webTransport(URL_HERE, undefined)
+    const connecting = webTransport(HERE)
     await connecting(controller.signal)
     FakeWebTransport.isReachable = false
     const second = connecting(controller.signal)

@@ -1,6 +1,6 @@
 // The transport of browsers: WebTransport, whose promises and streams end here.
 
-import { discover, type Endpoint } from './discovery.ts'
+import type { Endpoint } from './discovery.ts'
 import type { Connect, Transport, TransportHandler, TransportStream } from './transport.ts'
 
 /** What may wait to be sent on a connection's streams, in bytes; beyond, the server does not read, and it is over. */
@@ -8,11 +8,10 @@ const QUEUE_BYTES_MAX = 4_194_304
 /** Datagrams of the browser's that may wait for the page; it drops what is beyond. */
 const DATAGRAMS_WAITING_MAX = 64
 
-/** Connects by WebTransport to the server that `url` leads to (see `discover`). */
-export function webTransport(url: URL | undefined, certSha256: string | undefined): Connect {
+/** Connects by WebTransport to a server that was found. */
+export function webTransport(endpoint: Endpoint): Connect {
   return async (signal) => {
     if (typeof WebTransport === 'undefined') throw new Error('no WebTransport here')
-    const endpoint = await discover(url, certSha256, signal)
     const session = new WebTransport(endpoint.url, options(endpoint))
     const abort = (): void => session.close()
     signal.addEventListener('abort', abort)

@@ -1,14 +1,16 @@
 //! Connections: from a client's first packet to its end, one task each.
 //!
-//! `admission` bounds those who have not said hello; `arrivals` is what a connection waits for;
-//! `driver` moves bytes between the link, the session and its rooms; `lanes` has the loops of the streams.
+//! `admission` bounds those who have not said hello; `upgrade` lets WebSockets in; `arrivals` is what a connection
+//! waits for; `driver` moves bytes between the link, the session and its rooms; `lanes` has the loops of the streams.
 
 mod admission;
 mod arrivals;
 mod driver;
 mod lanes;
+mod upgrade;
 
 pub(crate) use admission::Admission;
+pub(crate) use upgrade::{Place, admit};
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -50,6 +52,27 @@ struct Peer {
     is_own_origin: bool,
 }
 
+impl Shared {
+    /// Whether a client that asks for `path`, from a page of `origin` if it is one, may come in. Who may not is
+    /// counted.
+    fn examine(&self, path: &str, origin: Option<&str>, address: IpAddr) -> Result<Peer, Reject> {
+        let (cause, reject) = if path != hither_protocol::PATH {
+            (RejectCause::Version, Reject::NotFound)
+        } else if origin.is_some_and(|origin| !self.origins.allows(origin)) {
+            (RejectCause::Origin, Reject::Forbidden)
+        } else if *self.draining.borrow() {
+            (RejectCause::Draining, Reject::TooManyRequests)
+        } else {
+            return Ok(Peer {
+                is_loopback: address.to_canonical().is_loopback(),
+                is_own_origin: origin.is_some_and(|origin| self.origins.is_own(origin)),
+            });
+        };
+        self.metrics.rejects[cause].inc();
+        Err(reject)
+    }
+}
+
 /// Takes a client from its first packet to its end.
 pub(crate) async fn run_incoming(shared: Arc<Shared>, incoming: Incoming) {
     let address = incoming.remote_address().ip();
@@ -76,25 +99,14 @@ pub(crate) async fn run_incoming(shared: Arc<Shared>, incoming: Incoming) {
 }
 
 async fn run_request(shared: &Arc<Shared>, request: Request, address: IpAddr, pending: Pending) {
-    let refusal = if request.path() != hither_protocol::PATH {
-        Some((RejectCause::Version, Reject::NotFound))
-    } else if request.origin().is_some_and(|origin| !shared.origins.allows(origin)) {
-        Some((RejectCause::Origin, Reject::Forbidden))
-    } else if *shared.draining.borrow() {
-        Some((RejectCause::Draining, Reject::TooManyRequests))
-    } else {
-        None
-    };
     let deadline = Duration::from_millis(shared.limits.hello_deadline_ms);
-    if let Some((cause, reject)) = refusal {
-        shared.metrics.rejects[cause].inc();
-        // A client that does not take the answer in time is dropped without it.
-        let _ = timeout(deadline, request.reject(reject)).await;
-        return;
-    }
-    let peer = Peer {
-        is_loopback: address.to_canonical().is_loopback(),
-        is_own_origin: request.origin().is_some_and(|origin| shared.origins.is_own(origin)),
+    let peer = match shared.examine(request.path(), request.origin(), address) {
+        Ok(peer) => peer,
+        Err(reject) => {
+            // A client that does not take the answer in time is dropped without it.
+            let _ = timeout(deadline, request.reject(reject)).await;
+            return;
+        }
     };
     if let Ok(Ok(link)) = timeout(deadline, request.accept()).await {
         run_link(shared.clone(), link, peer, pending).await;
@@ -112,6 +124,7 @@ pub(crate) async fn run_local(shared: Arc<Shared>, link: Link) {
 async fn run_link(shared: Arc<Shared>, link: Link, peer: Peer, pending: Pending) {
     let gauge = match link.transport() {
         Transport::WebTransport => metrics::Transport::WebTransport,
+        Transport::WebSocket => metrics::Transport::WebSocket,
         Transport::Quic => metrics::Transport::Quic,
         Transport::Memory => metrics::Transport::Memory,
     };

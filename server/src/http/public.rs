@@ -1,6 +1,8 @@
 //! The public routes: where a page or a client on this machine learns how to reach the server,
 //! apart from the ops plane, which the public must not see.
 
+use std::net::SocketAddr;
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
@@ -14,7 +16,11 @@ use tokio::sync::watch;
 pub struct Discovery {
     /// The UDP address of WebTransport and raw QUIC, `host:port`. If the host is unspecified
     /// (`0.0.0.0`, `[::]`), it is the host that this answer came from.
-    pub quic: std::net::SocketAddr,
+    pub quic: SocketAddr,
+    /// The TCP address of plain WebSocket, with its host as above; left out where there is none. WebSocket in TLS is at
+    /// the address of `quic`, over TCP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ws: Option<SocketAddr>,
     /// SHA-256 of the certificate, as 64 hex digits in lower case, for clients that pin it; `None`
     /// if a public authority signed the certificate.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,8 +58,8 @@ mod tests {
     use super::*;
 
     fn discovery(cert_sha256: &str) -> Discovery {
-        let quic = "127.0.0.1:4433".parse().unwrap();
-        Discovery { quic, cert_sha256: Some(cert_sha256.to_owned()), protocol: 1 }
+        let [quic, ws] = ["127.0.0.1:4433", "127.0.0.1:8080"].map(|addr| addr.parse().unwrap());
+        Discovery { quic, ws: Some(ws), cert_sha256: Some(cert_sha256.to_owned()), protocol: 1 }
     }
 
     #[tokio::test]
@@ -62,7 +68,9 @@ mod tests {
         let (addr, _stop, _task) = start(public_router(receiver, None)).await;
         let first = get_path(addr, "/.well-known/hither").await;
         assert!(
-            first.ends_with(r#"{"quic":"127.0.0.1:4433","cert_sha256":"aa","protocol":1}"#),
+            first.ends_with(
+                r#"{"quic":"127.0.0.1:4433","ws":"127.0.0.1:8080","cert_sha256":"aa","protocol":1}"#
+            ),
             "{first}"
         );
         assert!(!first.contains("access-control-allow-origin"), "{first}");

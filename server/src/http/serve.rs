@@ -1,12 +1,15 @@
 //! Moves HTTP/1 requests from a listener to a router, apart from the routes, so that every bound on
-//! what a peer may take stands in one place.
+//! what a peer may take stands in one place. A request that is upgraded leaves these bounds.
 
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::{Extension, Router};
+use hither_protocol::limits;
+use hither_transport::websocket::{Socket, TcpTls};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -15,9 +18,11 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// Connections of one listener at once; more of them wait in the system's backlog.
+use crate::connection::{Place, Shared};
+
+/// Connections of a plain listener at once; more of them wait in the system's backlog.
 const CONNECTIONS_MAX: usize = 256;
-/// Head of a request: 16 KiB, 64 headers, within 5 s of the connection or of the answer before.
+/// Head of a request: 16 KiB, 64 headers, within 5 s of the connection or of the answer before. TLS has as long.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 64;
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
@@ -28,10 +33,33 @@ const STOP_DEADLINE: Duration = Duration::from_millis(500);
 /// Between attempts to accept while the system is out of file handles.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// How a listener's clients come in.
+#[derive(Clone, Debug)]
+pub(crate) enum Door {
+    /// Plainly.
+    Plain,
+    /// In TLS, each to a place among those who have not said hello; who finds none is closed.
+    Websocket(TcpTls, Arc<Shared>),
+}
+
+impl Door {
+    fn connections_max(&self) -> usize {
+        match self {
+            Self::Plain => CONNECTIONS_MAX,
+            Self::Websocket(..) => limits::PENDING_HELLOS_MAX,
+        }
+    }
+}
+
 /// Serves `router` on `listener` until `stop` holds true or its sender is gone; answers under way
 /// then have half a second.
-pub async fn run_http(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+pub(crate) async fn run_http(
+    listener: TcpListener,
+    door: Door,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) {
+    let places = Arc::new(Semaphore::new(door.connections_max()));
     let mut connections = JoinSet::new();
     loop {
         let accept = async {
@@ -46,7 +74,8 @@ pub async fn run_http(listener: TcpListener, router: Router, mut stop: watch::Re
         };
         match accepted {
             Ok((stream, _)) => {
-                let connection = serve_connection(stream, router.clone(), stop.clone());
+                let connection =
+                    serve_connection(stream, door.clone(), router.clone(), stop.clone());
                 connections.spawn(async move {
                     connection.await;
                     drop(place);
@@ -61,15 +90,42 @@ pub async fn run_http(listener: TcpListener, router: Router, mut stop: watch::Re
         timeout(STOP_DEADLINE, async { while connections.join_next().await.is_some() {} }).await;
 }
 
-async fn serve_connection(stream: TcpStream, router: Router, mut stop: watch::Receiver<bool>) {
+async fn serve_connection(
+    stream: TcpStream,
+    door: Door,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut place = None;
+    let socket = match door {
+        Door::Plain => Socket::plain(stream),
+        Door::Websocket(tls, shared) => {
+            let address = stream.peer_addr().ok();
+            place = address.and_then(|address| Place::find(&shared, address.ip()));
+            if place.is_none() {
+                return;
+            }
+            match timeout(HEAD_DEADLINE, tls.accept(stream)).await {
+                Ok(accepted) => accepted,
+                Err(_) => return,
+            }
+        }
+    };
+    let socket = match socket {
+        Ok(socket) => socket,
+        Err(error) => return tracing::debug!(%error, "no http connection"),
+    };
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_DEADLINE)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX);
+    let address = Extension(ConnectInfo(socket.remote_address()));
+    let router = router.layer(address).layer(Extension(place));
     let service = TowerToHyperService::new(router);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let connection = builder.serve_connection(TokioIo::new(socket), service);
+    let mut connection = pin!(connection.with_upgrades());
     let result = tokio::select! {
         result = connection.as_mut() => result,
         () = sleep(CONNECTION_DEADLINE) => return,
@@ -114,7 +170,7 @@ pub(super) mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
-        (addr, stop, tokio::spawn(run_http(listener, router, stopped)))
+        (addr, stop, tokio::spawn(run_http(listener, Door::Plain, router, stopped)))
     }
 
     /// Sends bytes as they are, and reads until the server closes.

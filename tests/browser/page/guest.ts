@@ -41,6 +41,8 @@ function listen(room: Room, knows: Knowledge, report: () => void): void {
   const nameOf = (user: User): string => user.info.name ?? user.id
   room.subscribe('status', (status) => {
     knows.status = status
+    const { transport, transportReason } = room.getStats()
+    knows.transport = [transport, transportReason]
     report()
   })
   room.subscribe('others', (others, change) => {

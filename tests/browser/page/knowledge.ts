@@ -24,6 +24,8 @@ export type Command =
 export interface Knowledge {
   /** Where its room stands; a native guest is `connected` once it has entered. */
   status: string
+  /** What carries its connection, and why it is no better one; a native guest does not say. */
+  transport: [type: string | null, reason: string | null]
   /** The others that are in the room. */
   others: { [name: string]: { presence: Fields; status: string } }
   /** Who was seen as lost, in that order. */
@@ -46,6 +48,7 @@ export interface Knowledge {
 export function nothing(): Knowledge {
   return {
     status: 'initial',
+    transport: [null, null],
     others: {},
     lost: [],
     gone: [],

@@ -16,6 +16,9 @@ export interface Options {
   readonly complaints?: RegExp
 }
 
+/** What browsers say of a socket that was given up, as the slower transport is: no fault of anybody. */
+const GIVEN_UP = /WebSocket is closed before the connection is established/
+
 /** No expectation may take longer, in milliseconds, whatever its own deadline is. */
 const LIVE_MS_MAX = 15_000
 const DEAD_MS_MAX = 60
@@ -35,7 +38,9 @@ export function scenario(name: string, play: (world: World) => Promise<void>, op
     try {
       await play(stage.world)
     } finally {
-      const unexpected = stage.complaints.filter((complaint) => !options.complaints?.test(complaint))
+      const unexpected = stage.complaints.filter(
+        (complaint) => !options.complaints?.test(complaint) && !GIVEN_UP.test(complaint),
+      )
       expect.soft([...new Set(unexpected)], 'what pages complain of').toEqual([])
     }
   })

@@ -24,6 +24,12 @@ export interface Server {
   log(): string
 }
 
+/** What a server says of where it is. */
+export interface Discovery {
+  readonly quic: string
+  readonly ws?: string
+}
+
 interface Ready {
   readonly quic: string
   readonly http: string
@@ -69,12 +75,17 @@ export async function startHither(folder: string): Promise<Server> {
   }
 }
 
-/** The page in `folder` is served, but where the server should take connections, nobody answers. */
-export async function startNothing(folder: string): Promise<Server> {
+/** A UDP port where nobody answers, as in a network that lets no UDP through. */
+export async function silentPort(): Promise<{ readonly address: string; readonly close: () => void }> {
   // Bound, so that nobody else comes to be there.
   const socket = createSocket('udp4')
   await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))
-  const quic = `127.0.0.1:${socket.address().port}`
+  return { address: `127.0.0.1:${socket.address().port}`, close: () => socket.close() }
+}
+
+/** The page in `folder` is served, but where the server should take connections, nobody answers. */
+export async function startNothing(folder: string): Promise<Server> {
+  const { address: quic, close } = await silentPort()
   const certSha256 = '00'.repeat(32)
   const discovery = { quic, cert_sha256: certSha256, protocol: 1 }
   const served = await serve(folder, { '/.well-known/hither': discovery })
@@ -85,7 +96,7 @@ export async function startNothing(folder: string): Promise<Server> {
     end: () => Promise.resolve(),
     restart: () => Promise.resolve(),
     async close() {
-      socket.close()
+      close()
       served.close()
     },
     log: () => '',

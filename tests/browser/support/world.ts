@@ -4,7 +4,7 @@ import { chromium, type Page } from 'playwright-core'
 import type { Knowledge } from '../page/knowledge.ts'
 import { type BrowserGuest, enterFromBrowser, type Guest } from './guest.ts'
 import { enterNatively } from './native.ts'
-import type { Server } from './server.ts'
+import type { Discovery, Server } from './server.ts'
 
 /** An expectation that was not met in time. */
 export class Unmet extends Error {
@@ -14,11 +14,19 @@ export class Unmet extends Error {
 /** Waits until what a guest knows is so; rejects with `Unmet` if that takes longer than `ms`, by default 5 s. */
 export type Sees = (guest: Guest, what: string, is: (knows: Knowledge) => boolean, ms?: number) => Promise<void>
 
+/** What a page is, beside its name. */
+export interface PageOptions {
+  readonly room?: string
+  readonly origin?: string
+  /** What the page is told of where the server is, instead of what the server says of itself. */
+  readonly rumour?: (discovery: Discovery) => Discovery
+}
+
 /** What a scenario plays in. */
 export interface World {
   readonly server: Server
   /** A guest in a page. `origin` is where the page comes from, the server by default; another has to be told of it. */
-  page(name: string, options?: { readonly room?: string; readonly origin?: string }): Promise<BrowserGuest>
+  page(name: string, options?: PageOptions): Promise<BrowserGuest>
   /** A guest in a Worker. */
   worker(name: string): Promise<BrowserGuest>
   /** A guest that is a native client over raw QUIC. */
@@ -69,12 +77,23 @@ export async function setStage(
     if (await knows.until(is, deadline)) return
     throw new Unmet(`${name} (${kind}) does not see ${what} within ${deadline} ms, but:\n${show(knows.value)}`)
   }
-  const enter = (kind: 'page' | 'worker', name: string, room = ROOM, origin?: string): Promise<BrowserGuest> =>
-    enterFromBrowser(newPage, origin ?? server.origin, kind, { name, room, ...(origin && { server: server.endpoint }) })
+  const enter = (
+    kind: 'page' | 'worker',
+    name: string,
+    { room = ROOM, origin, rumour }: PageOptions = {},
+  ): Promise<BrowserGuest> => {
+    const open = async (): Promise<Page> => {
+      const page = await newPage()
+      if (rumour) await spread(page, rumour)
+      return page
+    }
+    const invitation = { name, room, ...(origin && { server: server.endpoint }) }
+    return enterFromBrowser(open, origin ?? server.origin, kind, invitation)
+  }
   const expects: World['expects'] = (what, check) => take(what, () => check(sees, Math.min(DEADLINE_MS, msMax)))
   const world: World = {
     server,
-    page: (name, { room, origin } = {}) => enter('page', name, room, origin),
+    page: (name, options) => enter('page', name, options),
     worker: (name) => enter('worker', name),
     async native(name) {
       const guest = enterNatively(server.origin, name, ROOM)
@@ -95,6 +114,16 @@ export async function setStage(
     await server.close()
   }
   return { world, complaints, close }
+}
+
+/** Has the page hear something else of where the server is. */
+async function spread(page: Page, rumour: (discovery: Discovery) => Discovery): Promise<void> {
+  await page.route('**/.well-known/hither', async (route) => {
+    // A server that is gone says nothing.
+    const response = await route.fetch().catch(() => undefined)
+    if (response) await route.fulfill({ response, json: rumour((await response.json()) as Discovery) })
+    else await route.abort()
+  })
 }
 
 function listen(page: Page, complaints: string[]): void {

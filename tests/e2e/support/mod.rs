@@ -10,6 +10,7 @@ mod token;
 
 pub(crate) use files::put_certificate;
 pub(crate) use foreign::Foreign;
+pub(crate) use http::get;
 pub(crate) use process::Process;
 pub(crate) use raw::{EditsLane, Lane, Raw, close_code};
 pub(crate) use server::{Host, Target};
@@ -23,9 +24,27 @@ use tokio::time::{Instant, sleep, timeout};
 /// Every wait of a test. Long, since a busy machine is slow; whoever waits in vain has failed.
 const DEADLINE: Duration = Duration::from_secs(15);
 
+/// Every transport that has a network.
+pub(crate) const ALL: [Transport; 3] =
+    [Transport::Quic, Transport::WebTransport, Transport::WebSocket];
+
+/// Whether lanes are streams of bytes, so that half a message, or a length without one, can be said at all. On
+/// WebSocket what is said is whole messages.
+pub(crate) fn has_streams(on: Transport) -> bool {
+    on != Transport::WebSocket
+}
+
 /// Runs a scenario over each transport in turn.
-pub(crate) async fn on_both(scenario: impl AsyncFn(Transport)) {
-    for on in [Transport::Quic, Transport::WebTransport] {
+pub(crate) async fn on_all(scenario: impl AsyncFn(Transport)) {
+    for on in ALL {
+        let _named = Named(on);
+        scenario(on).await;
+    }
+}
+
+/// Runs a scenario over each transport that has datagrams of its own.
+pub(crate) async fn on_udp(scenario: impl AsyncFn(Transport)) {
+    for on in ALL.into_iter().filter(|on| has_streams(*on)) {
         let _named = Named(on);
         scenario(on).await;
     }

@@ -24,7 +24,7 @@ pub(crate) fn pipe(close: &Arc<CloseCell>, permit: &Arc<OwnedSemaphorePermit>) -
     (Writer(Arc::clone(&pipe)), Reader(pipe))
 }
 
-/// The half that writes. Dropping it finishes.
+/// The half that writes. Dropping it finishes, as long as the connection lives.
 #[derive(Debug)]
 pub(crate) struct Writer(Arc<Pipe>);
 
@@ -55,7 +55,10 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.finish();
+        // What is unsaid when the connection ends stays unsaid.
+        if !self.0.is_closed() {
+            self.finish();
+        }
     }
 }
 

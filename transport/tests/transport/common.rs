@@ -3,11 +3,15 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use hither_certs::Certificate;
+use hither_transport::websocket::{self, Socket};
 use hither_transport::{
     ClientEndpoint, ClientTls, Link, Listener, RecvStream, Request, ServerTls, Transport,
 };
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_tungstenite::tungstenite::http;
 
 /// Both ends of a connection, and what they live on.
 pub(crate) struct Ends {
@@ -25,6 +29,21 @@ pub(crate) async fn connect(transport: Transport) -> Ends {
     let certificate = mint();
     let listener = listen(&certificate);
     let endpoint = ClientEndpoint::bind(ClientTls::Hash(certificate.sha256())).unwrap();
+    if transport == Transport::WebSocket {
+        let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let url = format!("https://{}", tcp.local_addr().unwrap());
+        let (server, client) = within(async {
+            tokio::join!(
+                async {
+                    let (stream, _) = tcp.accept().await.unwrap();
+                    accept_websocket(listener.tcp_tls().accept(stream).await.unwrap()).await
+                },
+                async { endpoint.connect(&url, transport).await.unwrap() },
+            )
+        })
+        .await;
+        return Ends { server, client, _network: Some((listener, endpoint)) };
+    }
     let url = url(&listener);
     let (server, client) = within(async {
         tokio::join!(async { next_request(&listener).await.accept().await.unwrap() }, async {
@@ -33,6 +52,26 @@ pub(crate) async fn connect(transport: Transport) -> Ends {
     })
     .await;
     Ends { server, client, _network: Some((listener, endpoint)) }
+}
+
+/// The server's end of a WebSocket, whatever path it asks for.
+pub(crate) async fn accept_websocket(mut socket: Socket) -> Link {
+    let mut head = BytesMut::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        assert_ne!(socket.read_buf(&mut head).await.unwrap(), 0, "no whole request");
+    }
+    let head = String::from_utf8(head.to_vec()).unwrap();
+    let mut request = http::Request::builder();
+    for (name, value) in head.lines().filter_map(|line| line.split_once(": ")) {
+        request = request.header(name, value);
+    }
+    let answer = websocket::answer(&request.body(()).unwrap()).expect("it asks for a WebSocket");
+    let mut text = format!("HTTP/1.1 {}\r\n", answer.status());
+    for (name, value) in answer.headers() {
+        text += &format!("{name}: {}\r\n", value.to_str().unwrap());
+    }
+    socket.write_all((text + "\r\n").as_bytes()).await.unwrap();
+    websocket::accept(socket, Bytes::new(), 32 * 1024).await
 }
 
 /// The next client that comes through the handshake.

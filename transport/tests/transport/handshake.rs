@@ -121,7 +121,9 @@ async fn a_request_shows_origin_path_and_address() {
     ] {
         let connect = async {
             match origin {
-                Some(origin) => endpoint.connect_as_page(&url, origin).await,
+                Some(origin) => {
+                    endpoint.connect_as_page(&url, Transport::WebTransport, origin).await
+                }
                 None => endpoint.connect(&url, transport).await,
             }
         };

@@ -75,7 +75,13 @@ async fn our_client_reaches_their_server() {
     };
     let endpoint = ClientEndpoint::bind(ClientTls::Hash(certificate.sha256())).unwrap();
     let connect = async {
-        echo(endpoint.connect_as_page(&url, "https://a.example").await.unwrap()).await;
+        echo(
+            endpoint
+                .connect_as_page(&url, Transport::WebTransport, "https://a.example")
+                .await
+                .unwrap(),
+        )
+        .await;
     };
     within(async { tokio::join!(serve, connect) }).await;
 }

@@ -8,3 +8,5 @@ mod handshake;
 mod interop;
 #[cfg(test)]
 mod links;
+#[cfg(test)]
+mod websocket;
