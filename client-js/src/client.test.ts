@@ -408,7 +408,7 @@ describe('what is said late', () => {
     const { client, leave } = start({})
     await pass()
     leave()
-    server.newest.say({ type: 'welcome', version: 1, user: { id: 'me' }, time: 1 })
+    server.newest.say({ type: 'welcome', version: 1, user: { id: 'me' }, time: 1, resumed: false })
     expect(client.getStatus()).toBe('initial')
   })
 

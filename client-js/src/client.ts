@@ -202,7 +202,7 @@ class RoomClient implements Client {
         const transport = await this.#connect(attempt.signal)
         if (attempt.signal.aborted) return transport.close(4000, '')
         clearTimeout(timer)
-        const handleWelcome = (): unknown => signal.aborted || this.#setStatus('connected')
+        const handleWelcome = (): void => void (signal.aborted || this.#setStatus('connected'))
         const connection = new Connection(transport, hello, handleWelcome, handleEnd)
         this.#connection = connection
         if (globalThis.document?.hidden) connection.setAway(true)

@@ -61,7 +61,7 @@ async function reconnect(): Promise<FakeConnection> {
   connection.die()
   await pass(250)
   server.newest.take('hello')
-  server.newest.say({ type: 'welcome', version: 1, user: { id: 'me' }, time: 1 })
+  server.newest.say({ type: 'welcome', version: 1, user: { id: 'me' }, time: 1, resumed: false })
   return server.newest
 }
 

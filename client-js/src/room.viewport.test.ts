@@ -47,7 +47,7 @@ async function enterAnew(others: MemberMessage[], epoch: number): Promise<FakeCo
   connection.die()
   await pass(250)
   const next = server.newest
-  next.say({ type: 'welcome', version: 1, user: { id: 'me' }, time: 1 })
+  next.say({ type: 'welcome', version: 1, user: { id: 'me' }, time: 1, resumed: false })
   next.admit(9, others, { epoch })
   return next
 }

@@ -73,7 +73,7 @@ class Client {
         this.#sent.push(['edits', toHex(bytes), room])
       },
       closeEdits: (room) => void (this.#lanes.delete(room) && this.#sent.push(['close', '', room])),
-      handleWelcome: () => this.#news.push(['welcome']),
+      handleWelcome: ({ resumed, resumeToken }) => this.#news.push(['welcome', resumed, resumeToken ?? null]),
       handleEnd: ({ closeCode, reason, retryAfterMs }) =>
         this.#news.push(['bye', closeCode ?? null, reason, retryAfterMs ?? null]),
     })
@@ -174,7 +174,7 @@ class Client {
       handleEntered: (membership, eventsLost) => {
         entered = membership
         this.#rooms.set(membership.handle, membership)
-        tell('entered', request, eventsLost)
+        tell('entered', request, membership.resumed, eventsLost)
       },
       handleRefused: ({ code, retryAfterMs }) => tell('refused', null, code, retryAfterMs ?? null),
       handleOver: (type, refusal) => {
