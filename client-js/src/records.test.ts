@@ -111,7 +111,6 @@ describe('records', () => {
     expect(errors).toHaveLength(1)
     connection.die()
     await expect(third).rejects.toMatchObject({ code: 'connection_lost' })
-    await expect(room.records.remove('c')).rejects.toMatchObject({ code: 'not_connected' })
   })
 
   it('stay as they were while the connection is gone, and are then as the server has them', async () => {
@@ -149,11 +148,46 @@ describe('an edit', () => {
     expect(told).toEqual(['edit connection_lost'])
   })
 
-  it('without a connection rejects, and error says so', async () => {
+  it('while the connection is gone waits for it, as it was said, and goes out in its order', async () => {
+    const fields = { x: 1 }
+    connection.die()
+    const put = room.records.put('a', fields)
+    fields.x = 2
+    void room.records.patch('a', fields)
+    expect(client.hasUnsentEdits()).toBe(true)
+    await pass(250)
+    server.newest.welcome(8)
+    expect(server.newest.edits).toMatchObject([
+      [
+        { type: 'open', room: 8 },
+        { type: 'submit', number: 1, ops: [{ kind: 1, record: 'a', fields: { x: 1 } }] },
+        { type: 'submit', number: 2, ops: [{ kind: 2, record: 'a', fields: { x: 2 } }] },
+      ],
+    ])
+    server.newest.sayEdits({ type: 'ack', number: 1, sequence: 4, time: 1 })
+    expect([await put, client.hasUnsentEdits()]).toEqual([{ sequence: 4 }, true])
+    server.newest.sayEdits({ type: 'ack', number: 2, sequence: 5, time: 1 })
+    expect(client.hasUnsentEdits()).toBe(false)
+  })
+
+  it('of more than 64 KiB that wait, or of more than 100, rejects, and error says so', async () => {
     const told = listen()
     connection.die()
-    await expect(room.records.put('a', {})).rejects.toMatchObject({ type: 'edit', code: 'not_connected' })
+    for (let index = 0; index < 100; index++) void room.records.remove('a')
+    await expect(room.records.remove('a')).rejects.toMatchObject({ type: 'edit', code: 'not_connected' })
     expect(told).toEqual(['edit not_connected'])
+  })
+
+  it('that waits rejects when no connection is tried for, as all do then', async () => {
+    const told = listen()
+    connection.die()
+    void room.records.put('a', {})
+    await pass(250)
+    server.newest.say({ type: 'bye', code: 4005, reason: '' })
+    void room.records.put('a', {})
+    await pass()
+    expect(told).toEqual(['edit not_connected', 'edit not_connected'])
+    expect(client.hasUnsentEdits()).toBe(false)
   })
 
   it('E1: whose promise nobody looks at is heard of by error alone', async () => {
@@ -195,26 +229,27 @@ describe('the records of a room that was left', () => {
   })
 
   /** Leaves, and enters again; the server gives the same room the same handle. */
-  function again(): Room {
+  async function again(): Promise<Room> {
     leave()
+    await pass()
     const entered = client.enterRoom('default:lobby').room
     connection.say({ type: 'left', room: 7 })
     connection.admit(7)
     return entered
   }
 
-  it('D1: have their lane finished, and another stay has another', () => {
+  it('D1: have their lane finished, and another stay has another', async () => {
     room.records.subscribe(() => {})
-    again().records.subscribe(() => {})
+    ;(await again()).records.subscribe(() => {})
     expect(connection.finished).toEqual([0])
     expect(connection.edits).toMatchObject([[{ type: 'open', room: 7 }], [{ type: 'open', room: 7 }]])
   })
 
-  it('D1: do not get into those of the next stay, though the rest of their lane comes late', () => {
+  it('D1: do not get into those of the next stay, though the rest of their lane comes late', async () => {
     room.records.subscribe(() => {})
     const old = encodeAs(editsToClient, snapshot('old'))
     connection.receive(1, old.slice(0, 5))
-    const { records } = again()
+    const { records } = await again()
     records.subscribe(() => {})
     connection.receive(1, old.slice(5))
     connection.receive(1, new Uint8Array(80).fill(0xc1))
@@ -225,7 +260,7 @@ describe('the records of a room that was left', () => {
 
   it('D5: resolve no edit of the next stay by an old ack', async () => {
     room.records.put('a', {}).catch(() => {})
-    const { records } = again()
+    const { records } = await again()
     let edited: unknown
     void records.put('b', {}).then((value) => (edited = value))
     connection.sayEdits({ type: 'ack', number: 1, sequence: 1, time: 1 })

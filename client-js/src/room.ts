@@ -1,5 +1,6 @@
 // A room as the application holds it: it stays the same object while connections come and go under it.
 
+import { Backlog } from './backlog.ts'
 import { connectionId, type Cursors, RoomCursors, slotOf } from './cursors.ts'
 import { Emitter } from './emitter.ts'
 import { notConnected, refused, type RoomError } from './error.ts'
@@ -7,6 +8,7 @@ import { type Records, RoomRecords } from './records.ts'
 import { clock, type Connection } from './connection.ts'
 import { patched } from './session/document.ts'
 import type { MemberChange, Membership, MembershipListener, Refusal } from './session/membership.ts'
+import type { LostConnection } from './session/reconnect.ts'
 import type { Seen, Viewport } from './wire/control.ts'
 import { type RoomStats, stats } from './stats.ts'
 import type {
@@ -28,8 +30,12 @@ import { decodeFields, encodeValue, type Fields, type Value } from './wire/msgpa
 
 /** What a room tells, by type, and with which values. */
 export interface RoomListeners<T extends RoomTypes = RegisteredTypes> {
-  /** The room's status changed. */
-  status: [status: Status]
+  /**
+   * The room's status changed. With `connected`, `resumed` says whether this client is the member that it was before:
+   * the others have not seen it go, and `others` tells what changed meanwhile. Else it is a new member, and so are the
+   * others to it.
+   */
+  status: [status: Status, resumed: boolean]
   /** One of the others changed; `others` is how all of them are after the tick that changed it. */
   others: [others: readonly User<T>[], change: OthersChange<T>]
   /** One's own presence changed. */
@@ -38,7 +44,10 @@ export interface RoomListeners<T extends RoomTypes = RegisteredTypes> {
   event: [event: RoomEvent<T>]
   /** Something was refused or failed. */
   error: [error: RoomError]
-  /** The connection is gone and tried for anew, is there again, or is not tried for any more. */
+  /**
+   * The client's connection has been gone for 5 s (`lostConnectionTimeout`), is there again, or is not tried for any
+   * more.
+   */
   'lost-connection': [change: 'lost' | 'restored' | 'failed']
   /** Events were missed and can't be had any more: what is built on them begins anew. */
   resync: []
@@ -68,7 +77,8 @@ export interface Room<T extends RoomTypes = RegisteredTypes> {
   updatePresence(patch: Patch<T['Presence']>): void
   /**
    * Sends an event to everyone else, or to the members whose `connectionId` is in `to`. If one of these is not in the
-   * room, or there are none, nobody gets it, and `error` says `not_found`; without a connection, `not_connected`.
+   * room, or there are none, nobody gets it, and `error` says `not_found`. While there is no connection it waits for one,
+   * with others up to 64 KiB or 100 of them; for more, and when none is tried for, `error` says `not_connected`.
    */
   broadcast<K extends keyof T['Events'] & string>(
     name: K,
@@ -92,6 +102,9 @@ export interface Room<T extends RoomTypes = RegisteredTypes> {
 /** How deep a presence lies, for what it may have inside: what is below it nests at most 8 deep, and a message 16. */
 const PRESENCE_DEPTH = 7
 
+/** How deep an event's data lies in the message that sends it. */
+const EVENT_DEPTH = 2
+
 const STATUSES: readonly MemberStatus[] = ['active', 'away', 'lost']
 
 /** A room over whatever connection there is. */
@@ -100,6 +113,8 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   readonly cursors: RoomCursors
   readonly records: RoomRecords<T>
   readonly #emitter = new Emitter<RoomListeners<T>>()
+  /** Events that are sent once there is a membership. */
+  readonly #backlog = new Backlog()
   readonly #users = new Map<number, User<T>>()
   #status: Status = 'initial'
   #presence: Fields
@@ -110,18 +125,23 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   #membership: Membership | undefined
   #others: readonly User<T>[] = []
   #self: Self<T> | null = null
-  #lost = false
   #viewport: Viewport | null = null
   /** NaN: nobody. */
   #followed = NaN
   /** Whether the application has left, for good. */
   isLeft = false
 
-  constructor(id: string, presence: object | undefined) {
+  /** `onUnsent` is called when `records.hasUnsent` has changed. */
+  constructor(id: string, presence: object | undefined, onUnsent: () => void) {
     this.id = id
     this.#presence = patched({}, sendable(presence ?? {}))
     this.cursors = new RoomCursors(() => this.#connection?.wake())
-    this.records = new RoomRecords(id, (error) => this.handleError(error))
+    this.records = new RoomRecords(
+      id,
+      (error) => this.handleError(error),
+      () => this.#canWait,
+      onUnsent,
+    )
   }
 
   getStatus(): Status {
@@ -151,11 +171,16 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   }
 
   broadcast(name: string, data: unknown, options?: { readonly to?: readonly number[] }): void {
-    if (!this.#membership) return this.handleError(notConnected('room', this.id))
-    const to = options?.to
-    // A slot may have changed hands, and on the wire no slots stand for everyone.
-    if (to && !(to.length && to.every((id) => this.#users.has(id)))) return this.handleRefused({ code: 3, message: '' })
-    this.#membership.broadcast(name, data, to?.map(slotOf))
+    const to = options?.to && [...options.to]
+    const send = (data: unknown): void => {
+      // A slot may have changed hands, and on the wire no slots stand for everyone.
+      const isNobody = to && !(to.length && to.every((id) => this.#users.has(id)))
+      if (data === undefined) this.handleError(notConnected('room', this.id))
+      else if (isNobody) this.handleRefused({ code: 3, message: '' })
+      else this.#membership?.broadcast(name, data, to?.map(slotOf))
+    }
+    if (this.#membership) send(data ?? null)
+    else if (!this.#canWait || !this.#backlog.add(data ?? null, EVENT_DEPTH, send)) send(undefined)
   }
 
   setViewport(viewport: Viewport | null): void {
@@ -189,11 +214,19 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   /** The client's connection is in another state: `connecting`, or gone for a while or for good. */
   handleStatus(status: 'connecting' | 'reconnecting' | 'disconnected'): void {
     this.#forget()
-    if (status !== 'connecting' && !this.#lost && this.#self) {
-      this.#lost = true
-      this.#emitter.emit('lost-connection', 'lost')
-    }
     this.#setStatus(status)
+  }
+
+  /** The client's connection is lost, or not any more (rule C3). */
+  handleLostConnection(change: LostConnection): void {
+    this.#emitter.emit('lost-connection', change)
+  }
+
+  /** Whether nobody hears anything: the application has left, and may enter again at once. */
+  setSilent(isSilent: boolean): void {
+    this.#emitter.isSilent = isSilent
+    this.cursors.setSilent(isSilent)
+    this.records.setSilent(isSilent)
   }
 
   /** The application leaves, for good: who enters the room again gets another object. */
@@ -214,21 +247,17 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   }
 
   handleEntered(membership: Membership, eventsLost: boolean): void {
-    this.#setMembership(membership)
-    this.#users.clear()
-    for (const member of membership.members.values()) {
-      if (member.slot !== membership.slot) this.#users.set(connectionId(member), user(member))
-    }
-    // In another epoch the same number is somebody else's.
-    const { epoch } = membership.seen
-    if ((this.#seen?.epoch ?? epoch) !== epoch) this.#followed = NaN
+    const { resumed, seen } = membership
+    const wasEntered = this.#self !== null
+    const changes = this.#changeUsers(membership)
+    this.#setMembership(membership, resumed || this.#seen?.epoch === seen.epoch)
     if (this.#viewport || this.#users.has(this.#followed)) this.#sendViewport()
     if (Object.keys(this.#unsent).length) membership.updatePresence(clock(), this.#unsent)
+    // What waited goes before what the listeners below say.
+    this.#backlog.end(true)
     this.#updateSelf()
     this.#setStatus('connected')
-    this.#tellOthers([{ type: 'reset' }])
-    if (this.#lost) this.#emitter.emit('lost-connection', 'restored')
-    this.#lost = false
+    this.#tellOthers(resumed && wasEntered ? changes : [{ type: 'reset' }])
     if (eventsLost) this.handleEventsLost()
   }
 
@@ -282,22 +311,50 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   #forget(): void {
     this.#seen = this.#membership?.seen ?? this.#seen
     this.#connection = undefined
-    this.#setMembership(undefined)
+    this.#setMembership(undefined, true)
   }
 
-  #setMembership(membership: Membership | undefined): void {
+  /** `isSame`: what the room had before is there still. */
+  #setMembership(membership: Membership | undefined, isSame: boolean): void {
     this.#membership = membership
     this.cursors.handleMembership(membership)
-    this.records.handleMembership(membership)
+    this.records.handleMembership(membership, isSame)
+  }
+
+  /** Whether a membership is asked for, or will be. */
+  get #canWait(): boolean {
+    return this.#status === 'connecting' || this.#status === 'reconnecting'
+  }
+
+  /** Puts the members of a new membership in the place of those that were shown, and returns what has changed. */
+  #changeUsers(membership: Membership): OthersChange<T>[] {
+    const gone = new Map(this.#users)
+    const changes: OthersChange<T>[] = []
+    this.#users.clear()
+    for (const member of membership.members.values()) {
+      if (member.slot === membership.slot) continue
+      const now = user<T>(member)
+      const id = now.connectionId
+      const was = gone.get(id)
+      // In another epoch it may be somebody else's number (rule S5).
+      const isKnown = was?.id === now.id
+      const isSame = isKnown && isEqual(was, now)
+      if (isKnown) gone.delete(id)
+      if (!isSame) changes.push({ type: isKnown ? 'update' : 'enter', user: now })
+      this.#users.set(id, isSame ? was : now)
+    }
+    for (const id of gone.keys()) this.cursors.handleLeave(id)
+    if (gone.has(this.#followed)) this.#followed = NaN
+    return [...[...gone.values()].map((user) => ({ type: 'leave', user }) as const), ...changes]
   }
 
   #setStatus(status: Status): void {
     if (this.isLeft || status === this.#status) return
     this.#status = status
-    this.#emitter.emit('status', status)
-    if (status === 'disconnected' && this.#lost) {
-      this.#lost = false
-      this.#emitter.emit('lost-connection', 'failed')
+    this.#emitter.emit('status', status, status === 'connected' && !!this.#membership?.resumed)
+    if (status === 'disconnected' || status === 'initial') {
+      this.#backlog.end(false)
+      this.records.handleOver()
     }
   }
 
@@ -330,6 +387,14 @@ function sendable(fields: object): Fields {
   encodeValue(writer, fields, PRESENCE_DEPTH)
   if (writer.length > PRESENCE_BYTES_MAX) throw new RangeError('too large')
   return decodeFields(new Reader(writer.take()))
+}
+
+/** Whether two users' values say the same. */
+function isEqual(a: unknown, b: unknown): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object' || !a || !b) return Object.is(a, b)
+  const [one, other] = [Object.entries(a), new Map(Object.entries(b))]
+  const isSame = ([key, field]: [string, unknown]): boolean => other.has(key) && isEqual(field, other.get(key))
+  return Array.isArray(a) === Array.isArray(b) && one.length === other.size && one.every(isSame)
 }
 
 function user<T extends RoomTypes>(member: MemberMessage): User<T> {
