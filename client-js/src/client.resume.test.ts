@@ -166,8 +166,13 @@ describe('others', () => {
     room.subscribe('others', told)
     await reconnect()
     welcome('rt-2')
-    server.newest.admit(7, [{ ...GRACE, presence: { c: new Uint8Array(2), a: [1, { b: 2 }] } }], { resumed: true })
+    const same = { ...GRACE, presence: { c: new Uint8Array(2), a: [1, { b: 2 }] } }
+    server.newest.admit(7, [same], { resumed: true })
     expect([room.getOthers() === others, told.mock.calls]).toEqual([true, []])
+    await reconnect()
+    welcome('rt-3')
+    server.newest.admit(7, [same, JOAN], { resumed: true })
+    expect([room.getOthers()[0] === others[0], room.getOthers().length]).toEqual([true, 2])
   })
 
   it('S5: in the place of somebody else have entered, and that has left', async () => {

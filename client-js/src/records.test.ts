@@ -5,7 +5,7 @@ import type { Room } from './room.ts'
 import { type FakeConnection, FakeServer } from './testing/server.ts'
 import { pass, stopTime } from './testing/time.ts'
 import { encodeAs } from './testing/to-server.ts'
-import { type EditMessage, type EditsToClient, editsToClient, type Op } from './wire/edits.ts'
+import { type EditMessage, type EditsToClient, editsToClient, type Op, type RecordMessage } from './wire/edits.ts'
 
 let connection: FakeConnection
 let server: FakeServer
@@ -76,6 +76,18 @@ describe('records', () => {
     expect([contents(), changes]).toEqual([{ b: { x: 6 } }, [['b']]])
     connection.sayEdits({ type: 'edits', edits: [edit(6, { kind: 2, record: 'b', fields: { x: 6, y: 6 } })] })
     expect(contents()).toEqual({ b: { x: 6, y: 6 } })
+  })
+
+  it('D3: an edit between two pages changes what has come, and nothing that is shown before the rest has', () => {
+    const changes: (readonly string[])[] = []
+    room.records.subscribe((ids) => changes.push(ids))
+    const a = (version: number): RecordMessage => ({ id: 'a', version, fields: { x: version } })
+    connection.sayEdits({ type: 'snapshot', sequence: 2, records: [a(2)], more: false })
+    connection.sayEdits({ type: 'snapshot', sequence: 4, records: [a(4)], more: true })
+    connection.sayEdits({ type: 'edits', edits: [edit(5, { kind: 2, record: 'a', fields: { y: 5 } })] })
+    expect([contents(), changes]).toEqual([{ a: { x: 2 } }, [['a']]])
+    connection.sayEdits({ type: 'snapshot', sequence: 4, records: [], more: false })
+    expect([contents(), changes]).toEqual([{ a: { x: 4, y: 5 } }, [['a'], ['a']]])
   })
 
   it('D2, D4: change by edits in their order, each once', () => {

@@ -118,10 +118,7 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, DocumentLis
     }
     this.#pending.clear()
     if (membership) {
-      if (this.#document && isSame) {
-        membership.document.resume(this.#document)
-        this.#document = membership.document
-      }
+      if (this.#document && isSame) membership.document.resume(this.#document)
       if (this.#wanted) membership.document.open()
       this.#backlog.end(true)
     }

@@ -352,6 +352,9 @@ describe('events', () => {
     await pass(250)
     server.newest.welcome()
     expect(taken('event', server.newest)).toHaveLength(kept)
+    server.newest.die()
+    for (let index = 0; index < kept; index++) room.broadcast('wave', data)
+    expect(errors).toHaveLength(1)
   })
 
   it('that have no form in MessagePack, or nest too deep, are refused where they are said, waiting or not', () => {

@@ -64,7 +64,7 @@ export class Document {
     return this.#copy?.records ?? new Map()
   }
 
-  /** Goes on from an earlier membership's document, which is not used any more: the edits since then are asked for. */
+  /** Goes on with the copy of an earlier membership's document, for which the edits since then are asked for. */
   resume(from: Document): void {
     this.#copy = from.#copy
   }
