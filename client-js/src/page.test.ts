@@ -184,8 +184,8 @@ describe('a client without a connection', () => {
 describe('after the last leave', () => {
   it.each([
     ['connected', 4, () => {}],
-    ['reconnecting', 3, () => server.newest.die()],
-    ['lost', 3, () => (server.newest.die(), (server.refusal = 'no'), pass(6_000))],
+    ['reconnecting', 4, () => server.newest.die()],
+    ['lost', 4, () => (server.newest.die(), (server.refusal = 'no'), pass(6_000))],
     ['disconnected', 3, () => server.newest.say({ type: 'bye', code: 4000, reason: '' })],
   ])('no timer and no listener is left of a client that was %s', async (_, listeners, happen) => {
     const client = make({ warnOnUnload: true })

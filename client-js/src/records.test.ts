@@ -121,8 +121,8 @@ describe('records', () => {
     expect(await first).toEqual({ sequence: 8 })
     await expect(second).rejects.toMatchObject({ type: 'edit', code: 'no_record' })
     expect(errors).toHaveLength(1)
-    connection.die()
-    await expect(third).rejects.toMatchObject({ code: 'connection_lost' })
+    connection.sayEdits({ type: 'ack', number: 3, sequence: 9, time: 1 })
+    expect(await third).toEqual({ sequence: 9 })
   })
 
   it('stay as they were while the connection is gone, and are then as the server has them', async () => {
@@ -152,12 +152,53 @@ describe('an edit', () => {
     return told
   }
 
-  it('that was not acked when the connection is lost rejects, and error says so', async () => {
+  it('that was not acked when the connection is lost rejects once there is another member, and error says so', async () => {
     const told = listen()
     const edit = room.records.put('a', {})
     connection.die()
+    await pass(250)
+    expect(told).toEqual([])
+    server.newest.welcome(8)
     await expect(edit).rejects.toMatchObject({ type: 'edit', code: 'connection_lost', retryable: true })
-    expect(told).toEqual(['edit connection_lost'])
+    expect([told, server.newest.edits]).toEqual([['edit connection_lost'], [[{ type: 'open', room: 8, slot: 0 }]]])
+  })
+
+  it('that was not acked when the connection is lost for good rejects at once', async () => {
+    const edit = room.records.put('a', {})
+    connection.say({ type: 'bye', code: 4005, reason: '' })
+    await expect(edit).rejects.toMatchObject({ code: 'connection_lost' })
+  })
+
+  it('S4, D7: that was not acked is sent again under its number by a member that was taken back, before those that waited', async () => {
+    const fields = { x: 1 }
+    const edits = [room.records.put('a', fields), room.records.put('b', {})]
+    connection.sayEdits({ type: 'ack', number: 1, sequence: 4, time: 1 })
+    fields.x = 2
+    const again = room.records.put('a', fields)
+    fields.x = 3
+    connection.die()
+    edits.push(again, room.records.put('c', {}))
+    await pass(250)
+    server.newest.take('hello')
+    server.newest.admit(8, [], { resumed: true })
+    expect(server.newest.edits).toMatchObject([
+      [
+        { type: 'open', room: 8 },
+        { type: 'submit', number: 2, ops: [{ record: 'b' }] },
+        { type: 'submit', number: 3, ops: [{ record: 'a', fields: { x: 2 } }] },
+        { type: 'submit', number: 4, ops: [{ record: 'c' }] },
+      ],
+    ])
+    for (const number of [2, 3, 4]) server.newest.sayEdits({ type: 'ack', number, sequence: number + 3, time: 1 })
+    expect((await Promise.all(edits)).map(({ sequence }) => sequence)).toEqual([4, 5, 6, 7])
+    expect(client.hasUnsentEdits()).toBe(false)
+  })
+
+  it('S4, D7: of a page that was loaded anew has a higher number than any of the page before', async () => {
+    const { records } = client.enterRoom('default:other').room
+    connection.admit(9, [], { resumed: true })
+    void records.put('a', {})
+    expect(connection.edits[0]?.[1]).toMatchObject({ type: 'submit', number: Date.now() + 1 })
   })
 
   it('while the connection is gone waits for it, as it was said, and goes out in its order', async () => {

@@ -1,6 +1,6 @@
 // The records of a room: its document as the application reads and edits it.
 
-import { Backlog } from './backlog.ts'
+import { Backlog, copied } from './backlog.ts'
 import { notConnected, refused, RoomError } from './error.ts'
 import { Emitter } from './emitter.ts'
 import type { Document, DocumentListener, StoredRecord } from './session/document.ts'
@@ -21,8 +21,8 @@ export interface Edited {
  * `RoomError` if it has no effect, which goes to the room's `error`, too.
  *
  * Edits that are made while there is no connection wait for it, up to 64 KiB or 100 of them; more reject with
- * `not_connected`. One that was sent and not answered when the connection was lost rejects with `connection_lost`: it
- * may have had its effect.
+ * `not_connected`. One that was sent and not answered when the connection was lost is sent again if the room takes its
+ * member back, and has its effect once; else it rejects with `connection_lost`, as it may have had its effect.
  */
 export interface Records<T extends RoomTypes = RegisteredTypes> {
   /** Whether they are here; they are asked for by the first use of `subscribe` or of an edit. */
@@ -45,6 +45,7 @@ export interface Records<T extends RoomTypes = RegisteredTypes> {
 const OP_DEPTH = 3
 
 interface Pending {
+  readonly op: Op
   readonly resolve: (edited: Edited) => void
   readonly reject: (error: RoomError) => void
 }
@@ -57,7 +58,10 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, DocumentLis
   readonly #onUnsent: () => void
   readonly #backlog = new Backlog()
   readonly #emitter = new Emitter<{ changed: [ids: readonly string[]] }>()
+  /** What was sent and is not answered, by its number. */
   readonly #pending = new Map<number, Pending>()
+  #number = 0
+  #wasMember = false
   #membership: Membership | undefined
   /** The document that was loaded last, in this membership or an earlier one, and the records that are shown of it. */
   #document: Document | undefined
@@ -108,20 +112,22 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, DocumentLis
   }
 
   /**
-   * Goes on in a new membership, or in none: what was not acked by the old one may be lost. `isSame`: the room is the
-   * one that it was, so that the document can be caught up; a server that keeps it in memory may have begun another.
+   * Goes on in a new membership, or in none for now. `isSame`: the room is the one that it was, so that the document can
+   * be caught up; a server that keeps it in memory may have begun another.
    */
   handleMembership(membership: Membership | undefined, isSame: boolean): void {
     this.#membership = membership
-    for (const { reject } of this.#pending.values()) {
-      reject(new RoomError('edit', 'connection_lost', 'it may have had its effect', { room: this.#room }, true))
-    }
-    this.#pending.clear()
-    if (membership) {
-      if (this.#document && isSame) membership.document.resume(this.#document)
-      if (this.#wanted) membership.document.open()
-      this.#backlog.end(true)
-    }
+    if (!membership) return
+    const { document, resumed } = membership
+    // A page that is loaded anew does not know the numbers of the one before; they were smaller.
+    if (resumed && !this.#wasMember) this.#number = Date.now()
+    this.#wasMember = true
+    if (this.#document && isSame) document.resume(this.#document)
+    if (this.#wanted) document.open()
+    // The member's numbers tell the server which of these it has had (rule S4); a new member's do not.
+    if (resumed) this.#pending.forEach(({ op }, number) => document.submit(number, [op]))
+    else this.#forgetPending()
+    this.#backlog.end(true)
     this.#onUnsent()
   }
 
@@ -132,6 +138,7 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, DocumentLis
 
   /** There will be no membership: what waits for one is lost. */
   handleOver(): void {
+    this.#forgetPending()
     this.#backlog.end(false)
     this.#onUnsent()
   }
@@ -159,23 +166,30 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, DocumentLis
     this.#settled(number)
   }
 
-  #submit(op: Op): Promise<Edited> {
+  #submit(said: Op): Promise<Edited> {
     this.#wanted = true
-    let settle: Pending | undefined
-    const promise = new Promise<Edited>((resolve, reject) => (settle = { resolve, reject }))
-    const pending = settle as unknown as Pending
-    const send = (op: Op | undefined): void => {
-      const number = op && this.#membership?.document.submit([op])
-      if (number) this.#pending.set(number, pending)
-      else pending.reject(notConnected('edit', this.#room))
+    const [op, bytes] = copied(said, OP_DEPTH) as [unknown, number] as [Op, number]
+    let pending: Pending | undefined
+    const promise = new Promise<Edited>((resolve, reject) => (pending = { op, resolve, reject }))
+    const edit = pending as unknown as Pending
+    const send = (canSend: boolean): void => {
+      if (!canSend || !this.#membership) return edit.reject(notConnected('edit', this.#room))
+      this.#membership.document.submit(this.#number + 1, [op])
+      this.#pending.set(++this.#number, edit)
     }
-    const waits = !this.#membership && this.#canWait()
-    if (!waits) send(op)
-    else if (!this.#backlog.add(op, OP_DEPTH, (copy) => send(copy as Op | undefined))) send(undefined)
+    if (this.#membership) send(true)
+    else if (!this.#canWait() || !this.#backlog.add(bytes, send)) send(false)
     // Who does not look at the promise hears of it by the room's `error`.
     promise.catch(this.#onError)
     this.#onUnsent()
     return promise
+  }
+
+  #forgetPending(): void {
+    for (const { reject } of this.#pending.values()) {
+      reject(new RoomError('edit', 'connection_lost', 'it may have had its effect', { room: this.#room }, true))
+    }
+    this.#pending.clear()
   }
 
   #settled(number: number): void {

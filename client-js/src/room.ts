@@ -1,6 +1,6 @@
 // A room as the application holds it: it stays the same object while connections come and go under it.
 
-import { Backlog } from './backlog.ts'
+import { Backlog, copied } from './backlog.ts'
 import { connectionId, type Cursors, RoomCursors, slotOf } from './cursors.ts'
 import { Emitter } from './emitter.ts'
 import { notConnected, refused, type RoomError } from './error.ts'
@@ -23,10 +23,9 @@ import type {
   Unsubscribe,
   User,
 } from './types.ts'
-import { Reader, Writer } from './wire/bytes.ts'
 import { PRESENCE_BYTES_MAX } from './wire/limits.ts'
 import type { MemberMessage } from './wire/control.ts'
-import { decodeFields, encodeValue, type Fields, type Value } from './wire/msgpack.ts'
+import type { Fields, Value } from './wire/msgpack.ts'
 
 /** What a room tells, by type, and with which values. */
 export interface RoomListeners<T extends RoomTypes = RegisteredTypes> {
@@ -172,15 +171,16 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
 
   broadcast(name: string, data: unknown, options?: { readonly to?: readonly number[] }): void {
     const to = options?.to && [...options.to]
-    const send = (data: unknown): void => {
+    const [copy, bytes] = copied(data ?? null, EVENT_DEPTH)
+    const send = (canSend: boolean): void => {
       // A slot may have changed hands, and on the wire no slots stand for everyone.
       const isNobody = to && !(to.length && to.every((id) => this.#users.has(id)))
-      if (data === undefined) this.handleError(notConnected('room', this.id))
+      if (!canSend) this.handleError(notConnected('room', this.id))
       else if (isNobody) this.handleRefused({ code: 3, message: '' })
-      else this.#membership?.broadcast(name, data, to?.map(slotOf))
+      else this.#membership?.broadcast(name, copy, to?.map(slotOf))
     }
-    if (this.#membership) send(data ?? null)
-    else if (!this.#canWait || !this.#backlog.add(data ?? null, EVENT_DEPTH, send)) send(undefined)
+    if (this.#membership) send(true)
+    else if (!this.#canWait || !this.#backlog.add(bytes, send)) send(false)
   }
 
   setViewport(viewport: Viewport | null): void {
@@ -383,10 +383,9 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
  * for what can't be, `RangeError` for more than a presence may have (rule P3).
  */
 function sendable(fields: object): Fields {
-  const writer = new Writer()
-  encodeValue(writer, fields, PRESENCE_DEPTH)
-  if (writer.length > PRESENCE_BYTES_MAX) throw new RangeError('too large')
-  return decodeFields(new Reader(writer.take()))
+  const [copy, bytes] = copied(fields, PRESENCE_DEPTH)
+  if (bytes > PRESENCE_BYTES_MAX) throw new RangeError('too large')
+  return copy as Fields
 }
 
 /** Whether two users' values say the same. */

@@ -46,7 +46,6 @@ export class Document {
   /** What there is, and the pages of the next that have come. */
   #copy: Copy | undefined
   #loading: Copy | undefined
-  #sent = 0
 
   constructor(session: Session, room: number, slot: number, listener: DocumentListener) {
     this.#session = session
@@ -76,11 +75,10 @@ export class Document {
     this.#session.sendEdits(this.#room, sayOpen(this.#room, this.#slot, this.#copy?.sequence))
   }
 
-  /** Submits an edit, and returns its number, which `handleAck` or `handleReject` repeats. */
-  submit(ops: Op[]): number {
+  /** Submits an edit under a number, above all before or of one without an answer, which the answer repeats. */
+  submit(number: number, ops: Op[]): void {
     this.open()
-    this.#session.sendEdits(this.#room, saySubmit(this.#sent + 1, ops))
-    return ++this.#sent
+    this.#session.sendEdits(this.#room, saySubmit(number, ops))
   }
 
   handleChunk(chunk: Uint8Array): void {

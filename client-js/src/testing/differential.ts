@@ -58,6 +58,8 @@ class Client {
   readonly #session: Session
   readonly #rooms = new Map<number, Membership>()
   readonly #lanes = new Set<number>()
+  /** The numbers of the last edits. */
+  readonly #numbers = new WeakMap<object, number>()
   #requests = 0
   #roundTrip = NaN
   #sent: unknown[] = []
@@ -153,11 +155,19 @@ class Client {
       case 'open':
         return this.#room(step.room).document.open()
       case 'submit':
-        this.#room(step.room).document.submit(step.ops.map((op) => ({ ...op, fields: fields(op.fields) })))
-        return
+        return this.#submit(this.#room(step.room), step.ops)
       case 'bye':
         return session.bye()
     }
+  }
+
+  #submit({ document }: Membership, ops: Extract<Step, { do: 'submit' }>['ops']): void {
+    const number = (this.#numbers.get(document) ?? 0) + 1
+    this.#numbers.set(document, number)
+    document.submit(
+      number,
+      ops.map((op) => ({ ...op, fields: fields(op.fields) })),
+    )
   }
 
   #room(handle: number): Membership {
