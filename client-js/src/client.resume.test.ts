@@ -132,7 +132,7 @@ describe('a token of auth', () => {
 })
 
 describe('others', () => {
-  /** A room with Grace and Joan, and what is told of others from then on; Grace's changes are made to the next roster. */
+  /** A room with Grace and Joan, and what is told of others once it was entered again, with those of `then`. */
   async function resumed(then: MemberMessage[], epoch: number, isResumed = true): Promise<[Room, unknown[]]> {
     const { room } = await enter()
     welcome('rt-1')

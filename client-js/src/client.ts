@@ -57,8 +57,8 @@ export interface EnterOptions<T extends RoomTypes = RegisteredTypes> {
 }
 
 /**
- * What entering a room gives. Where the runtime has `Symbol.dispose`, `using` and `await using` leave the room at the end
- * of their block; the latter waits for what `logout` waits for, if it was the last room.
+ * What entering a room gives. Where the runtime has `Symbol.dispose`, `using` and `await using` leave the room at the
+ * end of their block; the latter waits for what `logout` waits for, if it was the last room.
  */
 export type Entry<T extends RoomTypes = RegisteredTypes> = {
   /** The room. */

@@ -112,8 +112,8 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, DocumentLis
   }
 
   /**
-   * Goes on in a new membership, or in none for now. `isSame`: the room is the one that it was, so that the document can
-   * be caught up; a server that keeps it in memory may have begun another.
+   * Goes on in a new membership, or in none for now. `isSame`: the room is the one that it was, so that the document
+   * can be caught up; a server that keeps it in memory may have begun another.
    */
   handleMembership(membership: Membership | undefined, isSame: boolean): void {
     this.#membership = membership

@@ -4,6 +4,7 @@ import { Backlog, copied } from './backlog.ts'
 import { connectionId, type Cursors, RoomCursors, slotOf } from './cursors.ts'
 import { Emitter } from './emitter.ts'
 import { notConnected, refused, type RoomError } from './error.ts'
+import { Others, user } from './others.ts'
 import { type Records, RoomRecords } from './records.ts'
 import { clock, type Connection } from './connection.ts'
 import { patched } from './session/document.ts'
@@ -12,7 +13,6 @@ import type { LostConnection } from './session/reconnect.ts'
 import type { Seen, Viewport } from './wire/control.ts'
 import { type RoomStats, stats } from './stats.ts'
 import type {
-  MemberStatus,
   OthersChange,
   Patch,
   RegisteredTypes,
@@ -24,7 +24,6 @@ import type {
   User,
 } from './types.ts'
 import { PRESENCE_BYTES_MAX } from './wire/limits.ts'
-import type { MemberMessage } from './wire/control.ts'
 import type { Fields, Value } from './wire/msgpack.ts'
 
 /** What a room tells, by type, and with which values. */
@@ -76,8 +75,8 @@ export interface Room<T extends RoomTypes = RegisteredTypes> {
   updatePresence(patch: Patch<T['Presence']>): void
   /**
    * Sends an event to everyone else, or to the members whose `connectionId` is in `to`. If one of these is not in the
-   * room, or there are none, nobody gets it, and `error` says `not_found`. While there is no connection it waits for one,
-   * with others up to 64 KiB or 100 of them; for more, and when none is tried for, `error` says `not_connected`.
+   * room, or there are none, nobody gets it, and `error` says `not_found`. While there is no connection it waits for
+   * one, with others up to 64 KiB or 100 of them; for more, and when none is tried for, `error` says `not_connected`.
    */
   broadcast<K extends keyof T['Events'] & string>(
     name: K,
@@ -104,8 +103,6 @@ const PRESENCE_DEPTH = 7
 /** How deep an event's data lies in the message that sends it. */
 const EVENT_DEPTH = 2
 
-const STATUSES: readonly MemberStatus[] = ['active', 'away', 'lost']
-
 /** A room over whatever connection there is. */
 export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListener {
   readonly id: string
@@ -114,7 +111,6 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   readonly #emitter = new Emitter<RoomListeners<T>>()
   /** Events that are sent once there is a membership. */
   readonly #backlog = new Backlog()
-  readonly #users = new Map<number, User<T>>()
   #status: Status = 'initial'
   #presence: Fields
   /** What was patched since the presence was sent with a join that is not answered yet. */
@@ -122,7 +118,7 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   #seen: Seen | undefined
   #connection: Connection | undefined
   #membership: Membership | undefined
-  #others: readonly User<T>[] = []
+  readonly #others = new Others<T>()
   #self: Self<T> | null = null
   #viewport: Viewport | null = null
   /** NaN: nobody. */
@@ -152,7 +148,7 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   }
 
   getOthers(): readonly User<T>[] {
-    return this.#others
+    return this.#others.list
   }
 
   getPresence(): Readonly<T['Presence']> {
@@ -174,7 +170,7 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     const [copy, bytes] = copied(data ?? null, EVENT_DEPTH)
     const send = (canSend: boolean): void => {
       // A slot may have changed hands, and on the wire no slots stand for everyone.
-      const isNobody = to && !(to.length && to.every((id) => this.#users.has(id)))
+      const isNobody = to && !(to.length && to.every((id) => this.#others.get(id)))
       if (!canSend) this.handleError(notConnected('room', this.id))
       else if (isNobody) this.handleRefused({ code: 3, message: '' })
       else this.#membership?.broadcast(name, copy, to?.map(slotOf))
@@ -234,8 +230,7 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     this.#membership?.leave()
     this.#forget()
     this.#self = null
-    this.#others = []
-    this.#users.clear()
+    this.#others.clear()
     this.#setStatus('initial')
     this.isLeft = true
     this.cursors.handleLeft()
@@ -249,9 +244,10 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   handleEntered(membership: Membership, eventsLost: boolean): void {
     const { resumed, seen } = membership
     const wasEntered = this.#self !== null
-    const changes = this.#changeUsers(membership)
+    const changes = this.#others.replace(membership)
+    this.#forgetGone(changes)
     this.#setMembership(membership, resumed || this.#seen?.epoch === seen.epoch)
-    if (this.#viewport || this.#users.has(this.#followed)) this.#sendViewport()
+    if (this.#viewport || this.#others.get(this.#followed)) this.#sendViewport()
     if (Object.keys(this.#unsent).length) membership.updatePresence(clock(), this.#unsent)
     // What waited goes before what the listeners below say.
     this.#backlog.end(true)
@@ -276,30 +272,16 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   }
 
   handleMembers(changes: readonly MemberChange[]): void {
-    const told: OthersChange<T>[] = []
-    for (const { type, member } of changes) {
-      if (member.slot === this.#membership?.slot) {
-        this.#updateSelf()
-        continue
-      }
-      const id = connectionId(member)
-      const changed = user<T>(member)
-      if (type === 'leave') {
-        this.#users.delete(id)
-        this.cursors.handleLeave(id)
-        // Whoever has the slot next is not meant.
-        if (id === this.#followed) this.follow(null)
-      } else {
-        this.#users.set(id, changed)
-      }
-      told.push({ type, user: changed })
-    }
+    const slot = this.#membership?.slot
+    if (changes.some(({ member }) => member.slot === slot)) this.#updateSelf()
+    const told = this.#others.change(changes.filter(({ member }) => member.slot !== slot))
+    this.#forgetGone(told)
     this.#tellOthers(told)
   }
 
   handleEvent(event: { from: number; generation: number; name: string; data: Value; time: number }): void {
     const { name, data, time } = event
-    const sender = this.#users.get(connectionId({ slot: event.from, generation: event.generation })) ?? null
+    const sender = this.#others.get(connectionId({ slot: event.from, generation: event.generation })) ?? null
     this.#emitter.emit('event', { name, data, user: sender, time } as unknown as RoomEvent<T>)
   }
 
@@ -326,28 +308,6 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     return this.#status === 'connecting' || this.#status === 'reconnecting'
   }
 
-  /** Puts the members of a new membership in the place of those that were shown, and returns what has changed. */
-  #changeUsers(membership: Membership): OthersChange<T>[] {
-    const gone = new Map(this.#users)
-    const changes: OthersChange<T>[] = []
-    this.#users.clear()
-    for (const member of membership.members.values()) {
-      if (member.slot === membership.slot) continue
-      const now = user<T>(member)
-      const id = now.connectionId
-      const was = gone.get(id)
-      // In another epoch it may be somebody else's number (rule S5).
-      const isKnown = was?.id === now.id
-      const isSame = isKnown && isEqual(was, now)
-      if (isKnown) gone.delete(id)
-      if (!isSame) changes.push({ type: isKnown ? 'update' : 'enter', user: now })
-      this.#users.set(id, isSame ? was : now)
-    }
-    for (const id of gone.keys()) this.cursors.handleLeave(id)
-    if (gone.has(this.#followed)) this.#followed = NaN
-    return [...[...gone.values()].map((user) => ({ type: 'leave', user }) as const), ...changes]
-  }
-
   #setStatus(status: Status): void {
     if (this.isLeft || status === this.#status) return
     this.#status = status
@@ -366,15 +326,25 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   }
 
   #sendViewport(): void {
-    const slot = this.#users.has(this.#followed) ? slotOf(this.#followed) : undefined
+    const slot = this.#others.get(this.#followed) ? slotOf(this.#followed) : undefined
     this.#membership?.setViewport(clock(), this.#viewport, slot)
     this.#connection?.wake()
   }
 
+  /** Who has left has no cursor; and whoever has the slot next is not the one that is followed. */
+  #forgetGone(changes: readonly OthersChange<T>[]): void {
+    for (const change of changes) {
+      if (change.type !== 'leave') continue
+      const { connectionId } = change.user
+      this.cursors.handleLeave(connectionId)
+      if (connectionId === this.#followed) this.follow(null)
+    }
+  }
+
   /** All changes of a tick are told with the same array, as it is after the last of them. */
-  #tellOthers(changes: OthersChange<T>[]): void {
-    if (changes.length) this.#others = [...this.#users.values()]
-    for (const change of changes) this.#emitter.emit('others', this.#others, change)
+  #tellOthers(changes: readonly OthersChange<T>[]): void {
+    const { list } = this.#others
+    for (const change of changes) this.#emitter.emit('others', list, change)
   }
 }
 
@@ -386,23 +356,4 @@ function sendable(fields: object): Fields {
   const [copy, bytes] = copied(fields, PRESENCE_DEPTH)
   if (bytes > PRESENCE_BYTES_MAX) throw new RangeError('too large')
   return copy as Fields
-}
-
-/** Whether two users' values say the same. */
-function isEqual(a: unknown, b: unknown): boolean {
-  if (typeof a !== 'object' || typeof b !== 'object' || !a || !b) return Object.is(a, b)
-  const [one, other] = [Object.entries(a), new Map(Object.entries(b))]
-  const isSame = ([key, field]: [string, unknown]): boolean => other.has(key) && isEqual(field, other.get(key))
-  return Array.isArray(a) === Array.isArray(b) && one.length === other.size && one.every(isSame)
-}
-
-function user<T extends RoomTypes>(member: MemberMessage): User<T> {
-  const { id, name } = member.user
-  return {
-    connectionId: connectionId(member),
-    id,
-    info: { name },
-    presence: member.presence as T['Presence'],
-    status: STATUSES[member.status] as MemberStatus,
-  }
 }

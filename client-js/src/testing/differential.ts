@@ -58,8 +58,8 @@ class Client {
   readonly #session: Session
   readonly #rooms = new Map<number, Membership>()
   readonly #lanes = new Set<number>()
-  /** The numbers of the last edits. */
-  readonly #numbers = new WeakMap<object, number>()
+  /** The numbers of edits, which the application of a document gives, and hears of each once. */
+  readonly #edits = new WeakMap<Membership, { last: number; unanswered: Set<number> }>()
   #requests = 0
   #roundTrip = NaN
   #sent: unknown[] = []
@@ -161,13 +161,12 @@ class Client {
     }
   }
 
-  #submit({ document }: Membership, ops: Extract<Step, { do: 'submit' }>['ops']): void {
-    const number = (this.#numbers.get(document) ?? 0) + 1
-    this.#numbers.set(document, number)
-    document.submit(
-      number,
-      ops.map((op) => ({ ...op, fields: fields(op.fields) })),
-    )
+  #submit(room: Membership, ops: Extract<Step, { do: 'submit' }>['ops']): void {
+    const edits = this.#edits.get(room) ?? { last: 0, unanswered: new Set() }
+    this.#edits.set(room, edits)
+    edits.unanswered.add(++edits.last)
+    const all = ops.map((op) => ({ ...op, fields: fields(op.fields) }))
+    room.document.submit(edits.last, all)
   }
 
   #room(handle: number): Membership {
@@ -179,6 +178,7 @@ class Client {
   #listener(request: number): MembershipListener {
     let entered: Membership | undefined
     const tell = (...news: unknown[]): void => void this.#news.push([...news, entered?.handle ?? null])
+    const isFirst = (number: number): boolean => !!entered && !!this.#edits.get(entered)?.unanswered.delete(number)
     return {
       isLeft: false,
       handleEntered: (membership, eventsLost) => {
@@ -210,8 +210,9 @@ class Client {
       records: {
         handleLoaded: () => tell('loaded'),
         handleChanged: () => {},
-        handleAck: (number, sequence) => tell('ack', number, sequence),
-        handleReject: (number, { code, retryAfterMs }) => tell('reject', number, code, retryAfterMs ?? null),
+        handleAck: (number, sequence) => isFirst(number) && tell('ack', number, sequence),
+        handleReject: (number, { code, retryAfterMs }) =>
+          isFirst(number) && tell('reject', number, code, retryAfterMs ?? null),
       },
     }
   }

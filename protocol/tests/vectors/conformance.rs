@@ -1,5 +1,5 @@
-//! `conformance.json`: scripts of what a server does to a whole client. No client is run here: this holds the file, which
-//! is written by hand, to its words, and its messages to the protocol.
+//! `conformance.json`: scripts of what a server does to a whole client. No client is run here: this holds the file,
+//! which is written by hand, to its words, and its messages to the protocol.
 
 use hither_protocol::message::Value;
 use hither_protocol::message::control::{ToClient, ToServer};
