@@ -15,7 +15,7 @@ beforeEach(() => {
 })
 
 describe('a room', () => {
-  it('that is left and entered at once is one membership over one connection, before it is there and after', async () => {
+  it('that is left and entered at once is one membership over one connection, at any time', async () => {
     const client = createClient({ connect: server.connect })
     const twice = (): Room => {
       const first = client.enterRoom('default:lobby')

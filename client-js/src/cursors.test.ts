@@ -223,7 +223,7 @@ describe("others' cursors", () => {
     expect(visits).toEqual([[room.cursors.get(GRACE_ID)]])
   })
 
-  it('S4: stay over a reconnect whose member is there still, until a frame says otherwise, as no others do', async () => {
+  it('S4: stay over a reconnect whose member is there still, until a frame says otherwise', async () => {
     const late = { ...GRACE, slot: 2, generation: 8 }
     const nothing = { leaves: [], presence: [], statuses: [], events: [] }
     connection.say({ type: 'diff', room: 7, tick: 11, ...nothing, joins: [late] })

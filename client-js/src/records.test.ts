@@ -169,7 +169,7 @@ describe('an edit', () => {
     await expect(edit).rejects.toMatchObject({ code: 'connection_lost' })
   })
 
-  it('S4, D7: that was not acked is sent again by the same member under its number, before those that waited', async () => {
+  it('S4, D7: that was not acked is sent again by the same member, before those that waited', async () => {
     const fields = { x: 1 }
     const edits = [room.records.put('a', fields), room.records.put('b', {})]
     connection.sayEdits({ type: 'ack', number: 1, sequence: 4, time: 1 })
