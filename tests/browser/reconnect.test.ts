@@ -52,7 +52,7 @@ scenario('S1, S4: a page that is loaded anew is the member that it was, and nobo
     await sees(edsger, 'Ada lost and back', ({ others, lost, gone }) => {
       return lost.length === time && others['Ada']?.status === 'active' && gone.length === 0
     })
-    await sees(ada, 'the room again', ({ status, others }) => status === 'connected' && !!others['Edsger'])
+    await sees(ada, 'the room again, as before', ({ resumed, others }) => resumed && !!others['Edsger'])
     await ada.order({ put: { id: 'note', fields: { time } } })
     await sees(edsger, 'what Ada has edited since', ({ records }) => records['note']?.['time'] === time)
   }

@@ -39,8 +39,9 @@ type Plain = ReturnType<Room['getPresence']>
 function listen(room: Room, knows: Knowledge, report: () => void): void {
   const names = new Map<number, string>()
   const nameOf = (user: User): string => user.info.name ?? user.id
-  room.subscribe('status', (status) => {
+  room.subscribe('status', (status, resumed) => {
     knows.status = status
+    knows.resumed = resumed
     report()
   })
   room.subscribe('others', (others, change) => {

@@ -24,6 +24,8 @@ export type Command =
 export interface Knowledge {
   /** Where its room stands; a native guest is `connected` once it has entered. */
   status: string
+  /** Whether it is the member that it was before it entered last; a native guest does not say. */
+  resumed: boolean
   /** The others that are in the room. */
   others: { [name: string]: { presence: Fields; status: string } }
   /** Who was seen as lost, in that order. */
@@ -46,6 +48,7 @@ export interface Knowledge {
 export function nothing(): Knowledge {
   return {
     status: 'initial',
+    resumed: false,
     others: {},
     lost: [],
     gone: [],
