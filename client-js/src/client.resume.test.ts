@@ -175,6 +175,16 @@ describe('others', () => {
     expect([room.getOthers()[0] === others[0], room.getOthers().length]).toEqual([true, 2])
   })
 
+  it('S4: that have an empty list where they had an empty map have changed', async () => {
+    const { room } = await enter()
+    welcome('rt-1')
+    server.newest.admit(7, [{ ...GRACE, presence: { a: {} } }])
+    await reconnect()
+    welcome('rt-2')
+    server.newest.admit(7, [{ ...GRACE, presence: { a: [] } }], { resumed: true })
+    expect(room.getOthers()[0]?.presence).toEqual({ a: [] })
+  })
+
   it('S5: in the place of somebody else have entered, and that has left', async () => {
     const [, told] = await resumed([{ ...GRACE, user: { id: 'e' } }, JOAN], 1_026)
     expect(told).toEqual(['leave g', 'enter e'])
