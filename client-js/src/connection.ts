@@ -2,7 +2,7 @@
 // when is the session's to decide; what happens after the end is the client's.
 
 import { report } from './emitter.ts'
-import { type End, type Hello, Session } from './session/session.ts'
+import { type End, type Hello, Session, type Welcome } from './session/session.ts'
 import type { Transport, TransportHandler, TransportStream } from './transport/transport.ts'
 import { DecodeError } from './wire/bytes.ts'
 
@@ -24,7 +24,7 @@ export class Connection implements TransportHandler {
   #ended = false
 
   /** Says hello. `onEnd` is called once, when the connection ends without `close`. */
-  constructor(transport: Transport, hello: Hello, onWelcome: () => unknown, onEnd: (end: End) => void) {
+  constructor(transport: Transport, hello: Hello, onWelcome: (welcome: Welcome) => void, onEnd: (end: End) => void) {
     this.transport = transport
     this.#onEnd = onEnd
     transport.listen(this)

@@ -223,8 +223,14 @@ describe("others' cursors", () => {
     expect(visits).toEqual([[room.cursors.get(GRACE_ID)]])
   })
 
-  it('are all new after a reconnect', async () => {
-    show(11, [{ slot: 1, generation: 3, position: [1, 2] }])
+  it('S4: stay over a reconnect whose member is there still, until a frame says otherwise', async () => {
+    const late = { ...GRACE, slot: 2, generation: 8 }
+    const nothing = { leaves: [], presence: [], statuses: [], events: [] }
+    connection.say({ type: 'diff', room: 7, tick: 11, ...nothing, joins: [late] })
+    show(11, [
+      { slot: 1, generation: 3, position: [1, 2] },
+      { slot: 2, generation: 8, position: [3, 4] },
+    ])
     connection.die()
     expect(room.cursors.get(GRACE_ID)).toMatchObject({ x: 1, y: 2 })
     const gone: number[] = []
@@ -234,8 +240,17 @@ describe("others' cursors", () => {
     )
     await pass(250)
     server.newest.welcome(7, [GRACE])
-    expect(room.cursors.get(GRACE_ID)).toBeUndefined()
-    expect(gone).toEqual([GRACE_ID])
+    expect(gone).toEqual([8 * 4_096 + 2])
+    await pass(500)
+    for (const cursor of [room.cursors.get(GRACE_ID), room.cursors.sample(GRACE_ID)]) {
+      expect(cursor).toMatchObject({ x: 1, y: 2 })
+    }
+    connection = server.newest
+    show(11, [{ slot: 1, generation: 3, position: [7, 8] }])
+    await pass(500)
+    for (const cursor of [room.cursors.get(GRACE_ID), room.cursors.sample(GRACE_ID)]) {
+      expect(cursor).toMatchObject({ x: 7, y: 8 })
+    }
   })
 
   it('of a room that was left are told no more, within a frame, too', () => {
@@ -268,6 +283,7 @@ describe("others' cursors", () => {
     show(11, [{ slot: 1, generation: 3, position: [1, 2] }])
     await pass(16)
     leave()
+    await pass()
     let count = 0
     room.cursors.forEach(() => count++)
     expect([gone, count]).toEqual([[GRACE_ID], 0])

@@ -141,12 +141,27 @@ export class RoomCursors implements Cursors, MotionListener, Animated {
     return this.#emitter.has('frame') && !!this.#clock?.isMoving(time)
   }
 
-  /** Goes on in a new membership, where all others are new, or in none for now. */
+  /**
+   * Goes on in a new membership, or in none for now. Whose member is there still is where it was, until a frame says
+   * otherwise.
+   */
   handleMembership(membership: Membership | undefined): void {
     this.#membership = membership
     if (!membership) return
-    this.#forgetAll()
+    const { axes } = membership.view
     this.#clock = membership.clock
+    for (const [id, shown] of this.#cursors) {
+      const curve = new Curve(axes)
+      const { x, y, z, w } = shown.newest
+      const values = [x, y, z, w] as const
+      // Any frame is of a later tick.
+      curve.handlePoint(
+        membership.clock,
+        -1,
+        Int32Array.from(axes, ({ step }, axis) => Math.round((values[axis] as number) / step)),
+      )
+      this.#cursors.set(id, { ...shown, curve })
+    }
     this.#values.fill(0)
     if (this.#isSet) this.#send()
   }
@@ -171,6 +186,11 @@ export class RoomCursors implements Cursors, MotionListener, Animated {
   handleEcho(age: number): void {
     this.ages.cursorAgeMs = age
     this.ages.cursorAges++
+  }
+
+  /** Whether nobody hears anything for now. */
+  setSilent(isSilent: boolean): void {
+    this.#emitter.isSilent = isSilent
   }
 
   /** The room is left, for good: no cursor is here any more, and nobody hears more. */

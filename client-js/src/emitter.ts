@@ -12,6 +12,8 @@ interface Entry {
 
 /** Listeners. Telling them allocates nothing, and one that throws stops no other. */
 export class Emitter<Types extends { [K in keyof Types]: Pair }> {
+  /** While it is set nobody is told anything. */
+  isSilent = false
   // Never changed in place, so that listeners may come and go while others are called.
   #entries: readonly Entry[] = []
 
@@ -37,7 +39,7 @@ export class Emitter<Types extends { [K in keyof Types]: Pair }> {
     for (let index = 0; index < entries.length; index++) {
       const entry = entries[index] as Entry
       try {
-        if (entry.type === type) entry.call?.(first, second)
+        if (entry.type === type && !this.isSilent) entry.call?.(first, second)
       } catch (error) {
         // The application's mistake goes where its others go, and not into the middle of the protocol.
         report(error)

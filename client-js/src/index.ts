@@ -1,6 +1,13 @@
 // The public names of @hither/client, all of them and nothing else.
 
-export { createClient, type Client, type ClientListeners, type ClientOptions, type EnterOptions } from './client.ts'
+export {
+  createClient,
+  type Client,
+  type ClientListeners,
+  type ClientOptions,
+  type EnterOptions,
+  type Entry,
+} from './client.ts'
 export type { Cursor, Cursors, Point } from './cursors.ts'
 export { RoomError, type RoomErrorContext, type RoomErrorType } from './error.ts'
 export type { Edited, Records } from './records.ts'

@@ -5,7 +5,7 @@ import type { Room } from './room.ts'
 import { type FakeConnection, FakeServer } from './testing/server.ts'
 import { pass, stopTime } from './testing/time.ts'
 import { encodeAs } from './testing/to-server.ts'
-import { type EditMessage, type EditsToClient, editsToClient, type Op } from './wire/edits.ts'
+import { type EditMessage, type EditsToClient, editsToClient, type Op, type RecordMessage } from './wire/edits.ts'
 
 let connection: FakeConnection
 let server: FakeServer
@@ -78,6 +78,18 @@ describe('records', () => {
     expect(contents()).toEqual({ b: { x: 6, y: 6 } })
   })
 
+  it('D3: an edit between two pages changes what has come, and nothing that is shown before the rest has', () => {
+    const changes: (readonly string[])[] = []
+    room.records.subscribe((ids) => changes.push(ids))
+    const a = (version: number): RecordMessage => ({ id: 'a', version, fields: { x: version } })
+    connection.sayEdits({ type: 'snapshot', sequence: 2, records: [a(2)], more: false })
+    connection.sayEdits({ type: 'snapshot', sequence: 4, records: [a(4)], more: true })
+    connection.sayEdits({ type: 'edits', edits: [edit(5, { kind: 2, record: 'a', fields: { y: 5 } })] })
+    expect([contents(), changes]).toEqual([{ a: { x: 2 } }, [['a']]])
+    connection.sayEdits({ type: 'snapshot', sequence: 4, records: [], more: false })
+    expect([contents(), changes]).toEqual([{ a: { x: 4, y: 5 } }, [['a'], ['a']]])
+  })
+
   it('D2, D4: change by edits in their order, each once', () => {
     room.records.subscribe(() => {})
     connection.sayEdits({ type: 'snapshot', sequence: 0, records: [], more: false })
@@ -109,9 +121,8 @@ describe('records', () => {
     expect(await first).toEqual({ sequence: 8 })
     await expect(second).rejects.toMatchObject({ type: 'edit', code: 'no_record' })
     expect(errors).toHaveLength(1)
-    connection.die()
-    await expect(third).rejects.toMatchObject({ code: 'connection_lost' })
-    await expect(room.records.remove('c')).rejects.toMatchObject({ code: 'not_connected' })
+    connection.sayEdits({ type: 'ack', number: 3, sequence: 9, time: 1 })
+    expect(await third).toEqual({ sequence: 9 })
   })
 
   it('stay as they were while the connection is gone, and are then as the server has them', async () => {
@@ -141,19 +152,95 @@ describe('an edit', () => {
     return told
   }
 
-  it('that was not acked when the connection is lost rejects, and error says so', async () => {
+  it('that was not acked when the connection was lost rejects with another member, and error says so', async () => {
     const told = listen()
     const edit = room.records.put('a', {})
     connection.die()
+    await pass(250)
+    expect(told).toEqual([])
+    server.newest.welcome(8)
     await expect(edit).rejects.toMatchObject({ type: 'edit', code: 'connection_lost', retryable: true })
-    expect(told).toEqual(['edit connection_lost'])
+    expect([told, server.newest.edits]).toEqual([['edit connection_lost'], [[{ type: 'open', room: 8, slot: 0 }]]])
   })
 
-  it('without a connection rejects, and error says so', async () => {
+  it('that was not acked when the connection is lost for good rejects at once', async () => {
+    const edit = room.records.put('a', {})
+    connection.say({ type: 'bye', code: 4005, reason: '' })
+    await expect(edit).rejects.toMatchObject({ code: 'connection_lost' })
+  })
+
+  it('S4, D7: that was not acked is sent again by the same member, before those that waited', async () => {
+    const fields = { x: 1 }
+    const edits = [room.records.put('a', fields), room.records.put('b', {})]
+    connection.sayEdits({ type: 'ack', number: 1, sequence: 4, time: 1 })
+    fields.x = 2
+    const again = room.records.put('a', fields)
+    fields.x = 3
+    connection.die()
+    edits.push(again, room.records.put('c', {}))
+    await pass(250)
+    server.newest.take('hello')
+    server.newest.admit(8, [], { resumed: true })
+    expect(server.newest.edits).toMatchObject([
+      [
+        { type: 'open', room: 8 },
+        { type: 'submit', number: 2, ops: [{ record: 'b' }] },
+        { type: 'submit', number: 3, ops: [{ record: 'a', fields: { x: 2 } }] },
+        { type: 'submit', number: 4, ops: [{ record: 'c' }] },
+      ],
+    ])
+    for (const number of [2, 3, 4]) server.newest.sayEdits({ type: 'ack', number, sequence: number + 3, time: 1 })
+    expect((await Promise.all(edits)).map(({ sequence }) => sequence)).toEqual([4, 5, 6, 7])
+    expect(client.hasUnsentEdits()).toBe(false)
+  })
+
+  it('S4, D7: of a page that was loaded anew has a higher number than any of the page before', async () => {
+    const { records } = client.enterRoom('default:other').room
+    connection.admit(9, [], { resumed: true })
+    void records.put('a', {})
+    expect(connection.edits[0]?.[1]).toMatchObject({ type: 'submit', number: Date.now() + 1 })
+  })
+
+  it('while the connection is gone waits for it, as it was said, and goes out in its order', async () => {
+    const fields = { x: 1 }
+    connection.die()
+    const put = room.records.put('a', fields)
+    fields.x = 2
+    void room.records.patch('a', fields)
+    expect(client.hasUnsentEdits()).toBe(true)
+    await pass(250)
+    server.newest.welcome(8)
+    expect(server.newest.edits).toMatchObject([
+      [
+        { type: 'open', room: 8 },
+        { type: 'submit', number: 1, ops: [{ kind: 1, record: 'a', fields: { x: 1 } }] },
+        { type: 'submit', number: 2, ops: [{ kind: 2, record: 'a', fields: { x: 2 } }] },
+      ],
+    ])
+    server.newest.sayEdits({ type: 'ack', number: 1, sequence: 4, time: 1 })
+    expect([await put, client.hasUnsentEdits()]).toEqual([{ sequence: 4 }, true])
+    server.newest.sayEdits({ type: 'ack', number: 2, sequence: 5, time: 1 })
+    expect(client.hasUnsentEdits()).toBe(false)
+  })
+
+  it('of more than 64 KiB that wait, or of more than 100, rejects, and error says so', async () => {
     const told = listen()
     connection.die()
-    await expect(room.records.put('a', {})).rejects.toMatchObject({ type: 'edit', code: 'not_connected' })
+    for (let index = 0; index < 100; index++) void room.records.remove('a')
+    await expect(room.records.remove('a')).rejects.toMatchObject({ type: 'edit', code: 'not_connected' })
     expect(told).toEqual(['edit not_connected'])
+  })
+
+  it('that waits rejects when no connection is tried for, as all do then', async () => {
+    const told = listen()
+    connection.die()
+    void room.records.put('a', {})
+    await pass(250)
+    server.newest.say({ type: 'bye', code: 4005, reason: '' })
+    void room.records.put('a', {})
+    await pass()
+    expect(told).toEqual(['edit not_connected', 'edit not_connected'])
+    expect(client.hasUnsentEdits()).toBe(false)
   })
 
   it('E1: whose promise nobody looks at is heard of by error alone', async () => {
@@ -195,26 +282,27 @@ describe('the records of a room that was left', () => {
   })
 
   /** Leaves, and enters again; the server gives the same room the same handle. */
-  function again(): Room {
+  async function again(): Promise<Room> {
     leave()
+    await pass()
     const entered = client.enterRoom('default:lobby').room
     connection.say({ type: 'left', room: 7 })
     connection.admit(7)
     return entered
   }
 
-  it('D1: have their lane finished, and another stay has another', () => {
+  it('D1: have their lane finished, and another stay has another', async () => {
     room.records.subscribe(() => {})
-    again().records.subscribe(() => {})
+    ;(await again()).records.subscribe(() => {})
     expect(connection.finished).toEqual([0])
     expect(connection.edits).toMatchObject([[{ type: 'open', room: 7 }], [{ type: 'open', room: 7 }]])
   })
 
-  it('D1: do not get into those of the next stay, though the rest of their lane comes late', () => {
+  it('D1: do not get into those of the next stay, though the rest of their lane comes late', async () => {
     room.records.subscribe(() => {})
     const old = encodeAs(editsToClient, snapshot('old'))
     connection.receive(1, old.slice(0, 5))
-    const { records } = again()
+    const { records } = await again()
     records.subscribe(() => {})
     connection.receive(1, old.slice(5))
     connection.receive(1, new Uint8Array(80).fill(0xc1))
@@ -225,7 +313,7 @@ describe('the records of a room that was left', () => {
 
   it('D5: resolve no edit of the next stay by an old ack', async () => {
     room.records.put('a', {}).catch(() => {})
-    const { records } = again()
+    const { records } = await again()
     let edited: unknown
     void records.put('b', {}).then((value) => (edited = value))
     connection.sayEdits({ type: 'ack', number: 1, sequence: 1, time: 1 })

@@ -1,8 +1,9 @@
 // The records of a room: its document as the application reads and edits it.
 
+import { Backlog, copied } from './backlog.ts'
 import { notConnected, refused, RoomError } from './error.ts'
 import { Emitter } from './emitter.ts'
-import type { Document, DocumentListener } from './session/document.ts'
+import type { Document, DocumentListener, StoredRecord } from './session/document.ts'
 import type { Membership, Refusal } from './session/membership.ts'
 import type { Patch, RegisteredTypes, RoomTypes, Unsubscribe } from './types.ts'
 import type { Op } from './wire/edits.ts'
@@ -18,6 +19,10 @@ export interface Edited {
  * The records of a room: an id and fields each. Everyone has them in the same order, and they outlive the members. An
  * edit shows here once the server has ordered it; its promise resolves when it is durable, and rejects with a
  * `RoomError` if it has no effect, which goes to the room's `error`, too.
+ *
+ * Edits that are made while there is no connection wait for it, up to 64 KiB or 100 of them; more reject with
+ * `not_connected`. One that was sent and not answered when the connection was lost is sent again if the room takes its
+ * member back, and has its effect once; else it rejects with `connection_lost`, as it may have had its effect.
  */
 export interface Records<T extends RoomTypes = RegisteredTypes> {
   /** Whether they are here; they are asked for by the first use of `subscribe` or of an edit. */
@@ -36,7 +41,11 @@ export interface Records<T extends RoomTypes = RegisteredTypes> {
   subscribe(listener: (ids: readonly string[]) => void): Unsubscribe
 }
 
+/** How deep an operation lies in the message that submits it. */
+const OP_DEPTH = 3
+
 interface Pending {
+  readonly op: Op
   readonly resolve: (edited: Edited) => void
   readonly reject: (error: RoomError) => void
 }
@@ -45,28 +54,43 @@ interface Pending {
 export class RoomRecords<T extends RoomTypes> implements Records<T>, DocumentListener {
   readonly #room: string
   readonly #onError: (error: RoomError) => void
+  readonly #canWait: () => boolean
+  readonly #onUnsent: () => void
+  readonly #backlog = new Backlog()
   readonly #emitter = new Emitter<{ changed: [ids: readonly string[]] }>()
+  /** What was sent and is not answered, by its number. */
   readonly #pending = new Map<number, Pending>()
+  #number = 0
+  #wasMember = false
   #membership: Membership | undefined
-  /** What is shown: that of an earlier membership until this one's has come. */
+  /** The document that was loaded last, in this membership or an earlier one, and the records that are shown of it. */
   #document: Document | undefined
+  #records: ReadonlyMap<string, StoredRecord> | undefined
   #wanted = false
 
-  constructor(room: string, onError: (error: RoomError) => void) {
+  /** `canWait`: whether a membership may come. `onUnsent` is called when `hasUnsent` may have changed. */
+  constructor(room: string, onError: (error: RoomError) => void, canWait: () => boolean, onUnsent: () => void) {
     this.#room = room
     this.#onError = onError
+    this.#canWait = canWait
+    this.#onUnsent = onUnsent
   }
 
   get isLoaded(): boolean {
-    return this.#document !== undefined
+    return this.#records !== undefined
+  }
+
+  /** Whether there are edits that wait to be sent, or answered. */
+  get hasUnsent(): boolean {
+    return this.#pending.size + this.#backlog.size > 0
   }
 
   get(id: string): Readonly<T['Record']> | undefined {
-    return this.#document?.records.get(id)?.fields as T['Record'] | undefined
+    return this.#records?.get(id)?.fields as T['Record'] | undefined
   }
 
   forEach(visit: (fields: Readonly<T['Record']>, id: string) => void): void {
-    this.#document?.records.forEach(({ fields }, id) => visit(fields as T['Record'], id))
+    this.#records?.forEach(({ fields }, id) => visit(fields as T['Record'], id))
   }
 
   put(id: string, fields: T['Record']): Promise<Edited> {
@@ -87,20 +111,43 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, DocumentLis
     return this.#emitter.subscribe('changed', listener)
   }
 
-  /** Goes on in a new membership, or in none: what was not acked by the old one may be lost. */
-  handleMembership(membership: Membership | undefined): void {
+  /**
+   * Goes on in a new membership, or in none for now. `isSame`: the room is the one that it was, so that the document
+   * can be caught up; a server that keeps it in memory may have begun another.
+   */
+  handleMembership(membership: Membership | undefined, isSame: boolean): void {
     this.#membership = membership
-    for (const { reject } of this.#pending.values()) {
-      reject(new RoomError('edit', 'connection_lost', 'it may have had its effect', { room: this.#room }, true))
-    }
-    this.#pending.clear()
-    if (this.#wanted) membership?.document.open()
+    if (!membership) return
+    const { document, resumed } = membership
+    // A page that is loaded anew does not know the numbers of the one before; they were smaller.
+    if (resumed && !this.#wasMember) this.#number = Date.now()
+    this.#wasMember = true
+    if (this.#document && isSame) document.resume(this.#document)
+    if (this.#wanted) document.open()
+    // The member's numbers tell the server which of these it has had (rule S4); a new member's do not.
+    if (resumed) this.#pending.forEach(({ op }, number) => document.submit(number, [op]))
+    else this.#forgetPending()
+    this.#backlog.end(true)
+    this.#onUnsent()
+  }
+
+  /** Whether nobody hears anything for now. */
+  setSilent(isSilent: boolean): void {
+    this.#emitter.isSilent = isSilent
+  }
+
+  /** There will be no membership: what waits for one is lost. */
+  handleOver(): void {
+    this.#forgetPending()
+    this.#backlog.end(false)
+    this.#onUnsent()
   }
 
   handleLoaded(): void {
-    const gone = this.#document?.records.keys() ?? []
+    const gone = this.#records?.keys() ?? []
     this.#document = this.#membership?.document
-    this.handleChanged([...new Set([...gone, ...(this.#document?.records.keys() ?? [])])])
+    this.#records = this.#document?.records
+    this.handleChanged([...new Set([...gone, ...(this.#records?.keys() ?? [])])])
   }
 
   handleChanged(ids: readonly string[]): void {
@@ -110,24 +157,43 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, DocumentLis
 
   handleAck(number: number, sequence: number): void {
     this.#pending.get(number)?.resolve({ sequence })
-    this.#pending.delete(number)
+    this.#settled(number)
   }
 
   handleReject(number: number, refusal: Refusal): void {
     const error = refused('edit', refusal, this.#room)
     this.#pending.get(number)?.reject(error)
-    this.#pending.delete(number)
+    this.#settled(number)
   }
 
-  #submit(op: Op): Promise<Edited> {
+  #submit(said: Op): Promise<Edited> {
     this.#wanted = true
-    const number = this.#membership?.document.submit([op])
-    const promise = new Promise<Edited>((resolve, reject) => {
-      if (number) this.#pending.set(number, { resolve, reject })
-      else reject(notConnected('edit', this.#room))
-    })
+    const [op, bytes] = copied(said, OP_DEPTH) as [unknown, number] as [Op, number]
+    let pending: Pending | undefined
+    const promise = new Promise<Edited>((resolve, reject) => (pending = { op, resolve, reject }))
+    const edit = pending as unknown as Pending
+    const send = (canSend: boolean): void => {
+      if (!canSend || !this.#membership) return edit.reject(notConnected('edit', this.#room))
+      this.#membership.document.submit(this.#number + 1, [op])
+      this.#pending.set(++this.#number, edit)
+    }
+    if (this.#membership) send(true)
+    else if (!this.#canWait() || !this.#backlog.add(bytes, send)) send(false)
     // Who does not look at the promise hears of it by the room's `error`.
     promise.catch(this.#onError)
+    this.#onUnsent()
     return promise
+  }
+
+  #forgetPending(): void {
+    for (const { reject } of this.#pending.values()) {
+      reject(new RoomError('edit', 'connection_lost', 'it may have had its effect', { room: this.#room }, true))
+    }
+    this.#pending.clear()
+  }
+
+  #settled(number: number): void {
+    this.#pending.delete(number)
+    this.#onUnsent()
   }
 }

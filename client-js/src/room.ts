@@ -1,16 +1,18 @@
 // A room as the application holds it: it stays the same object while connections come and go under it.
 
+import { Backlog, copied } from './backlog.ts'
 import { connectionId, type Cursors, RoomCursors, slotOf } from './cursors.ts'
 import { Emitter } from './emitter.ts'
 import { notConnected, refused, type RoomError } from './error.ts'
+import { Others, user } from './others.ts'
 import { type Records, RoomRecords } from './records.ts'
 import { clock, type Connection } from './connection.ts'
 import { patched } from './session/document.ts'
 import type { MemberChange, Membership, MembershipListener, Refusal } from './session/membership.ts'
+import type { LostConnection } from './session/reconnect.ts'
 import type { Seen, Viewport } from './wire/control.ts'
 import { type RoomStats, stats } from './stats.ts'
 import type {
-  MemberStatus,
   OthersChange,
   Patch,
   RegisteredTypes,
@@ -21,15 +23,17 @@ import type {
   Unsubscribe,
   User,
 } from './types.ts'
-import { Reader, Writer } from './wire/bytes.ts'
 import { PRESENCE_BYTES_MAX } from './wire/limits.ts'
-import type { MemberMessage } from './wire/control.ts'
-import { decodeFields, encodeValue, type Fields, type Value } from './wire/msgpack.ts'
+import type { Fields, Value } from './wire/msgpack.ts'
 
 /** What a room tells, by type, and with which values. */
 export interface RoomListeners<T extends RoomTypes = RegisteredTypes> {
-  /** The room's status changed. */
-  status: [status: Status]
+  /**
+   * The room's status changed. With `connected`, `resumed` says whether this client is the member that it was before:
+   * the others have not seen it go, and `others` tells what changed meanwhile. Else it is a new member, and so are the
+   * others to it.
+   */
+  status: [status: Status, resumed: boolean]
   /** One of the others changed; `others` is how all of them are after the tick that changed it. */
   others: [others: readonly User<T>[], change: OthersChange<T>]
   /** One's own presence changed. */
@@ -38,7 +42,10 @@ export interface RoomListeners<T extends RoomTypes = RegisteredTypes> {
   event: [event: RoomEvent<T>]
   /** Something was refused or failed. */
   error: [error: RoomError]
-  /** The connection is gone and tried for anew, is there again, or is not tried for any more. */
+  /**
+   * The client's connection has been gone for 5 s (`lostConnectionTimeout`), is there again, or is not tried for any
+   * more.
+   */
   'lost-connection': [change: 'lost' | 'restored' | 'failed']
   /** Events were missed and can't be had any more: what is built on them begins anew. */
   resync: []
@@ -68,7 +75,8 @@ export interface Room<T extends RoomTypes = RegisteredTypes> {
   updatePresence(patch: Patch<T['Presence']>): void
   /**
    * Sends an event to everyone else, or to the members whose `connectionId` is in `to`. If one of these is not in the
-   * room, or there are none, nobody gets it, and `error` says `not_found`; without a connection, `not_connected`.
+   * room, or there are none, nobody gets it, and `error` says `not_found`. While there is no connection it waits for
+   * one, with others up to 64 KiB or 100 of them; for more, and when none is tried for, `error` says `not_connected`.
    */
   broadcast<K extends keyof T['Events'] & string>(
     name: K,
@@ -92,7 +100,8 @@ export interface Room<T extends RoomTypes = RegisteredTypes> {
 /** How deep a presence lies, for what it may have inside: what is below it nests at most 8 deep, and a message 16. */
 const PRESENCE_DEPTH = 7
 
-const STATUSES: readonly MemberStatus[] = ['active', 'away', 'lost']
+/** How deep an event's data lies in the message that sends it. */
+const EVENT_DEPTH = 2
 
 /** A room over whatever connection there is. */
 export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListener {
@@ -100,7 +109,8 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   readonly cursors: RoomCursors
   readonly records: RoomRecords<T>
   readonly #emitter = new Emitter<RoomListeners<T>>()
-  readonly #users = new Map<number, User<T>>()
+  /** Events that are sent once there is a membership. */
+  readonly #backlog = new Backlog()
   #status: Status = 'initial'
   #presence: Fields
   /** What was patched since the presence was sent with a join that is not answered yet. */
@@ -108,20 +118,25 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   #seen: Seen | undefined
   #connection: Connection | undefined
   #membership: Membership | undefined
-  #others: readonly User<T>[] = []
+  readonly #others = new Others<T>()
   #self: Self<T> | null = null
-  #lost = false
   #viewport: Viewport | null = null
   /** NaN: nobody. */
   #followed = NaN
   /** Whether the application has left, for good. */
   isLeft = false
 
-  constructor(id: string, presence: object | undefined) {
+  /** `onUnsent` is called when `records.hasUnsent` has changed. */
+  constructor(id: string, presence: object | undefined, onUnsent: () => void) {
     this.id = id
     this.#presence = patched({}, sendable(presence ?? {}))
     this.cursors = new RoomCursors(() => this.#connection?.wake())
-    this.records = new RoomRecords(id, (error) => this.handleError(error))
+    this.records = new RoomRecords(
+      id,
+      (error) => this.handleError(error),
+      () => this.#canWait,
+      onUnsent,
+    )
   }
 
   getStatus(): Status {
@@ -133,7 +148,7 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   }
 
   getOthers(): readonly User<T>[] {
-    return this.#others
+    return this.#others.list
   }
 
   getPresence(): Readonly<T['Presence']> {
@@ -151,11 +166,17 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   }
 
   broadcast(name: string, data: unknown, options?: { readonly to?: readonly number[] }): void {
-    if (!this.#membership) return this.handleError(notConnected('room', this.id))
-    const to = options?.to
-    // A slot may have changed hands, and on the wire no slots stand for everyone.
-    if (to && !(to.length && to.every((id) => this.#users.has(id)))) return this.handleRefused({ code: 3, message: '' })
-    this.#membership.broadcast(name, data, to?.map(slotOf))
+    const to = options?.to && [...options.to]
+    const [copy, bytes] = copied(data ?? null, EVENT_DEPTH)
+    const send = (canSend: boolean): void => {
+      // A slot may have changed hands, and on the wire no slots stand for everyone.
+      const isNobody = to && !(to.length && to.every((id) => this.#others.get(id)))
+      if (!canSend) this.handleError(notConnected('room', this.id))
+      else if (isNobody) this.handleRefused({ code: 3, message: '' })
+      else this.#membership?.broadcast(name, copy, to?.map(slotOf))
+    }
+    if (this.#membership) send(true)
+    else if (!this.#canWait || !this.#backlog.add(bytes, send)) send(false)
   }
 
   setViewport(viewport: Viewport | null): void {
@@ -189,11 +210,19 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   /** The client's connection is in another state: `connecting`, or gone for a while or for good. */
   handleStatus(status: 'connecting' | 'reconnecting' | 'disconnected'): void {
     this.#forget()
-    if (status !== 'connecting' && !this.#lost && this.#self) {
-      this.#lost = true
-      this.#emitter.emit('lost-connection', 'lost')
-    }
     this.#setStatus(status)
+  }
+
+  /** The client's connection is lost, or not any more (rule C3). */
+  handleLostConnection(change: LostConnection): void {
+    this.#emitter.emit('lost-connection', change)
+  }
+
+  /** Whether nobody hears anything: the application has left, and may enter again at once. */
+  setSilent(isSilent: boolean): void {
+    this.#emitter.isSilent = isSilent
+    this.cursors.setSilent(isSilent)
+    this.records.setSilent(isSilent)
   }
 
   /** The application leaves, for good: who enters the room again gets another object. */
@@ -201,8 +230,7 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     this.#membership?.leave()
     this.#forget()
     this.#self = null
-    this.#others = []
-    this.#users.clear()
+    this.#others.clear()
     this.#setStatus('initial')
     this.isLeft = true
     this.cursors.handleLeft()
@@ -214,21 +242,18 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   }
 
   handleEntered(membership: Membership, eventsLost: boolean): void {
-    this.#setMembership(membership)
-    this.#users.clear()
-    for (const member of membership.members.values()) {
-      if (member.slot !== membership.slot) this.#users.set(connectionId(member), user(member))
-    }
-    // In another epoch the same number is somebody else's.
-    const { epoch } = membership.seen
-    if ((this.#seen?.epoch ?? epoch) !== epoch) this.#followed = NaN
-    if (this.#viewport || this.#users.has(this.#followed)) this.#sendViewport()
+    const { resumed, seen } = membership
+    const wasEntered = this.#self !== null
+    const changes = this.#others.replace(membership)
+    this.#forgetGone(changes)
+    this.#setMembership(membership, resumed || this.#seen?.epoch === seen.epoch)
+    if (this.#viewport || this.#others.get(this.#followed)) this.#sendViewport()
     if (Object.keys(this.#unsent).length) membership.updatePresence(clock(), this.#unsent)
+    // What waited goes before what the listeners below say.
+    this.#backlog.end(true)
     this.#updateSelf()
     this.#setStatus('connected')
-    this.#tellOthers([{ type: 'reset' }])
-    if (this.#lost) this.#emitter.emit('lost-connection', 'restored')
-    this.#lost = false
+    this.#tellOthers(resumed && wasEntered ? changes : [{ type: 'reset' }])
     if (eventsLost) this.handleEventsLost()
   }
 
@@ -247,30 +272,16 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   }
 
   handleMembers(changes: readonly MemberChange[]): void {
-    const told: OthersChange<T>[] = []
-    for (const { type, member } of changes) {
-      if (member.slot === this.#membership?.slot) {
-        this.#updateSelf()
-        continue
-      }
-      const id = connectionId(member)
-      const changed = user<T>(member)
-      if (type === 'leave') {
-        this.#users.delete(id)
-        this.cursors.handleLeave(id)
-        // Whoever has the slot next is not meant.
-        if (id === this.#followed) this.follow(null)
-      } else {
-        this.#users.set(id, changed)
-      }
-      told.push({ type, user: changed })
-    }
+    const slot = this.#membership?.slot
+    if (changes.some(({ member }) => member.slot === slot)) this.#updateSelf()
+    const told = this.#others.change(changes.filter(({ member }) => member.slot !== slot))
+    this.#forgetGone(told)
     this.#tellOthers(told)
   }
 
   handleEvent(event: { from: number; generation: number; name: string; data: Value; time: number }): void {
     const { name, data, time } = event
-    const sender = this.#users.get(connectionId({ slot: event.from, generation: event.generation })) ?? null
+    const sender = this.#others.get(connectionId({ slot: event.from, generation: event.generation })) ?? null
     this.#emitter.emit('event', { name, data, user: sender, time } as unknown as RoomEvent<T>)
   }
 
@@ -282,22 +293,28 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   #forget(): void {
     this.#seen = this.#membership?.seen ?? this.#seen
     this.#connection = undefined
-    this.#setMembership(undefined)
+    this.#setMembership(undefined, true)
   }
 
-  #setMembership(membership: Membership | undefined): void {
+  /** `isSame`: what the room had before is there still. */
+  #setMembership(membership: Membership | undefined, isSame: boolean): void {
     this.#membership = membership
     this.cursors.handleMembership(membership)
-    this.records.handleMembership(membership)
+    this.records.handleMembership(membership, isSame)
+  }
+
+  /** Whether a membership is asked for, or will be. */
+  get #canWait(): boolean {
+    return this.#status === 'connecting' || this.#status === 'reconnecting'
   }
 
   #setStatus(status: Status): void {
     if (this.isLeft || status === this.#status) return
     this.#status = status
-    this.#emitter.emit('status', status)
-    if (status === 'disconnected' && this.#lost) {
-      this.#lost = false
-      this.#emitter.emit('lost-connection', 'failed')
+    this.#emitter.emit('status', status, status === 'connected' && !!this.#membership?.resumed)
+    if (status === 'disconnected' || status === 'initial') {
+      this.#backlog.end(false)
+      this.records.handleOver()
     }
   }
 
@@ -309,15 +326,25 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   }
 
   #sendViewport(): void {
-    const slot = this.#users.has(this.#followed) ? slotOf(this.#followed) : undefined
+    const slot = this.#others.get(this.#followed) ? slotOf(this.#followed) : undefined
     this.#membership?.setViewport(clock(), this.#viewport, slot)
     this.#connection?.wake()
   }
 
+  /** Who has left has no cursor; and whoever has the slot next is not the one that is followed. */
+  #forgetGone(changes: readonly OthersChange<T>[]): void {
+    for (const change of changes) {
+      if (change.type !== 'leave') continue
+      const { connectionId } = change.user
+      this.cursors.handleLeave(connectionId)
+      if (connectionId === this.#followed) this.follow(null)
+    }
+  }
+
   /** All changes of a tick are told with the same array, as it is after the last of them. */
-  #tellOthers(changes: OthersChange<T>[]): void {
-    if (changes.length) this.#others = [...this.#users.values()]
-    for (const change of changes) this.#emitter.emit('others', this.#others, change)
+  #tellOthers(changes: readonly OthersChange<T>[]): void {
+    const { list } = this.#others
+    for (const change of changes) this.#emitter.emit('others', list, change)
   }
 }
 
@@ -326,19 +353,7 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
  * for what can't be, `RangeError` for more than a presence may have (rule P3).
  */
 function sendable(fields: object): Fields {
-  const writer = new Writer()
-  encodeValue(writer, fields, PRESENCE_DEPTH)
-  if (writer.length > PRESENCE_BYTES_MAX) throw new RangeError('too large')
-  return decodeFields(new Reader(writer.take()))
-}
-
-function user<T extends RoomTypes>(member: MemberMessage): User<T> {
-  const { id, name } = member.user
-  return {
-    connectionId: connectionId(member),
-    id,
-    info: { name },
-    presence: member.presence as T['Presence'],
-    status: STATUSES[member.status] as MemberStatus,
-  }
+  const [copy, bytes] = copied(fields, PRESENCE_DEPTH)
+  if (bytes > PRESENCE_BYTES_MAX) throw new RangeError('too large')
+  return copy as Fields
 }

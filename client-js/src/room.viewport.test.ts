@@ -45,9 +45,9 @@ function viewports(at: FakeConnection = connection): object[] {
 /** The connection dies, and the room is entered anew, maybe in another epoch. */
 async function enterAnew(others: MemberMessage[], epoch: number): Promise<FakeConnection> {
   connection.die()
-  await pass(250)
+  await pass(500)
   const next = server.newest
-  next.say({ type: 'welcome', version: 1, user: { id: 'me' }, time: 1 })
+  next.say({ type: 'welcome', version: 1, user: { id: 'me' }, time: 1, resumed: false })
   next.admit(9, others, { epoch })
   return next
 }
@@ -116,9 +116,11 @@ it('M13: holds over a reconnect, with the member if it is there, as it was when 
   ])
 })
 
-it('M13: has nobody in another epoch, where who has the same slot and generation is not meant', async () => {
+it('S5: has the same member in another epoch, and nobody if the slot and generation are of another user', async () => {
   room.follow(GRACE_ID)
-  expect(viewports(await enterAnew([GRACE], 1026))).toEqual([])
+  connection = await enterAnew([GRACE], 1026)
+  expect(viewports(connection)).toMatchObject([{ follow: 1 }])
+  expect(viewports(await enterAnew([{ ...GRACE, user: { id: 'e' } }], 1027))).toEqual([])
 })
 
 it('M13: has nobody any more when the member has left meanwhile', async () => {

@@ -41,3 +41,19 @@ scenario(
   // What the browser writes to the console when nobody answers.
   { complaints: /net::ERR_|WebTransport/ },
 )
+
+scenario('S1, S4: a page that is loaded anew is the member that it was, and nobody sees it leave', async (world) => {
+  const { page, sees } = world
+  const [ada, edsger] = await Promise.all([page('Ada'), page('Edsger')])
+  await sees(edsger, 'Ada', ({ others }) => others['Ada'] !== undefined)
+  await sees(ada, 'Edsger', ({ others }) => others['Edsger'] !== undefined)
+  for (let time = 1; time <= 3; time++) {
+    await ada.reload()
+    await sees(edsger, 'Ada lost and back', ({ others, lost, gone }) => {
+      return lost.length === time && others['Ada']?.status === 'active' && gone.length === 0
+    })
+    await sees(ada, 'the room again, as before', ({ resumed, others }) => resumed && !!others['Edsger'])
+    await ada.order({ put: { id: 'note', fields: { time } } })
+    await sees(edsger, 'what Ada has edited since', ({ records }) => records['note']?.['time'] === time)
+  }
+})

@@ -40,8 +40,19 @@ const WANTED: [&str; 30] = [
 ];
 
 /// The words for the kinds of messages, from 1 on.
-const CONTROL: [&str; 10] =
-    ["hello", "join", "leave", "presence", "event", "status", "ping", "bye", "viewport", "motion"];
+const CONTROL: [&str; 11] = [
+    "hello",
+    "join",
+    "leave",
+    "presence",
+    "event",
+    "status",
+    "ping",
+    "bye",
+    "viewport",
+    "motion",
+    "resumable",
+];
 const EDITS: [&str; 2] = ["open", "submit"];
 
 /// The counts, by what was counted.

@@ -60,13 +60,15 @@ impl News {
             return None;
         }
         Some(match event {
-            Event::Welcome { .. } => json!(["welcome"]),
-            Event::Entered { request, room, events_lost, .. } => {
+            Event::Welcome { resumed, .. } => {
+                json!(["welcome", resumed, session.resume_token()])
+            }
+            Event::Entered { request, room, resumed, events_lost } => {
                 self.entering.remove(&request);
                 // Noise may have swallowed the end of the stay before.
                 self.leaving.remove(&room);
                 self.entered.insert(room);
-                json!(["entered", request, events_lost, room.0])
+                json!(["entered", request, resumed, events_lost, room.0])
             }
             Event::Refused(error) => return self.tell_refusal(session, &error),
             Event::Left { room, reason } => {

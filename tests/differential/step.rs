@@ -45,6 +45,8 @@ impl Step {
             Self::Connect(hello) => {
                 let mut fields = serde_json::Map::new();
                 fields.extend(hello.token.iter().map(|token| ("token".into(), json!(token))));
+                let resume = hello.resume_token.iter();
+                fields.extend(resume.map(|token| ("resumeToken".into(), json!(token))));
                 fields.extend(hello.name.iter().map(|name| ("name".into(), json!(name))));
                 fields.insert("reliableMotion".into(), json!(hello.reliable_motion));
                 json!({ "do": "connect", "hello": fields })

@@ -14,10 +14,13 @@ const WORDS: Record<Status, string> = {
 /** Shows how the room's connection stands, and why it does not. */
 export function showConnection(client: Client, room: Room): void {
   let reason = ''
+  // A connection that was there is missed once it is lost: most are back before anyone has noticed.
+  let isMissed = true
   const show = (): void => {
     const status = room.getStatus()
     showStatus(status)
-    if (status === 'reconnecting') notify('There is no connection', `${sentence(reason)} Trying again.`, false)
+    if (status === 'reconnecting' && isMissed)
+      notify('There is no connection', `${sentence(reason)} Trying again.`, false)
     else if (status === 'disconnected') notify('You are not in the room', sentence(reason), true)
     else byId('notice').hidden = true
   }
@@ -29,6 +32,11 @@ export function showConnection(client: Client, room: Room): void {
   room.subscribe('error', ({ type, message }) => type === 'entry' && keepReason(message))
   room.subscribe('status', (status) => {
     if (status === 'connected') reason = ''
+    if (status === 'connected') isMissed = false
+    show()
+  })
+  room.subscribe('lost-connection', (change) => {
+    isMissed = change !== 'restored'
     show()
   })
   byId('notice')

@@ -30,7 +30,7 @@ let last: Frame
 beforeEach(() => {
   clock = new PlayClock(HZ)
   cursors = new RoomCursors(() => {})
-  cursors.handleMembership({ clock } as Membership)
+  cursors.handleMembership({ clock, view: { axes: AXES } } as unknown as Membership)
   last = frame(1)
 })
 

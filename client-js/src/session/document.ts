@@ -9,7 +9,7 @@ import type { Session } from './session.ts'
 
 /** What a document tells the one who opened it. */
 export interface DocumentListener {
-  /** The snapshot is whole, or the edits that were missed are there. */
+  /** A snapshot is whole: the records are another map now. */
   handleLoaded(): void
   /** These records changed, were made or went. */
   handleChanged(ids: readonly string[]): void
@@ -19,9 +19,17 @@ export interface DocumentListener {
   handleReject(number: number, refusal: Refusal): void
 }
 
-interface StoredRecord {
+/** A record, and the number of the edit that changed it last. */
+export interface StoredRecord {
   readonly version: number
   readonly fields: Fields
+}
+
+/** The document as of an edit. */
+interface Copy {
+  readonly records: Map<string, StoredRecord>
+  /** The number of its last edit. */
+  sequence: number
 }
 
 const PATCH = 2
@@ -29,17 +37,15 @@ const REMOVE = 3
 
 /** The records of a room. */
 export class Document {
-  readonly records: Map<string, StoredRecord> = new Map()
-  isLoaded = false
   readonly #session: Session
   readonly #room: number
   readonly #slot: number
   readonly #listener: DocumentListener
   readonly #buffer = new FrameBuffer()
   #isOpen = false
-  #isLoading = false
-  #sequence = 0
-  #sent = 0
+  /** What there is, and the pages of the next that have come. */
+  #copy: Copy | undefined
+  #loading: Copy | undefined
 
   constructor(session: Session, room: number, slot: number, listener: DocumentListener) {
     this.#session = session
@@ -48,18 +54,31 @@ export class Document {
     this.#listener = listener
   }
 
-  /** Asks for the document, once. */
+  get isLoaded(): boolean {
+    return this.#copy !== undefined
+  }
+
+  /** The records by id; none before the document is loaded. */
+  get records(): ReadonlyMap<string, StoredRecord> {
+    return this.#copy?.records ?? new Map()
+  }
+
+  /** Goes on with the copy of an earlier membership's document, for which the edits since then are asked for. */
+  resume(from: Document): void {
+    this.#copy = from.#copy
+  }
+
+  /** Asks for the document, or for what it lacks (rule D3), once. */
   open(): void {
     if (this.#isOpen) return
     this.#isOpen = true
-    this.#session.sendEdits(this.#room, sayOpen(this.#room, this.#slot))
+    this.#session.sendEdits(this.#room, sayOpen(this.#room, this.#slot, this.#copy?.sequence))
   }
 
-  /** Submits an edit, and returns its number, which `handleAck` or `handleReject` repeats. */
-  submit(ops: Op[]): number {
+  /** Submits an edit under a number, above all before or of one without an answer, which the answer repeats. */
+  submit(number: number, ops: Op[]): void {
     this.open()
-    this.#session.sendEdits(this.#room, saySubmit(this.#sent + 1, ops))
-    return ++this.#sent
+    this.#session.sendEdits(this.#room, saySubmit(number, ops))
   }
 
   handleChunk(chunk: Uint8Array): void {
@@ -76,13 +95,14 @@ export class Document {
         return this.#handleSnapshot(message)
       case 'edits': {
         const ids = new Set<string>()
+        const copy = this.#loading ?? this.#copy
         for (const edit of message.edits) {
           // What the snapshot has comes again if it was under way, and may come before its first page.
-          if ((!this.isLoaded && !this.#isLoading) || edit.sequence !== this.#sequence + 1) continue
-          this.#sequence = edit.sequence
-          for (const op of edit.ops) if (this.#apply(edit.sequence, op)) ids.add(op.record)
+          if (edit.sequence - 1 !== copy?.sequence) continue
+          copy.sequence = edit.sequence
+          for (const op of edit.ops) if (apply(copy, op)) ids.add(op.record)
         }
-        if (ids.size && this.isLoaded) this.#listener.handleChanged([...ids])
+        if (ids.size && !this.#loading) this.#listener.handleChanged([...ids])
         return
       }
       case 'ack':
@@ -93,27 +113,24 @@ export class Document {
   }
 
   #handleSnapshot(page: Extract<EditsToClient, { type: 'snapshot' }>): void {
-    if (!this.#isLoading) {
-      this.records.clear()
-      this.#sequence = page.sequence
-    }
-    for (const { id, version, fields } of page.records) this.records.set(id, { version, fields })
-    this.#isLoading = page.more
+    const copy = (this.#loading ??= { records: new Map(), sequence: page.sequence })
+    for (const { id, version, fields } of page.records) copy.records.set(id, { version, fields })
     if (page.more) return
-    this.isLoaded = true
+    this.#copy = copy
+    this.#loading = undefined
     this.#listener.handleLoaded()
   }
+}
 
-  /** Applies an operation, unless the record is newer already, as one of a later page may be (rule D3). */
-  #apply(version: number, op: Op): boolean {
-    const known = this.records.get(op.record)
-    if (known && known.version > version) return false
-    if (op.kind === REMOVE) return this.records.delete(op.record)
-    if (op.kind === PATCH && !known) return false
-    const fields = op.kind === PATCH && known ? patched(known.fields, op.fields) : op.fields
-    this.records.set(op.record, { version, fields })
-    return true
-  }
+/** Applies an operation of the newest edit, unless the record is newer, as one of a later page may be (rule D3). */
+function apply({ records, sequence }: Copy, op: Op): boolean {
+  const known = records.get(op.record)
+  if (known && known.version > sequence) return false
+  if (op.kind === REMOVE) return records.delete(op.record)
+  if (op.kind === PATCH && !known) return false
+  const fields = op.kind === PATCH && known ? patched(known.fields, op.fields) : op.fields
+  records.set(op.record, { version: sequence, fields })
+  return true
 }
 
 /** A map with a patch put in: nil removes a field, any other value replaces it (rule P1). */

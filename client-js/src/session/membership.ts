@@ -76,6 +76,8 @@ export class Membership {
   readonly slot: number
   readonly generation: number
   readonly canWrite: boolean
+  /** Whether the room took back the member that this session was there (rule S4). */
+  readonly resumed: boolean
   readonly tickHz: number
   readonly view: View
   /** When the room's motion is to be seen. */
@@ -113,6 +115,7 @@ export class Membership {
     this.slot = joined.slot
     this.generation = joined.generation
     this.canWrite = (joined.rights & EDIT) !== 0
+    this.resumed = joined.resumed
     this.tickHz = hz
     this.view = new View(axes, hz, joined.epoch)
     this.clock = new PlayClock(hz)

@@ -2,11 +2,12 @@ import { expect, it } from 'vitest'
 import { ACK, SAMPLE } from '../motion/frame.ts'
 import { putSample } from '../motion/upward.ts'
 import { openAxes, type PartToPut, putFrame } from '../testing/frames.ts'
-import { encodeAs } from '../testing/to-server.ts'
+import { controlToServer, encodeAs } from '../testing/to-server.ts'
 import { Reader, Writer } from '../wire/bytes.ts'
 import { controlToClient, type MemberMessage, type ToClient } from '../wire/control.ts'
+import { decodeMessage } from '../wire/lane.ts'
 import type { Membership, MembershipListener } from './membership.ts'
-import { Session } from './session.ts'
+import { Session, type Welcome } from './session.ts'
 
 const GRACE: MemberMessage = { slot: 1, generation: 0, user: { id: 'g' }, presence: {}, status: 0 }
 
@@ -21,6 +22,7 @@ const JOINED: Omit<Extract<ToClient, { type: 'joined' }>, 'request' | 'room'> = 
   eventLast: 0,
   events: [],
   eventsLost: false,
+  resumed: false,
 }
 
 interface Crowded {
@@ -55,6 +57,27 @@ function crowded(first: number, heard: Partial<MembershipListener> = {}): Crowde
   }
   return { session, memberships, datagrams, say }
 }
+
+it.each([
+  ['rt-2', true, ['hello', 'resumable']],
+  ['rt-2', false, ['hello', 'resumable']],
+  [undefined, false, ['hello']],
+])('S2: a welcome with token %s is answered at once, resumed %s or not', (resumeToken, resumed, sent) => {
+  const said: string[] = []
+  const heard: unknown[] = []
+  const output = {
+    sendControl: (bytes: Uint8Array) => void said.push(decodeMessage(controlToServer, bytes.subarray(1))?.type ?? ''),
+    sendDatagram: () => {},
+    sendEdits: () => {},
+    closeEdits: () => {},
+    handleWelcome: ({ resumeToken, resumed }: Welcome) => void heard.push([resumeToken, resumed]),
+    handleEnd: () => {},
+  }
+  const session = new Session(0, { resumeToken: 'rt-1' }, output)
+  const welcome = { type: 'welcome', version: 1, user: { id: 'me' }, time: 1, resumed } as const
+  session.handleControl(0, encodeAs(controlToClient, { ...welcome, ...(resumeToken && { resumeToken }) }))
+  expect([said, heard]).toEqual([sent, [[resumeToken, resumed]]])
+})
 
 /** How many records of a kind a datagram with four axes has. */
 function count(bytes: Uint8Array | undefined, kind: number): number {

@@ -12,6 +12,7 @@ import {
   sayLeave,
   sayMotion,
   sayPing,
+  sayResumable,
   sayStatus,
   type Seen,
   type ToClient,
@@ -33,7 +34,7 @@ export interface SessionOutput {
   /** Finish the room's edits lane, if it was opened. */
   closeEdits(room: number): void
   /** The server took the hello. */
-  handleWelcome(): unknown
+  handleWelcome(welcome: Welcome): void
   /** The server is about to close, or nothing has come from it for 2.5 s. */
   handleEnd(end: End): void
 }
@@ -46,6 +47,14 @@ export interface Hello {
   readonly reliableMotion?: boolean
   /** The resume token of the session to go on with (rule S1). */
   readonly resumeToken?: string | undefined
+}
+
+/** What a welcome says of the session that the connection is of. */
+export interface Welcome {
+  /** Whether it is the one of the hello's resume token (rule S1). */
+  readonly resumed: boolean
+  /** What it can be resumed with over another connection; none of a server that resumes none. */
+  readonly resumeToken?: string
 }
 
 /** Why a connection has ended. */
@@ -203,7 +212,9 @@ export class Session {
   #handleMessage(now: number, message: ToClient): void {
     switch (message.type) {
       case 'welcome':
-        return void this.#output.handleWelcome()
+        // From now on the token before is of no use (rule S2).
+        if (message.resumeToken !== undefined) this.send(sayResumable())
+        return this.#output.handleWelcome(message)
       case 'joined': {
         const listener = this.#entries.get(message.request)
         this.#entries.delete(message.request)

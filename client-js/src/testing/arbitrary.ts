@@ -62,7 +62,7 @@ const refusal = { code: u32, message: string, retryAfterMs: int }
 /** Any message of the control lane to the server, with all that may be left out but is not when it is empty. */
 export const toServer: Arbitrary<ToServer> = fc.oneof(
   fc.record(
-    { type: type('hello'), version: u32, token: string, name, reliableMotion: fc.boolean() },
+    { type: type('hello'), version: u32, token: string, name, reliableMotion: fc.boolean(), resumeToken: string },
     { requiredKeys: ['type', 'version', 'reliableMotion'] },
   ),
   fc.record(
@@ -77,6 +77,7 @@ export const toServer: Arbitrary<ToServer> = fc.oneof(
   fc.record({ type: type('bye'), code: u32, reason: string }),
   fc.record({ type: type('viewport'), room: u32, viewport, follow: slot }, { requiredKeys: ['type', 'room'] }),
   fc.record({ type: type('motion'), datagram }),
+  fc.record({ type: type('resumable') }),
 )
 
 const axis: Arbitrary<Axis> = fc
@@ -89,7 +90,10 @@ const axis: Arbitrary<Axis> = fc
 
 /** Any message of the control lane to the client. */
 export const toClient: Arbitrary<ToClient> = fc.oneof(
-  fc.record({ type: type('welcome'), version: u32, user, time: int }),
+  fc.record(
+    { type: type('welcome'), version: u32, user, time: int, resumeToken: string, resumed: fc.boolean() },
+    { requiredKeys: ['type', 'version', 'user', 'time', 'resumed'] },
+  ),
   fc.record({
     type: type('joined'),
     request: u32,
@@ -106,6 +110,7 @@ export const toClient: Arbitrary<ToClient> = fc.oneof(
     eventLast: int,
     events,
     eventsLost: fc.boolean(),
+    resumed: fc.boolean(),
   }),
   fc.record({ type: type('roster'), room: u32, tick: u32, members: list(member), more: fc.boolean() }),
   fc.record({ type: type('left'), room: u32, reason: u32 }, { requiredKeys: ['type', 'room'] }),

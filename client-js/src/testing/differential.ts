@@ -58,6 +58,8 @@ class Client {
   readonly #session: Session
   readonly #rooms = new Map<number, Membership>()
   readonly #lanes = new Set<number>()
+  /** The numbers of edits, which the application of a document gives, and hears of each once. */
+  readonly #edits = new WeakMap<Membership, { last: number; unanswered: Set<number> }>()
   #requests = 0
   #roundTrip = NaN
   #sent: unknown[] = []
@@ -73,7 +75,7 @@ class Client {
         this.#sent.push(['edits', toHex(bytes), room])
       },
       closeEdits: (room) => void (this.#lanes.delete(room) && this.#sent.push(['close', '', room])),
-      handleWelcome: () => this.#news.push(['welcome']),
+      handleWelcome: ({ resumed, resumeToken }) => this.#news.push(['welcome', resumed, resumeToken ?? null]),
       handleEnd: ({ closeCode, reason, retryAfterMs }) =>
         this.#news.push(['bye', closeCode ?? null, reason, retryAfterMs ?? null]),
     })
@@ -153,11 +155,18 @@ class Client {
       case 'open':
         return this.#room(step.room).document.open()
       case 'submit':
-        this.#room(step.room).document.submit(step.ops.map((op) => ({ ...op, fields: fields(op.fields) })))
-        return
+        return this.#submit(this.#room(step.room), step.ops)
       case 'bye':
         return session.bye()
     }
+  }
+
+  #submit(room: Membership, ops: Extract<Step, { do: 'submit' }>['ops']): void {
+    const edits = this.#edits.get(room) ?? { last: 0, unanswered: new Set() }
+    this.#edits.set(room, edits)
+    edits.unanswered.add(++edits.last)
+    const all = ops.map((op) => ({ ...op, fields: fields(op.fields) }))
+    room.document.submit(edits.last, all)
   }
 
   #room(handle: number): Membership {
@@ -169,12 +178,13 @@ class Client {
   #listener(request: number): MembershipListener {
     let entered: Membership | undefined
     const tell = (...news: unknown[]): void => void this.#news.push([...news, entered?.handle ?? null])
+    const isFirst = (number: number): boolean => !!entered && !!this.#edits.get(entered)?.unanswered.delete(number)
     return {
       isLeft: false,
       handleEntered: (membership, eventsLost) => {
         entered = membership
         this.#rooms.set(membership.handle, membership)
-        tell('entered', request, eventsLost)
+        tell('entered', request, membership.resumed, eventsLost)
       },
       handleRefused: ({ code, retryAfterMs }) => tell('refused', null, code, retryAfterMs ?? null),
       handleOver: (type, refusal) => {
@@ -200,8 +210,9 @@ class Client {
       records: {
         handleLoaded: () => tell('loaded'),
         handleChanged: () => {},
-        handleAck: (number, sequence) => tell('ack', number, sequence),
-        handleReject: (number, { code, retryAfterMs }) => tell('reject', number, code, retryAfterMs ?? null),
+        handleAck: (number, sequence) => isFirst(number) && tell('ack', number, sequence),
+        handleReject: (number, { code, retryAfterMs }) =>
+          isFirst(number) && tell('reject', number, code, retryAfterMs ?? null),
       },
     }
   }

@@ -63,9 +63,13 @@ export class FakeConnection {
   }
 
   /** Lets the client in: welcome, and for each join that waits joined and a roster of it and `others`. */
-  welcome(room = 7, others: readonly MemberMessage[] = []): void {
+  welcome(
+    room = 7,
+    others: readonly MemberMessage[] = [],
+    said: Partial<Extract<ToClient, { type: 'welcome' }>> = {},
+  ): void {
     this.take('hello')
-    this.say({ type: 'welcome', version: 1, user: { id: 'me', name: 'Me' }, time: 1 })
+    this.say({ type: 'welcome', version: 1, user: { id: 'me', name: 'Me' }, time: 1, resumed: false, ...said })
     while (this.control.some(({ type }) => type === 'join')) this.admit(room++, others)
   }
 
@@ -90,6 +94,7 @@ export class FakeConnection {
       eventLast: 0,
       events: [],
       eventsLost: false,
+      resumed: false,
       ...joined,
     })
     this.say({ type: 'roster', room, tick: 10, members: [self, ...others], more: false })

@@ -21,7 +21,7 @@ const edit = { sequence: 'q', time: 't', user: 'u', slot: 's', generation: 'g', 
 /** The kind and the keys of each message, by lane. */
 export const keys: Record<'control' | 'edits', { readonly [type: string]: readonly [kind: number, keys: Keys] }> = {
   control: {
-    welcome: [1, { version: 'v', user: ['u', user], time: 't' }],
+    welcome: [1, { version: 'v', user: ['u', user], time: 't', resumeToken: 'rt', resumed: 'rs?' }],
     joined: [
       2,
       {
@@ -36,6 +36,7 @@ export const keys: Record<'control' | 'edits', { readonly [type: string]: readon
         eventLast: 'ev',
         events: ['er?', event],
         eventsLost: 'eg?',
+        resumed: 'rs?',
       },
     ],
     roster: [3, { room: 'h', tick: 'k', members: ['m', member], more: 'c?' }],

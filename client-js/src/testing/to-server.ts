@@ -10,7 +10,7 @@ import { optional, or, slot, struct, text, type Type, u32 } from '../wire/schema
 
 /** What a client says on the control lane. */
 export type ToServer =
-  | { type: 'hello'; version: number; token?: string; name?: string; reliableMotion: boolean }
+  | { type: 'hello'; version: number; token?: string; name?: string; reliableMotion: boolean; resumeToken?: string }
   | { type: 'join'; request: number; room: string; presence: Fields; seen?: Seen }
   | { type: 'leave'; room: number }
   | { type: 'presence'; room: number; patch: Fields }
@@ -20,6 +20,7 @@ export type ToServer =
   | { type: 'bye'; code: number; reason: string }
   | { type: 'viewport'; room: number; viewport?: Viewport; follow?: number }
   | { type: 'motion'; datagram: Uint8Array }
+  | { type: 'resumable' }
 
 /** What a client says on an edits lane. */
 export type EditsToServer =
@@ -48,6 +49,7 @@ export const controlToServer: Lane<ToServer> = {
       token: ['t', optional(text)],
       name: ['n', optional(text)],
       reliableMotion: ['m', flag],
+      resumeToken: ['rt', optional(text)],
     }),
   ],
   join: [
@@ -62,6 +64,7 @@ export const controlToServer: Lane<ToServer> = {
   bye: [8, struct({ code: ['c', u32], reason: ['m', or(text, () => '')] })],
   viewport: [9, struct({ room: ['h', u32], viewport: ['v', optional(viewport)], follow: ['f', optional(slot)] })],
   motion: [10, struct({ datagram: ['d', binary] })],
+  resumable: [11, struct<object>({})],
 }
 
 /** The kinds and keys of an edits lane to the server. */

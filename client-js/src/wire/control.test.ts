@@ -12,6 +12,7 @@ import {
   sayMotion,
   sayPing,
   sayPresence,
+  sayResumable,
   sayStatus,
   sayViewport,
   type ToClient,
@@ -49,6 +50,7 @@ const joined = {
   eventLast: 12,
   events: [],
   eventsLost: false,
+  resumed: false,
 } satisfies ToClient
 const diff = {
   type: 'diff',
@@ -65,10 +67,12 @@ const viewport = { left: -300, top: 0, right: 70_000, bottom: 2 ** 30 - 1 }
 
 /** How each vector to the server is said, with the keys of users' maps in their order. */
 const toServer: Record<string, Said> = {
-  'hello, anonymous': sayHello(undefined, undefined, false),
-  'hello with a name': sayHello(undefined, 'Ada', false),
-  'hello with a token': sayHello('a.b.c', undefined, false),
-  'hello that wants no datagrams': sayHello(undefined, undefined, true),
+  'hello, anonymous': sayHello(undefined, undefined, false, undefined),
+  'hello with a name': sayHello(undefined, 'Ada', false, undefined),
+  'hello with a token': sayHello('a.b.c', undefined, false, undefined),
+  'hello that wants no datagrams': sayHello(undefined, undefined, true, undefined),
+  'hello that resumes a session': sayHello(undefined, undefined, false, 'd.e.f'),
+  resumable: sayResumable(),
   join: sayJoin(1, 'default:lobby', {}, undefined),
   'join with a presence, going on after event 9': sayJoin(
     2,
@@ -93,7 +97,15 @@ const toServer: Record<string, Said> = {
 
 /** What each vector to the client says. */
 const toClient: Record<string, ToClient> = {
-  welcome: { type: 'welcome', version: 1, user: { id: 'auth|4711', name: 'Ada' }, time },
+  welcome: { type: 'welcome', version: 1, user: { id: 'auth|4711', name: 'Ada' }, time, resumed: false },
+  'welcome, resumed': {
+    type: 'welcome',
+    version: 1,
+    user: { id: 'auth|4711', name: 'Ada' },
+    time,
+    resumeToken: 'g.h.i',
+    resumed: true,
+  },
   joined,
   'joined where motion is a pose': {
     ...joined,
@@ -110,6 +122,7 @@ const toClient: Record<string, ToClient> = {
   'joined where motion is all that it is by default': { ...joined, motion: { hz: 30, axes: [OPEN, OPEN] } },
   'joined with a missed event': { ...joined, events: [{ number: 12, ...wave }] },
   'joined, missed events lost': { ...joined, eventsLost: true },
+  'joined, resumed': { ...joined, resumed: true },
   'roster, a page of more': {
     type: 'roster',
     room: 7,

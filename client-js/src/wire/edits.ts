@@ -68,9 +68,9 @@ export const editsToClient: Lane<EditsToClient> = {
   ],
 }
 
-/** Opens a room's document, as the member of this slot. */
-export function sayOpen(room: number, slot: number): Said {
-  return [1, { h: room, s: slot }]
+/** Opens a room's document, as the member of this slot, for the edits after `after` if these are known still. */
+export function sayOpen(room: number, slot: number, after: number | undefined): Said {
+  return [1, { h: room, s: slot, q: after }]
 }
 
 /** Submits an edit, with the member's number for it. */

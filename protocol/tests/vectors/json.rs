@@ -4,9 +4,10 @@ use hither_protocol::message::{Map, Value};
 use serde_json::{Value as Json, json};
 
 /// Keys that come first in an object, in this order; all others follow by name.
-const FIRST: [&str; 21] = [
-    "about", "name", "do", "code", "lane", "message", "kind", "value", "hex", "body", "axes",
-    "motion", "hz", "frame", "tick", "index", "baseline", "slot", "room", "number", "values",
+const FIRST: [&str; 23] = [
+    "about", "name", "do", "expect", "say", "code", "lane", "message", "kind", "value", "hex",
+    "body", "axes", "motion", "hz", "frame", "tick", "index", "baseline", "slot", "room", "number",
+    "values",
 ];
 const COLUMNS_MAX: usize = 110;
 const SMALL_MAX: usize = 20;

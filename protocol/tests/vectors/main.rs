@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "all of this is tests, the helpers, too")]
 
+mod conformance;
 mod framing;
 mod json;
 mod messages;

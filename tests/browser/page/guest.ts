@@ -39,10 +39,11 @@ type Plain = ReturnType<Room['getPresence']>
 function listen(room: Room, knows: Knowledge, report: () => void): void {
   const names = new Map<number, string>()
   const nameOf = (user: User): string => user.info.name ?? user.id
-  room.subscribe('status', (status) => {
+  room.subscribe('status', (status, resumed) => {
     knows.status = status
     const { transport, transportReason } = room.getStats()
     knows.transport = [transport, transportReason]
+    knows.resumed = resumed
     report()
   })
   room.subscribe('others', (others, change) => {

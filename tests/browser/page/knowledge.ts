@@ -26,6 +26,8 @@ export interface Knowledge {
   status: string
   /** What carries its connection, and why it is no better one; a native guest does not say. */
   transport: [type: string | null, reason: string | null]
+  /** Whether it is the member that it was before it entered last; a native guest does not say. */
+  resumed: boolean
   /** The others that are in the room. */
   others: { [name: string]: { presence: Fields; status: string } }
   /** Who was seen as lost, in that order. */
@@ -49,6 +51,7 @@ export function nothing(): Knowledge {
   return {
     status: 'initial',
     transport: [null, null],
+    resumed: false,
     others: {},
     lost: [],
     gone: [],

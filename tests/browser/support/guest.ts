@@ -22,6 +22,8 @@ export interface Guest {
 export interface BrowserGuest extends Guest {
   /** The page that it is in. */
   readonly page: Page
+  /** Loads the page anew, and lets the guest in again. */
+  reload(): Promise<void>
 }
 
 /** Lets a guest in, in a page that comes from `origin`, or in a Worker of that page. */
@@ -35,13 +37,19 @@ export async function enterFromBrowser(
   const page = await newPage()
   await page.exposeFunction('tell', (knowledge: Knowledge) => (knows.value = knowledge))
   await page.goto(origin)
-  await page.evaluate(([invitation, kind]) => admit(invitation, kind), [invitation, kind] as const)
+  const enter = (): Promise<void> =>
+    page.evaluate(([invitation, kind]) => admit(invitation, kind), [invitation, kind] as const)
+  await enter()
   return {
     name: invitation.name,
     kind,
     knows,
     page,
     order: (command) => page.evaluate((command) => order(command), command),
+    async reload() {
+      await page.reload()
+      await enter()
+    },
     vanish: () => page.close(),
   }
 }

@@ -31,6 +31,7 @@ impl World<'_> {
         let hello = Hello {
             name: self.rng.random::<bool>().then(|| "Zoë".into()),
             reliable_motion: self.rng.random_bool(0.2),
+            resume_token: self.rng.random::<bool>().then(|| "a.b.c".into()),
             ..Hello::default()
         };
         let mut twin = Twin::new(self.now, hello.clone());
