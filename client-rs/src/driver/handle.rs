@@ -84,10 +84,11 @@ impl Handle {
         self.0.lock().session.sample(now, room, slot)
     }
 
-    /// Whether more than [`OUTGOING_BYTES_MAX`] bytes wait for the server to take them or, of edits, to answer.
+    /// Whether more than [`OUTGOING_BYTES_MAX`] bytes wait for the server to take them, or of events and edits to answer.
     pub fn is_backlogged(&self) -> bool {
-        let waiting = self.0.lock().session.waiting_bytes();
-        self.0.outgoing_bytes.load(Ordering::Relaxed) + waiting > OUTGOING_BYTES_MAX
+        // What the session keeps until it is answered is mostly the same as what waits to be written.
+        let kept = self.0.lock().session.waiting_bytes();
+        self.0.outgoing_bytes.load(Ordering::Relaxed).max(kept) > OUTGOING_BYTES_MAX
     }
 
     /// Whether the room's edits lane was opened and has ended, so that nothing submitted there can be answered.
