@@ -35,6 +35,12 @@ impl Closed {
         Self::without_code("the task of the connection was dropped".into())
     }
 
+    /// The same where the application wants the connection: somebody closed the link under it, and that is no more than
+    /// a loss.
+    pub(crate) fn of_link(self) -> Self {
+        if self == Self::by_this_end() { Self::without_code(self.reason) } else { self }
+    }
+
     /// The server did not answer the hello in time.
     pub(crate) fn without_welcome() -> Self {
         Self::without_code("no welcome in time".into())

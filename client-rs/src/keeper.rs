@@ -89,6 +89,7 @@ impl Keeper {
         let mut driver = first;
         let closed = loop {
             let closed = self.run_connection(driver).await;
+            let closed = if self.handle.is_closing() { closed } else { closed.of_link() };
             // The first attempt is the caller's, who hears of its failure.
             let was_welcome = self.handle.with(|session, _now| session.user().is_some());
             if self.handle.is_closing() || !was_welcome || !self.way.is_repeatable() {

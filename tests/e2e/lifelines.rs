@@ -12,15 +12,19 @@ use hither_client::{
 use hither_transport::relay::{Impairment, Relay};
 use tokio::time::{Instant, sleep};
 
-use crate::support::{ALL, Host, Target, enter, find, on_udp, slot, soon, until};
+use crate::support::{ALL, Host, Target, enter, find, on_udp, slot, soak_minutes, soon, until};
 
-const TRIALS: usize = 20;
 const ROOM: &str = "default:a";
 /// The latest at which a dead member is seen as lost, and as gone, after its last packet, as it was promised (R7).
 const LOST: Duration = Duration::from_millis(2_500);
 const GONE: Duration = Duration::from_millis(5_500);
 /// What a busy machine may be late by when it looks.
 const LOOKS: Duration = Duration::from_millis(300);
+
+/// How often each is tried.
+fn trials() -> usize {
+    if soak_minutes().is_some() { 200 } else { 20 }
+}
 
 fn relay(server: SocketAddr, impairment: Impairment) -> Relay {
     Relay::bind((Ipv4Addr::LOCALHOST, 0).into(), server, 1, impairment).unwrap()
@@ -76,15 +80,15 @@ async fn a_silent_death_is_seen_as_lost_in_two_and_a_half_seconds_and_as_a_leave
     let room = enter(&watcher, ROOM).await;
     let relay = relay(server.quic, Impairment::default());
     let mut members = Vec::new();
-    for trial in 0..TRIALS {
+    for trial in 0..trials() {
         let on = [Transport::Quic, Transport::WebTransport][trial % 2];
         let client = through(&relay, &server).client(on).await;
         let room = enter(&client, ROOM).await;
         members.push((slot(&room), client, room));
     }
-    until("all are there", || room.others().len() == TRIALS).await;
+    until("all are there", || room.others().len() == trials()).await;
     let clients = relay.clients();
-    assert_eq!(clients.len(), TRIALS);
+    assert_eq!(clients.len(), trials());
     let slots: Vec<Slot> = members.iter().map(|(slot, ..)| *slot).collect();
     let mut began = BTreeMap::new();
     // At different times of their keep-alives.
@@ -105,8 +109,8 @@ async fn a_client_that_is_killed_is_lost_and_then_gone() {
     let server = Host::start().await;
     let watcher = server.client(Transport::Quic).await;
     let room = enter(&watcher, ROOM).await;
-    let mut children: Vec<Child> = (0..TRIALS).map(|_| spawn_member(&server)).collect();
-    until("all are there", || room.others().len() == TRIALS).await;
+    let mut children: Vec<Child> = (0..trials()).map(|_| spawn_member(&server)).collect();
+    until("all are there", || room.others().len() == trials()).await;
     let slots: Vec<Slot> = room.others().iter().map(|member| member.slot).collect();
     let kill = async {
         let began = Instant::now();
@@ -151,13 +155,13 @@ async fn a_connection_that_is_closed_is_lost_at_once_and_gone_after_its_grace() 
     let watcher = server.client(Transport::Quic).await;
     let room = enter(&watcher, ROOM).await;
     let mut members = Vec::new();
-    for trial in 0..TRIALS {
+    for trial in 0..trials() {
         let on = ALL[trial % 3];
         let client = server.client(on).await;
         let room = enter(&client, ROOM).await;
         members.push((slot(&room), client, room));
     }
-    until("all are there", || room.others().len() == TRIALS).await;
+    until("all are there", || room.others().len() == trials()).await;
     let slots: Vec<Slot> = members.iter().map(|(slot, ..)| *slot).collect();
     let began = Instant::now();
     for (_, client, _) in &members {
@@ -204,6 +208,7 @@ async fn a_minute_of_20_percent_loss_is_no_leave_and_nobody_is_lost() {
     until("all are there", || room.others().len() == members.len()).await;
     relay.set_impairment(Impairment { loss: 0.2, ..Impairment::default() });
     let slots: Vec<Slot> = members.iter().map(|(_, room)| slot(room)).collect();
+    let time = Duration::from_secs(if soak_minutes().is_some() { 600 } else { 60 });
     // One of each kind moves, the others say nothing.
     let walk = async {
         for step in 0.. {
@@ -214,7 +219,7 @@ async fn a_minute_of_20_percent_loss_is_no_leave_and_nobody_is_lost() {
         }
     };
     tokio::select! {
-        () = nothing_is_seen(&room, &slots, Duration::from_secs(60)) => {}
+        () = nothing_is_seen(&room, &slots, time) => {}
         () = walk => {}
     }
     let lost = relay.stats().up.lost + relay.stats().down.lost;

@@ -20,6 +20,7 @@ mod restarts;
 mod resume;
 mod rooms;
 mod slow;
+mod soak;
 mod stop;
 mod support;
 mod tokens;

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::lifelines::lasting;
-use crate::support::{ALL, Process, Target, slot, soon, until};
+use crate::support::{ALL, Process, Target, slot, soak_minutes, soon, until};
 
 /// Everybody in one room, a third of them over each transport.
 async fn crowd(server: &Target, count: usize) -> Vec<(Client, Room)> {
@@ -123,7 +123,7 @@ async fn a_rolling_restart_is_no_leave_to_anyone() {
 async fn a_crowd_that_loses_its_server_at_once_is_back_within_ten_seconds() {
     let dir = tempfile::tempdir().unwrap();
     let mut server = Process::lasting(dir.path());
-    let crowd = crowd(&server, 60).await;
+    let crowd = crowd(&server, if soak_minutes().is_some() { 200 } else { 60 }).await;
     until_saved(dir.path(), &crowd).await;
     server.kill();
     let server = server.again(dir.path());

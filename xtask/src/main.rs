@@ -25,7 +25,7 @@ Usage: cargo xtask <task>
   bench [--quick] [--traces DIR] [--runs N] [--only SERIES,...] [--redraw]
                                  the criterion benches, then the tables and plots of BENCHMARKS.md
   codec-report --traces DIR      bits for each moved cursor in a room of 100 recorded mice
-  soak [--minutes M] [--seed N]  simulation and fuzzing with fresh seeds, 60 minutes unless told";
+  soak [--minutes M] [--seed N]  trouble, simulation and fuzzing with fresh seeds, 60 minutes unless told";
 
 fn main() -> ExitCode {
     match run() {

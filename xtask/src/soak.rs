@@ -1,5 +1,5 @@
-//! `cargo xtask soak`: what needs longer than a gate may take. The two clients' sessions side by side, simulation and
-//! fuzzing from fresh seeds, by hand; the closing line has the seed and the commit.
+//! `cargo xtask soak`: what needs longer than a gate may take. Clients and a server in trouble, the two clients' sessions
+//! side by side, simulation and fuzzing, all from fresh seeds, by hand; the closing line has the seed and the commit.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -20,18 +20,19 @@ struct Options {
     seed: u64,
 }
 
-/// Compares the clients, simulates for half of the minutes, at least one round, then shares the other half among the
-/// fuzz targets.
+/// Has clients and a server in trouble for half of the minutes, compares the clients, simulates for a quarter, at least
+/// one round, then shares the last quarter among the fuzz targets.
 pub(crate) fn run(flags: &[&str]) -> Result<ExitCode> {
     let options = parse(flags, fresh_seed()?)?;
     tools::ensure_program("g++", "g++", "the fuzz targets' libFuzzer")?;
     let commit = shell::stdout(&mut shell::command("git", ["rev-parse", "--short", "HEAD"]))?;
     println!("== soak: seed {}, commit {}", options.seed, commit.trim());
+    trouble(options.seed, options.minutes.div_ceil(2))?;
     compare(options.seed)?;
-    let half = Duration::from_secs(options.minutes * 30);
-    let simulated = simulate(options.seed, half)?;
+    let quarter = Duration::from_secs(options.minutes * 15);
+    let simulated = simulate(options.seed, quarter)?;
     let targets = fuzz::targets(&shell::root().join("protocol/fuzz/fuzz_targets"))?.len() as u64;
-    let seconds = (half.as_secs() / targets).max(1);
+    let seconds = (quarter.as_secs() / targets).max(1);
     fuzz::run_all(seconds, options.seed)?;
     println!(
         "soak passed: {DIFFERENTIAL_SEEDS} seeds compared and {simulated} simulated from {}, \
@@ -40,6 +41,20 @@ pub(crate) fn run(flags: &[&str]) -> Result<ExitCode> {
         commit.trim()
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// Clients that lose their connections, one by one so that each has the machine for itself: in two hundred trials of
+/// each way to lose it, then at random for `minutes`.
+fn trouble(seed: u64, minutes: u64) -> Result<()> {
+    println!("== lifelines, restarts, and {minutes} minutes of trouble, seed {seed}");
+    shell::run(&mut cargo(["build", "--quiet", "--release", "-p", "hither-server"]))?;
+    let words = ["test", "--quiet", "--release", "-p", "hither-tests", "--test", "e2e", "--"];
+    let tests = ["lifelines", "restarts", "soak", "--nocapture", "--test-threads", "1"];
+    shell::run(
+        cargo(words.iter().chain(&tests))
+            .env("HITHER_SOAK_MINUTES", minutes.to_string())
+            .env("HITHER_SOAK_SEED", seed.to_string()),
+    )
 }
 
 /// Holds the TypeScript session against the Rust one.

@@ -12,8 +12,11 @@ const REPEAT_EVERY_MS = 16
 const REPEAT_FIRST_MAX_MS = 50
 // After so long without a newer position a mover is taken to rest, and does not wait for its tick.
 const LULL_MS = 33
-// How long it is repeated, unless a frame shows that it has arrived.
+// How long it is repeated so, unless a frame shows that it has arrived.
 const REPEAT_FOR_MS = 300
+// And after that, for longer than a path may be dark before its connection is given up.
+const INSIST_EVERY_MS = 500
+const INSIST_FOR_MS = 3_000
 // How many sent positions are remembered, to know an echo of the last from one of an earlier visit to its place.
 const SENT_MAX = 32
 
@@ -50,7 +53,6 @@ export class Mover {
   #nextNew = -Infinity
   #sentAt = -Infinity
   #nextRepeat = 0
-  #repeatUntil = 0
   #isAmbiguous = false
   // The tick whose frame should show the position that was sent last; NaN: it would tell nothing.
   #aimed = NaN
@@ -104,7 +106,7 @@ export class Mover {
   /** When the next sample goes out, or the repeats end; `Infinity` if there is nothing to send. */
   get due(): number {
     if (this.#state === STILL) return Infinity
-    if (this.#state === RESTING) return Math.min(this.#nextRepeat, this.#repeatUntil)
+    if (this.#state === RESTING) return Math.min(this.#nextRepeat, this.#sentAt + INSIST_FOR_MS)
     // Slots are an interval apart; half of it tells the next from the one that was used.
     const slot = this.#beat.slotAfter(Math.max(this.#since, this.#sentAt + this.#interval / 2))
     const turn = Math.max(this.#setAt, this.#nextNew - this.#interval / EARLY)
@@ -117,13 +119,12 @@ export class Mover {
    * over this one's (rule M9).
    */
   pollSample(now: number, room: number, lastNumber: number, writer: Writer): number {
-    if (this.#state === RESTING && now >= this.#repeatUntil) this.#state = STILL
+    if (this.#state === RESTING && now >= this.#sentAt + INSIST_FOR_MS) this.#state = STILL
     if (now < this.due) return lastNumber
-    let pause = REPEAT_EVERY_MS
+    let pause = now + REPEAT_EVERY_MS > this.#sentAt + REPEAT_FOR_MS ? INSIST_EVERY_MS : REPEAT_EVERY_MS
     if (this.#state === MOVED) {
       this.#number = ++lastNumber
       this.#nextNew = Math.max(this.#nextNew, now) + this.#interval
-      this.#repeatUntil = now + REPEAT_FOR_MS
       this.#sentAt = now
       this.#isAmbiguous = this.#remember()
       this.#aimed = this.#isAmbiguous ? NaN : this.#beat.aim(now)

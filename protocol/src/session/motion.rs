@@ -17,8 +17,11 @@ const REPEAT_EVERY: Duration = Duration::from_millis(16);
 const REPEAT_FIRST_MAX: Duration = Duration::from_millis(50);
 /// After so long without a newer position a mover is taken to rest, and does not wait for its tick.
 const LULL: Duration = Duration::from_millis(33);
-/// How long it is repeated, unless a frame shows that it has arrived.
+/// How long it is repeated so, unless a frame shows that it has arrived.
 const REPEAT_FOR: Duration = Duration::from_millis(300);
+/// And after that, for longer than a path may be dark before its connection is given up.
+const INSIST_EVERY: Duration = Duration::from_millis(500);
+const INSIST_FOR: Duration = Duration::from_secs(3);
 /// How many sent positions are remembered, to know an echo of the last from one of an earlier visit to its place.
 const SENT_MAX: usize = 32;
 
@@ -42,8 +45,8 @@ enum State {
     Still,
     /// A position that was not sent yet, set at `at`; the first that was not sent was set at `since`.
     Moved { position: Position, at: Timestamp, since: Timestamp },
-    /// The last sent position, repeated until `until`.
-    Resting { position: Position, until: Timestamp, ambiguous: bool },
+    /// The last sent position, sent first at `since`.
+    Resting { position: Position, since: Timestamp, ambiguous: bool },
 }
 
 impl Mover {
@@ -96,8 +99,8 @@ impl Mover {
     }
 
     pub(super) fn handle_timeout(&mut self, now: Timestamp) {
-        if let State::Resting { until, .. } = self.state
-            && now >= until
+        if let State::Resting { since, .. } = self.state
+            && now >= since + INSIST_FOR
         {
             self.state = State::Still;
         }
@@ -116,7 +119,9 @@ impl Mover {
                 let turn = self.next_new.map_or(at, |next| at.max(next - self.interval / EARLY));
                 slot_after(since.max(used)).or_else(|| Some(turn.min(at + LULL)))
             }
-            State::Resting { until, .. } => self.next_repeat.map(|next| until.min(next)),
+            State::Resting { since, .. } => {
+                self.next_repeat.map(|next| next.min(since + INSIST_FOR))
+            }
         }
     }
 
@@ -135,11 +140,16 @@ impl Mover {
         let mut news = None;
         let position = match self.state {
             State::Still => return None,
-            State::Resting { until, .. } if now >= until => {
+            State::Resting { since, .. } if now >= since + INSIST_FOR => {
                 self.state = State::Still;
                 return None;
             }
-            State::Resting { position, .. } => position,
+            State::Resting { position, since, .. } => {
+                if now + REPEAT_EVERY > since + REPEAT_FOR {
+                    pause = INSIST_EVERY;
+                }
+                position
+            }
             State::Moved { position, .. } => {
                 *last_number += 1;
                 self.number = *last_number;
@@ -147,7 +157,7 @@ impl Mover {
                 self.next_new =
                     Some(self.next_new.map_or(now, |next| next.max(now)) + self.interval);
                 let ambiguous = self.sent.contains(&position);
-                self.state = State::Resting { position, until: now + REPEAT_FOR, ambiguous };
+                self.state = State::Resting { position, since: now, ambiguous };
                 self.remember(position);
                 news = Some((position, !ambiguous));
                 pause = self.interval.clamp(REPEAT_EVERY, REPEAT_FIRST_MAX);
@@ -191,13 +201,13 @@ mod tests {
     }
 
     #[test]
-    fn m10_the_last_sample_is_repeated_for_300_ms() {
+    fn m10_the_last_sample_is_repeated_for_300_ms_and_now_and_then_for_three_seconds() {
         let mut mover = Mover::new(TICK);
         mover.set(at(1000), Position::xy(1, 1));
         let times = sends(&mut mover, 5000);
         assert_eq!(times[..2], [1000, 1050], "first when the next would be due");
-        assert_eq!(times.len(), 17);
-        assert!(times[1..].windows(2).all(|pair| pair[1] - pair[0] == 16));
+        assert!(times[1..17].windows(2).all(|pair| pair[1] - pair[0] == 16));
+        assert_eq!(times[16..], [1290, 1790, 2290, 2790, 3290, 3790]);
         assert_eq!(mover.due(|_| None), None);
     }
 
@@ -308,6 +318,6 @@ mod tests {
         sends(&mut mover, 1000);
         mover.set(at(1001), Position::xy(2, 0));
         let times = sends(&mut mover, 5000);
-        assert_eq!((times[0], times.last()), (1034, Some(&1324)));
+        assert_eq!((times[0], times[16], times[17]), (1034, 1324, 1824));
     }
 }

@@ -61,6 +61,12 @@ impl Drop for Named {
     }
 }
 
+/// For how many minutes `cargo xtask soak` has a test go on, with as many trials and members as were promised; `None`
+/// in the gate.
+pub(crate) fn soak_minutes() -> Option<u64> {
+    std::env::var("HITHER_SOAK_MINUTES").ok()?.parse().ok()
+}
+
 /// Fails a test that would hang.
 pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
     timeout(DEADLINE, future).await.expect("it never came")
