@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest::{SHA256, digest};
+use pem::Pem;
 use rcgen::{
     CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose,
     PKCS_ECDSA_P256_SHA256,
@@ -75,6 +76,16 @@ impl Certificate {
     /// The private key, in PKCS #8.
     pub fn key(&self) -> PrivateKeyDer<'static> {
         self.key.clone_key().into()
+    }
+
+    /// The certificate as an operator's file has it.
+    pub fn cert_pem(&self) -> String {
+        pem::encode(&Pem::new("CERTIFICATE", self.der.as_ref()))
+    }
+
+    /// The private key as an operator's file has it: only for files that nobody else reads.
+    pub fn key_pem(&self) -> String {
+        pem::encode(&Pem::new("PRIVATE KEY", self.key.secret_pkcs8_der()))
     }
 
     /// SHA-256 of the certificate in DER: what a browser compares.

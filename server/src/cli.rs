@@ -1,14 +1,17 @@
 //! The command line: what a person types, turned into a config or a token, apart from the server,
 //! which knows neither flags nor the environment.
 
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use hither_server::auth::{Key, Pattern, Rights, RoomGrant, TokenSpec, mint};
+use hither_server::auth::{JoinSecret, Key, Pattern, Rights, RoomGrant, TokenSpec, mint};
 use hither_server::config::{Config, DemoConfig, FileOverrides, Overrides};
 use hither_server::{logging, server};
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
 
 /// A presence server: who is in a room, where they point, and what they change.
 #[derive(Debug, Parser)]
@@ -37,6 +40,9 @@ struct DevArgs {
     overrides: Overrides,
     #[command(flatten)]
     demo: DemoConfig,
+    /// Let in the machines of the local network, by a secret that a QR code shows
+    #[arg(long, env = "HITHER_LAN")]
+    lan: bool,
 }
 
 #[derive(Debug, Args)]
@@ -79,7 +85,7 @@ impl Cli {
     /// For a person to read, with their causes: a wrong config, an unusable key, a port in use.
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let config = match self.command {
-            Command::Dev(args) => Config { demo: Some(args.demo), ..Config::dev(args.overrides) },
+            Command::Dev(args) => dev(args)?,
             Command::Serve(args) => {
                 Config::serve(&args.config, args.overrides, args.file_overrides)?
             }
@@ -92,6 +98,29 @@ impl Cli {
         runtime()?.block_on(server::run(config))?;
         Ok(())
     }
+}
+
+/// The config of `hither dev`; for the local network it also shows how to come in.
+fn dev(args: DevArgs) -> anyhow::Result<Config> {
+    let config = if args.lan {
+        let address = local_address().context("this machine is in no local network")?;
+        let secret = JoinSecret::random();
+        let config = Config::dev_on(address, secret.clone(), args.overrides);
+        let url = format!("http://{}/#join={}", config.http, secret.reveal());
+        let code = QrCode::new(&url)?.render::<Dense1x2>().build();
+        eprintln!("{code}\n{url}");
+        config
+    } else {
+        Config::dev(args.overrides)
+    };
+    Ok(Config { demo: Some(args.demo), ..config })
+}
+
+/// The address by which other machines know this one: where its packets would leave from. None is sent.
+fn local_address() -> std::io::Result<IpAddr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9))?;
+    Ok(socket.local_addr()?.ip())
 }
 
 /// One thread where there is one core: handing tasks between threads costs more than it brings

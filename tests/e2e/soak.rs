@@ -295,7 +295,7 @@ impl World {
                 let is_all = numbers.last().is_none_or(|last| *last == other.last);
                 let may_lack =
                     trouble.is_restarted || seen.has_gap || other.seen.lock().unwrap().has_gap;
-                if !may_lack && !(is_whole && is_all) {
+                if !(may_lack || is_whole && is_all) {
                     let (id, from, last) = (guest.id, other.id, other.last);
                     broken.push(format!("guest {id} has of {from}'s {last} events {numbers:?}"));
                 }

@@ -1,5 +1,6 @@
-//! `cargo xtask soak`: what needs longer than a gate may take. Clients and a server in trouble, the two clients' sessions
-//! side by side, simulation and fuzzing, all from fresh seeds, by hand; the closing line has the seed and the commit.
+//! `cargo xtask soak`: what needs longer than a gate may take. Clients and a server in trouble, the two clients'
+//! sessions side by side, simulation and fuzzing, all from fresh seeds, by hand; the closing line has the seed and the
+//! commit.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

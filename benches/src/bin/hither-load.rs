@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use hither_bench::load::idle::{self, IdlePlan};
+use hither_bench::load::storm::{self, StormPlan};
 use hither_bench::load::{self, Plan};
 use serde::Serialize;
 
@@ -26,6 +27,8 @@ enum Command {
     Run(Plan),
     /// Sessions that join and do nothing: what each costs the server.
     Idle(IdlePlan),
+    /// Members that come at once, and lose their server at once: how soon all are back.
+    Storm(StormPlan),
 }
 
 // One thread: the generator's own CPU is then at most one core, and 100 % of it means that it was
@@ -48,6 +51,7 @@ async fn run(args: Args) -> Result<String> {
     match args.command {
         Command::Run(plan) => text(&load::run(&plan).await?, args.json),
         Command::Idle(plan) => text(&idle::run(&plan).await?, args.json),
+        Command::Storm(plan) => text(&storm::run(&plan).await?, args.json),
     }
 }
 

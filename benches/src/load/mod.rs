@@ -11,6 +11,7 @@ pub mod idle;
 mod inbox;
 mod meter;
 mod plan;
+pub mod storm;
 mod target;
 
 use std::time::Duration;

@@ -13,7 +13,7 @@ import { startNotes } from './notes.ts'
 import { startPanel } from './panel.ts'
 import { showPeople } from './people.ts'
 import { startReactions } from './reactions.ts'
-import { roomIdOf, roomNameOf } from './room-url.ts'
+import { joinSecretOf, roomIdOf, roomNameOf } from './room-url.ts'
 import { startRooms } from './rooms.ts'
 import { speakOf } from './speaker.ts'
 import { startTheme } from './theme.ts'
@@ -28,7 +28,8 @@ enter()
 
 function enter(): void {
   const me = rememberedMe()
-  const client = createClient({ name: me.name })
+  const token = joinSecretOf(location.href)
+  const client = createClient({ name: me.name, ...(token && { auth: () => ({ token }) }) })
   const { room } = client.enterRoom(roomIdOf(name), { initialPresence: me })
 
   const board = createBoard()

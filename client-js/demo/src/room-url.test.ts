@@ -1,7 +1,7 @@
 // Addresses of rooms: whatever stands in one, the server takes the room that it names.
 
 import { describe, expect, it } from 'vitest'
-import { linkTo, roomIdOf, roomNameOf } from './room-url.ts'
+import { joinSecretOf, linkTo, roomIdOf, roomNameOf } from './room-url.ts'
 
 const PAGE = 'http://127.0.0.1:8080/'
 
@@ -32,4 +32,10 @@ it('a link leads to the room that it was made for', () => {
     expect(roomNameOf(link)).toBe(name)
     expect(link).not.toContain('board')
   }
+})
+
+it('what opens a server of the local network goes along with its links, and with no other', () => {
+  expect(joinSecretOf(`${PAGE}?room=a#join=0a1b`)).toBe('0a1b')
+  expect(joinSecretOf(linkTo('b', `${PAGE}?room=a#join=0a1b`))).toBe('0a1b')
+  for (const other of ['', '#join=', '#join=a&b', '#board']) expect(joinSecretOf(PAGE + other)).toBeUndefined()
 })

@@ -16,10 +16,15 @@ export function roomIdOf(name: string): string {
   return `${NAMESPACE}:${name}`
 }
 
+/** What opens a server of the local network; it is behind the hash, so no request has it. */
+export function joinSecretOf(address: string): string | undefined {
+  return new URL(address).hash.match(/^#join=(\w+)$/)?.[1]
+}
+
 /** The address of a room, on the page of another address. */
 export function linkTo(name: string, address: string): string {
   const url = new URL(address)
-  url.hash = ''
+  if (!joinSecretOf(address)) url.hash = ''
   url.search = new URLSearchParams({ room: cleaned(name) || LOBBY }).toString()
   return url.href
 }

@@ -22,15 +22,49 @@ pub enum Authenticator {
     /// out itself. A native program elsewhere can claim to be such a page, so this is for
     /// development.
     LocalAnonymous,
+    /// As `Anonymous`, but only for clients whose token is this secret: for development on a local network.
+    Secret(JoinSecret),
     /// Tokens decide.
     Jwt(Box<Jwt>),
+}
+
+/// What opens a development server to the machines around it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct JoinSecret(String);
+
+impl JoinSecret {
+    /// A new one, short enough for a QR code: 80 random bits in hex.
+    #[must_use]
+    pub fn random() -> Self {
+        let bytes: [u8; 10] = rand::random();
+        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// It, to be shown to those who may come in.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is this, in a time that tells nothing of where they differ.
+    fn is(&self, token: Option<&str>) -> bool {
+        let token = token.unwrap_or_default().as_bytes();
+        let differences = token.iter().zip(self.0.as_bytes()).fold(0, |all, (a, b)| all | (a ^ b));
+        token.len() == self.0.len() && differences == 0
+    }
+}
+
+impl std::fmt::Debug for JoinSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JoinSecret(secret)")
+    }
 }
 
 impl Authenticator {
     /// Whether users are made up, and are who they were only by their resume tokens.
     pub(crate) fn makes_up_users(&self) -> bool {
         match self {
-            Self::Anonymous | Self::LocalAnonymous => true,
+            Self::Anonymous | Self::LocalAnonymous | Self::Secret(_) => true,
             Self::Jwt(_) => false,
         }
     }
@@ -47,6 +81,8 @@ impl Authenticator {
                 anonymous(applicant.name)
             }
             Self::LocalAnonymous => Err(AuthError::NotLocal),
+            Self::Secret(secret) if secret.is(applicant.token) => anonymous(applicant.name),
+            Self::Secret(_) => Err(AuthError::Missing),
             Self::Jwt(jwt) => jwt.verify(applicant.token, applicant.now_ms),
         }
     }
@@ -161,6 +197,23 @@ mod tests {
         assert_eq!(check(false, false), Err(AuthError::NotLocal));
         assert_eq!(check(true, false), Ok(()));
         assert_eq!(check(false, true), Ok(()));
+    }
+
+    #[test]
+    fn the_join_secret_lets_in_who_knows_it() {
+        let secret = JoinSecret::random();
+        assert_ne!(secret, JoinSecret::random());
+        let authenticator = Authenticator::Secret(secret.clone());
+        let check = |token| {
+            let applicant = Applicant { token, is_loopback: true, is_own_origin: true, ..STRANGER };
+            authenticator.authenticate(&applicant).map(|_| ())
+        };
+        assert_eq!(check(Some(secret.reveal())), Ok(()));
+        let long = format!("{}0", secret.reveal());
+        for wrong in [None, Some(""), Some(&secret.reveal()[1..]), Some(&*long)] {
+            assert_eq!(check(wrong), Err(AuthError::Missing), "{wrong:?}");
+        }
+        assert_eq!(format!("{secret:?}"), "JoinSecret(secret)");
     }
 
     #[test]

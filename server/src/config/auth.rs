@@ -8,6 +8,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 use super::bounds::within;
+use crate::auth::JoinSecret;
 
 /// Who may come in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum AuthConfig {
     /// Clients of this machine and the server's own pages, with all rights. Only `hither dev` has
     /// it.
     LocalAnonymous,
+    /// Who knows this secret, with all rights. Only `hither dev --lan` has it.
+    Secret(JoinSecret),
     /// `[auth]` with `mode = "tokens"`: who has a token.
     Tokens(TokensConfig),
 }

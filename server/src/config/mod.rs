@@ -14,10 +14,12 @@ mod tls;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use file::ConfigFile;
+
+use crate::auth::JoinSecret;
 
 pub use auth::{Algorithm, AuthConfig, TokensConfig};
 pub use demo::DemoConfig;
@@ -68,6 +70,18 @@ impl Config {
             config.namespaces.insert(format!("hz{tick_hz}"), namespace);
         }
         config.demo = Some(DemoConfig::default());
+        overrides.apply(&mut config);
+        config
+    }
+
+    /// The same for the machines around this one, which reach it at `address`: whoever knows the secret may come in, and
+    /// there is nothing on loopback but the ops plane.
+    #[must_use]
+    pub fn dev_on(address: IpAddr, secret: JoinSecret, overrides: Overrides) -> Self {
+        let mut config = Self::dev(Overrides::default());
+        config.listen.set_ip(address);
+        config.http.set_ip(address);
+        config.auth = AuthConfig::Secret(secret);
         overrides.apply(&mut config);
         config
     }

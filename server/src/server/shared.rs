@@ -98,6 +98,7 @@ pub(super) fn authenticator(config: &AuthConfig) -> Result<Authenticator, KeyErr
     Ok(match config {
         AuthConfig::Anonymous => Authenticator::Anonymous,
         AuthConfig::LocalAnonymous => Authenticator::LocalAnonymous,
+        AuthConfig::Secret(secret) => Authenticator::Secret(secret.clone()),
         AuthConfig::Tokens(tokens) => {
             let key = Key::read(&tokens.key_file)?;
             let jwt = Jwt::new(&key, tokens.audience.clone(), tokens.leeway_ms);

@@ -1,0 +1,303 @@
+//! A crowd that comes at once, loses its server at once, and is asked to go and come back: how long each takes, and what
+//! the members see of it. It stands apart from runs, since it starts, kills and stops the server itself.
+
+use std::cell::RefCell;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use hither_certs::Certificate;
+use hither_client::{
+    Client, ClientEndpoint, ClientTls, Event, Map, Op, OpKind, Position, Room, Transport,
+};
+use serde::Serialize;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::plan::count;
+use crate::process::{self, Memory};
+
+/// What a storm is asked to be.
+#[derive(Debug, Clone, Args)]
+pub struct StormPlan {
+    /// The program `hither`. Default: the one beside this program.
+    #[arg(long)]
+    server: Option<PathBuf>,
+    /// The core that the server is bound to, by `taskset`. Default: any.
+    #[arg(long)]
+    server_core: Option<u32>,
+    /// Members, each a client of its own, half of them over raw QUIC and half over WebTransport.
+    #[arg(long, default_value_t = 1_000, value_parser = count)]
+    members: usize,
+    /// Members of each room; the last room may have fewer.
+    #[arg(long, default_value_t = 50, value_parser = count)]
+    room_size: usize,
+}
+
+/// What came of it. Times are seconds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StormReport {
+    /// Always `storm`.
+    pub mode: &'static str,
+    /// Members that joined.
+    pub members: usize,
+    /// From the first connection to the last roster that is whole, all asked for at once.
+    pub join_s: f64,
+    /// The server was killed while all moved, and started again at once.
+    pub killed: Return,
+    /// The server was asked to stop while all moved and edited, and started again once it had.
+    pub drained: Return,
+    /// From SIGTERM to the server's end.
+    pub drain_s: f64,
+    /// Edits whose answer the drain has cut off: their members know that they don't know.
+    pub edits_unanswered: usize,
+    /// Edits that were acked meanwhile.
+    pub edits_acked: usize,
+}
+
+/// How a crowd came back.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Return {
+    /// Members that the server took back as who they were, and those that are new ones.
+    pub resumed: usize,
+    /// Members that came back as new ones.
+    pub renewed: usize,
+    /// Leaves and joins that members saw of others.
+    pub flaps: usize,
+    /// From the server's ready line to the last member's roster.
+    pub back_s: f64,
+    /// How many were back in each half second since the ready line.
+    pub arrivals: Vec<usize>,
+    /// The server's CPU, in seconds, and resident memory then, in MiB.
+    pub server_cpu_s: f64,
+    /// Resident memory of the server when all were back, in MiB.
+    pub server_rss_mb: f64,
+}
+
+/// How long all may take to come, or to come back.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Makes a storm on the current thread's local runtime.
+///
+/// # Errors
+/// The caller's: no such program, or no `taskset` where a core is named. The server's: not all came within a minute.
+pub async fn run(plan: &StormPlan) -> Result<StormReport> {
+    let dir = std::env::temp_dir().join(format!("hither-storm-{}", std::process::id()));
+    std::fs::create_dir_all(&dir)?;
+    let report = storm(plan, &dir).await;
+    std::fs::remove_dir_all(&dir)?;
+    report
+}
+
+async fn storm(plan: &StormPlan, dir: &Path) -> Result<StormReport> {
+    let certificate = Certificate::mint(std::time::SystemTime::now(), &[])?;
+    let mut server = Server::start(plan, dir, Some(&certificate), "127.0.0.1:0")?;
+    let address = server.address.clone();
+    let endpoint = ClientEndpoint::bind(ClientTls::Hash(certificate.sha256()))?;
+    let began = Instant::now();
+    let mut joining = JoinSet::new();
+    for number in 0..plan.members {
+        let transport = [Transport::Quic, Transport::WebTransport][number % 2];
+        let options = Client::builder(format!("https://{address}")).transport(transport);
+        let options = options.endpoint(endpoint.clone()).deadline(DEADLINE);
+        let room = format!("default:storm-{}", number / plan.room_size);
+        joining.spawn(async move {
+            let client = options.connect().await?;
+            let room = client.enter(&room, Map::new()).await?;
+            anyhow::Ok((client, room))
+        });
+    }
+    let mut members = Vec::new();
+    while let Some(joined) = timeout(DEADLINE, joining.join_next()).await? {
+        members.push(Member::new(joined??));
+    }
+    let join_s = began.elapsed().as_secs_f64();
+    // All have seen all, and the server has written down who is there.
+    sleep(Duration::from_secs(2)).await;
+    members.iter().for_each(Member::forget);
+
+    walk(&members);
+    server.child.kill()?;
+    server.child.wait()?;
+    server = Server::start(plan, dir, None, &address)?;
+    let killed = come_back(&members, &server).await?;
+
+    members.iter().for_each(Member::forget);
+    walk(&members);
+    members.iter().for_each(Member::edit);
+    let asked = Instant::now();
+    server.terminate()?;
+    while server.child.try_wait()?.is_none() {
+        ensure!(asked.elapsed() < DEADLINE, "the server does not stop");
+        sleep(Duration::from_millis(2)).await;
+    }
+    let drain_s = asked.elapsed().as_secs_f64();
+    server = Server::start(plan, dir, None, &address)?;
+    let drained = come_back(&members, &server).await?;
+    let sum = |of: fn(&Seen) -> usize| members.iter().map(|m| of(&m.seen.borrow())).sum();
+    let report = StormReport {
+        mode: "storm",
+        members: members.len(),
+        join_s,
+        killed,
+        drained,
+        drain_s,
+        edits_unanswered: sum(|seen| seen.unanswered),
+        edits_acked: sum(|seen| seen.acked),
+    };
+    drop(members);
+    server.child.kill()?;
+    server.child.wait()?;
+    Ok(report)
+}
+
+/// A running server.
+struct Server {
+    child: Child,
+    address: String,
+    ready: Instant,
+}
+
+impl Server {
+    /// Starts one that keeps its data in `dir`, at first with a certificate to put there.
+    fn start(
+        plan: &StormPlan,
+        dir: &Path,
+        certificate: Option<&Certificate>,
+        address: &str,
+    ) -> Result<Self> {
+        if let Some(certificate) = certificate {
+            std::fs::write(dir.join("cert.pem"), certificate.cert_pem())?;
+            std::fs::write(dir.join("key.pem"), certificate.key_pem())?;
+            let config = "auth = \"anonymous\"\ndata = \"data\"\n\
+                          [tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"\n";
+            std::fs::write(dir.join("hither.toml"), config)?;
+        }
+        let beside = std::env::current_exe()?.with_file_name("hither");
+        let program = plan.server.as_ref().unwrap_or(&beside);
+        let mut command = match plan.server_core {
+            Some(core) => {
+                let mut command = Command::new("taskset");
+                command.args(["-c", &core.to_string()]).arg(program);
+                command
+            }
+            None => Command::new(program),
+        };
+        command.args(["--log", "warn", "serve", "--config"]).arg(dir.join("hither.toml"));
+        command.args(["--listen", address, "--http", "127.0.0.1:0", "--ops", "127.0.0.1:0"]);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("{} can't be started", program.display()))?;
+        let mut line = String::new();
+        let stdout = child.stdout.take().context("it was piped")?;
+        BufReader::new(stdout).read_line(&mut line)?;
+        let ready: serde_json::Value = serde_json::from_str(&line).context("no ready line")?;
+        let address = ready["quic"].as_str().context("no address")?.to_owned();
+        Ok(Self { child, address, ready: Instant::now() })
+    }
+
+    fn terminate(&self) -> Result<()> {
+        let pid = self.child.id().to_string();
+        if !Command::new("kill").args(["-TERM", &pid]).status()?.success() {
+            bail!("the server can't be stopped");
+        }
+        Ok(())
+    }
+}
+
+/// One client in its room.
+struct Member {
+    _client: Client,
+    room: Rc<Room>,
+    seen: Rc<RefCell<Seen>>,
+}
+
+/// What became of a member since it was last asked.
+#[derive(Default)]
+struct Seen {
+    entered: Option<(Instant, bool)>,
+    flaps: usize,
+    acked: usize,
+    unanswered: usize,
+}
+
+impl Member {
+    fn new((client, room): (Client, Room)) -> Self {
+        let (room, seen) = (Rc::new(room), Rc::<RefCell<Seen>>::default());
+        let (heard, noted) = (room.clone(), seen.clone());
+        tokio::task::spawn_local(async move {
+            while let Some(event) = heard.next_event().await {
+                let mut seen = noted.borrow_mut();
+                match event {
+                    Event::Entered { resumed, .. } => {
+                        seen.entered = Some((Instant::now(), resumed));
+                    }
+                    Event::MemberLeft { .. } | Event::MemberJoined { .. } => seen.flaps += 1,
+                    _ => {}
+                }
+            }
+        });
+        Self { _client: client, room, seen }
+    }
+
+    fn forget(&self) {
+        *self.seen.borrow_mut() = Seen::default();
+    }
+
+    /// Submits an edit, and notes its answer.
+    fn edit(&self) {
+        let (room, seen) = (self.room.clone(), self.seen.clone());
+        tokio::task::spawn_local(async move {
+            let record = room.slot().map_or_else(String::new, |slot| slot.to_string());
+            let op = Op { kind: OpKind::Put, record, fields: Map::new() };
+            let answer = room.submit(vec![op]).await;
+            let mut seen = seen.borrow_mut();
+            seen.acked += usize::from(answer.is_ok());
+            seen.unanswered += usize::from(answer.is_err());
+        });
+    }
+}
+
+fn walk(members: &[Member]) {
+    for (number, member) in members.iter().enumerate() {
+        member.room.set_motion(Position::xy(number as i32, 1));
+    }
+}
+
+/// Waits until all are in their rooms again.
+async fn come_back(members: &[Member], server: &Server) -> Result<Return> {
+    let is_back = |member: &&Member| member.seen.borrow().entered.is_some();
+    while !members.iter().all(|member| is_back(&member)) {
+        let back = members.iter().filter(is_back).count();
+        ensure!(server.ready.elapsed() < DEADLINE, "only {back} came back within a minute");
+        sleep(Duration::from_millis(5)).await;
+    }
+    // What is still to be seen of the others.
+    sleep(Duration::from_secs(2)).await;
+    let pid = server.child.id();
+    let mut report = Return {
+        server_cpu_s: process::cpu_time(Some(pid))?.as_secs_f64(),
+        server_rss_mb: process::memory_kb(pid, Memory::Resident)? as f64 / 1_024.0,
+        ..Return::default()
+    };
+    for member in members {
+        let seen = member.seen.borrow();
+        let Some((at, resumed)) = seen.entered else { continue };
+        let after = at.saturating_duration_since(server.ready).as_secs_f64();
+        report.resumed += usize::from(resumed);
+        report.renewed += usize::from(!resumed);
+        report.flaps += seen.flaps;
+        report.back_s = report.back_s.max(after);
+        let half = (after * 2.0) as usize;
+        if half >= report.arrivals.len() {
+            report.arrivals.resize(half + 1, 0);
+        }
+        report.arrivals[half] += 1;
+    }
+    Ok(report)
+}
