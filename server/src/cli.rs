@@ -10,8 +10,6 @@ use clap::{Args, Parser, Subcommand};
 use hither_server::auth::{JoinSecret, Key, Pattern, Rights, RoomGrant, TokenSpec, mint};
 use hither_server::config::{Config, DemoConfig, FileOverrides, Overrides};
 use hither_server::{logging, server};
-use qrcode::QrCode;
-use qrcode::render::unicode::Dense1x2;
 
 /// A presence server: who is in a room, where they point, and what they change.
 #[derive(Debug, Parser)]
@@ -100,16 +98,11 @@ impl Cli {
     }
 }
 
-/// The config of `hither dev`; for the local network it also shows how to come in.
+/// The config of `hither dev`.
 fn dev(args: DevArgs) -> anyhow::Result<Config> {
     let config = if args.lan {
         let address = local_address().context("this machine is in no local network")?;
-        let secret = JoinSecret::random();
-        let config = Config::dev_on(address, secret.clone(), args.overrides);
-        let url = format!("http://{}/#join={}", config.http, secret.reveal());
-        let code = QrCode::new(&url)?.render::<Dense1x2>().build();
-        eprintln!("{code}\n{url}");
-        config
+        Config::dev_on(address, JoinSecret::random(), args.overrides)
     } else {
         Config::dev(args.overrides)
     };

@@ -13,6 +13,7 @@ pub mod config;
 mod connection;
 mod data;
 pub mod http;
+mod invitation;
 pub mod logging;
 pub mod metrics;
 mod outbox;

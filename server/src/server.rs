@@ -21,7 +21,7 @@ use crate::auth::KeyError;
 use crate::bots::Bots;
 pub use crate::certificate::CertificateError;
 use crate::certificate::{Source, run_renewal};
-use crate::config::{Config, DemoConfig, Origins};
+use crate::config::{AuthConfig, Config, DemoConfig, Origins};
 use crate::connection::{Shared, run_incoming};
 pub use crate::data::DataError;
 use crate::data::{DataDir, Saver, Secrets};
@@ -29,6 +29,7 @@ use crate::http::{
     Discovery, Door, NoPage, Readiness, bots_router, network_router, ops_router, page_router,
     public_router, run_http, websocket_router, websockets_only,
 };
+use crate::invitation;
 use crate::metrics::{Metrics, RejectCause, Transport};
 use shared::{Assembly, authenticator};
 
@@ -109,7 +110,14 @@ pub struct Ready {
 /// See [`ServerError`].
 pub async fn run(config: Config) -> Result<(), ServerError> {
     let mut terminate = signal(SignalKind::terminate())?;
+    let secret = match &config.auth {
+        AuthConfig::Secret(secret) => Some(secret.clone()),
+        _ => None,
+    };
     let mut server = Server::start(config).await?;
+    if let Some(secret) = secret {
+        invitation::show(server.http, &secret);
+    }
     println!("{}", serde_json::to_string(&server.ready()).map_err(io::Error::from)?);
     tokio::select! {
         _ = terminate.recv() => {}
