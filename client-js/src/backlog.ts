@@ -1,5 +1,6 @@
-// What a room says while it has no membership: kept in order and within a bound, and sent once there is one.
+// What a room has to say and can't yet, or may have to say again: kept in order and within a bound.
 
+import { isEqual } from './others.ts'
 import { Reader, Writer } from './wire/bytes.ts'
 import { decodeValue, encodeValue, type Value } from './wire/msgpack.ts'
 
@@ -8,33 +9,63 @@ const BYTES_MAX = 65_536
 /** What one counts at least: so many of them as a server takes at once (rule E2). */
 const BYTES_MIN = 655
 
-/** Has something sent, or tells that it never will be. */
-type Item = (canSend: boolean) => void
+/** Something to say. */
+interface Sized {
+  readonly bytes: number
+}
 
-/** Things to say, each with who says it then. */
-export class Backlog {
-  #items: Item[] = []
-  #bytes = 0
+/** An event as it was said here: to all, or to members by their `connectionId`. */
+export interface SaidEvent extends Sized {
+  readonly name: string
+  readonly data: Value
+  readonly to: readonly number[] | undefined
+}
+
+/** Things to say, in their order. */
+export class Backlog<T extends Sized> {
+  protected readonly items: T[] = []
 
   /** How many wait. */
   get size(): number {
-    return this.#items.length
+    return this.items.length
   }
 
-  /** Keeps something of so many bytes. False if too much waits already. */
-  add(bytes: number, item: Item): boolean {
-    const sum = this.#bytes + Math.max(bytes, BYTES_MIN)
-    if (sum > BYTES_MAX) return false
-    this.#bytes = sum
-    return this.#items.push(item) > 0
+  /** Keeps something. False if too much waits already. */
+  add(item: T): boolean {
+    const sum = [...this.items, item].reduce((sum, { bytes }) => sum + Math.max(bytes, BYTES_MIN), 0)
+    return sum <= BYTES_MAX && this.items.push(item) > 0
   }
 
-  /** Has all of them sent, in their order, or none ever. */
-  end(canSend: boolean): void {
-    const items = this.#items
-    this.#items = []
-    this.#bytes = 0
-    for (const item of items) item(canSend)
+  /** Takes the first of them out, or all. */
+  take(count: number = Infinity): T[] {
+    return this.items.splice(0, count)
+  }
+}
+
+/** The events of a room. Those to all are kept once they are sent, within the same bound, until they come back (rule V5). */
+export class EventBacklog extends Backlog<SaidEvent> {
+  /** So many of the first are sent. */
+  #sent = 0
+
+  /** Keeps one that is sent, if there is room; nothing waits then. */
+  addSent(event: SaidEvent): void {
+    if (this.add(event)) this.#sent++
+  }
+
+  /** One of the own events has come back; those before it that have not were refused. */
+  confirm({ name, data }: { readonly name: string; readonly data: Value }): void {
+    const index = this.items.findIndex((event) => event.name === name && isEqual(event.data, data))
+    if (index < this.#sent) this.take(index + 1)
+  }
+
+  /** Forgets what is sent: nobody can tell what came of it. */
+  forgetSent(): void {
+    this.take(this.#sent)
+  }
+
+  override take(count: number = Infinity): SaidEvent[] {
+    this.#sent = Math.max(this.#sent - count, 0)
+    return super.take(count)
   }
 }
 

@@ -1,6 +1,6 @@
 // A room as the application holds it: it stays the same object while connections come and go under it.
 
-import { Backlog, copied } from './backlog.ts'
+import { copied, EventBacklog, type SaidEvent } from './backlog.ts'
 import { connectionId, type Cursors, RoomCursors, slotOf } from './cursors.ts'
 import { Emitter } from './emitter.ts'
 import { notConnected, refused, type RoomError } from './error.ts'
@@ -10,7 +10,7 @@ import { clock, type Connection } from './connection.ts'
 import { patched } from './session/document.ts'
 import type { MemberChange, Membership, MembershipListener, Refusal } from './session/membership.ts'
 import type { LostConnection } from './session/reconnect.ts'
-import type { Seen, Viewport } from './wire/control.ts'
+import type { EventMessage, Seen, Viewport } from './wire/control.ts'
 import { type RoomStats, stats } from './stats.ts'
 import type {
   OthersChange,
@@ -77,6 +77,7 @@ export interface Room<T extends RoomTypes = RegisteredTypes> {
    * Sends an event to everyone else, or to the members whose `connectionId` is in `to`. If one of these is not in the
    * room, or there are none, nobody gets it, and `error` says `not_found`. While there is no connection it waits for
    * one, with others up to 64 KiB or 100 of them; for more, and when none is tried for, `error` says `not_connected`.
+   * Within the same bound one to all that was sent and may be lost with its connection is sent again.
    */
   broadcast<K extends keyof T['Events'] & string>(
     name: K,
@@ -109,8 +110,8 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   readonly cursors: RoomCursors
   readonly records: RoomRecords<T>
   readonly #emitter = new Emitter<RoomListeners<T>>()
-  /** Events that are sent once there is a membership. */
-  readonly #backlog = new Backlog()
+  /** Events that are sent once there is a membership, or have not come back. */
+  readonly #backlog = new EventBacklog()
   #status: Status = 'initial'
   #presence: Fields
   /** What was patched since the presence was sent with a join that is not answered yet. */
@@ -166,17 +167,10 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   }
 
   broadcast(name: string, data: unknown, options?: { readonly to?: readonly number[] }): void {
-    const to = options?.to && [...options.to]
     const [copy, bytes] = copied(data ?? null, EVENT_DEPTH)
-    const send = (canSend: boolean): void => {
-      // A slot may have changed hands, and on the wire no slots stand for everyone.
-      const isNobody = to && !(to.length && to.every((id) => this.#others.get(id)))
-      if (!canSend) this.handleError(notConnected('room', this.id))
-      else if (isNobody) this.handleRefused({ code: 3, message: '' })
-      else this.#membership?.broadcast(name, copy, to?.map(slotOf))
-    }
-    if (this.#membership) send(true)
-    else if (!this.#canWait || !this.#backlog.add(bytes, send)) send(false)
+    const event = { name, data: copy, to: options?.to && [...options.to], bytes }
+    if (this.#membership) this.#say(event)
+    else if (!this.#canWait || !this.#backlog.add(event)) this.handleError(notConnected('room', this.id))
   }
 
   setViewport(viewport: Viewport | null): void {
@@ -243,21 +237,29 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
 
   handleEntered(membership: Membership, eventsLost: boolean): void {
     const { resumed, seen } = membership
-    const wasEntered = this.#self !== null
+    const isSameEpoch = this.#seen?.epoch === seen.epoch
+    const self = this.#self
+    for (const event of membership.missed) {
+      const from = connectionId({ slot: event.from, generation: event.generation })
+      if (from === self?.connectionId) this.handleReturned(event)
+    }
+    if (eventsLost || !isSameEpoch) this.#backlog.forgetSent()
     const changes = this.#others.replace(membership)
     this.#forgetGone(changes)
-    this.#setMembership(membership, resumed || this.#seen?.epoch === seen.epoch)
+    this.#setMembership(membership, isSameEpoch)
     if (this.#viewport || this.#others.get(this.#followed)) this.#sendViewport()
     if (Object.keys(this.#unsent).length) membership.updatePresence(clock(), this.#unsent)
     // What waited goes before what the listeners below say.
-    this.#backlog.end(true)
+    for (const event of this.#backlog.take()) this.#say(event)
     this.#updateSelf()
     this.#setStatus('connected')
-    this.#tellOthers(resumed && wasEntered ? changes : [{ type: 'reset' }])
+    this.#tellOthers(resumed && self ? changes : [{ type: 'reset' }])
     if (eventsLost) this.handleEventsLost()
   }
 
   handleRefused(refusal: Refusal): void {
+    // It may be one of the own events: nobody can tell which.
+    this.#backlog.forgetSent()
     this.handleError(refused('room', refusal, this.id))
   }
 
@@ -285,6 +287,10 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     this.#emitter.emit('event', { name, data, user: sender, time } as unknown as RoomEvent<T>)
   }
 
+  handleReturned(event: EventMessage): void {
+    this.#backlog.confirm(event)
+  }
+
   handleEventsLost(): void {
     this.#emitter.emit('resync')
   }
@@ -296,11 +302,10 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     this.#setMembership(undefined, true)
   }
 
-  /** `isSame`: what the room had before is there still. */
-  #setMembership(membership: Membership | undefined, isSame: boolean): void {
+  #setMembership(membership: Membership | undefined, isSameEpoch: boolean): void {
     this.#membership = membership
     this.cursors.handleMembership(membership)
-    this.records.handleMembership(membership, isSame)
+    this.records.handleMembership(membership, isSameEpoch)
   }
 
   /** Whether a membership is asked for, or will be. */
@@ -313,9 +318,20 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     this.#status = status
     this.#emitter.emit('status', status, status === 'connected' && !!this.#membership?.resumed)
     if (status === 'disconnected' || status === 'initial') {
-      this.#backlog.end(false)
+      this.#backlog.forgetSent()
+      for (const _ of this.#backlog.take()) this.handleError(notConnected('room', this.id))
       this.records.handleOver()
     }
+  }
+
+  /** Sends an event. */
+  #say(event: SaidEvent): void {
+    const { name, data, to } = event
+    // A slot may have changed hands, and on the wire no slots stand for everyone.
+    if (to && !(to.length && to.every((id) => this.#others.get(id))))
+      return this.handleError(refused('room', { code: 3, message: '' }, this.id))
+    if (!to) this.#backlog.addSent(event)
+    this.#membership?.broadcast(name, data, to?.map(slotOf))
   }
 
   #updateSelf(): void {

@@ -35,6 +35,8 @@ export interface MembershipListener {
   handleMembers(changes: readonly MemberChange[]): void
   /** Another member's event; without a number if it was for this one alone. */
   handleEvent(event: { from: number; generation: number; name: string; data: Value; time: number }): void
+  /** One of the own events to all has come back. */
+  handleReturned(event: EventMessage): void
   /** Events are lost: the next number is not the one after the last. */
   handleEventsLost(): void
 }
@@ -133,6 +135,11 @@ export class Membership {
   /** The place in the room's events, for `enter` to go on from. */
   get seen(): Seen {
     return { epoch: this.#epoch, number: this.#eventLast }
+  }
+
+  /** The events to all that are not told yet: when the room is entered, those that were missed. */
+  get missed(): EventMessage[] {
+    return this.#early.filter((event) => 'number' in event)
   }
 
   /** Leaves. No motion is sent or acked from now on: it would be taken for that of the next membership. */
@@ -299,7 +306,10 @@ export class Membership {
         if (event.number <= this.#eventLast) continue
         if (event.number !== this.#eventLast + 1) this.listener.handleEventsLost()
         this.#eventLast = event.number
-        if (event.from === this.slot && event.generation === this.generation) continue
+        if (event.from === this.slot && event.generation === this.generation) {
+          this.listener.handleReturned(event)
+          continue
+        }
       }
       this.listener.handleEvent(event)
     }

@@ -197,6 +197,7 @@ class Client {
         for (const { type, member } of changes) if (member.slot !== entered?.slot) tell(type, member.slot)
       },
       handleEvent: ({ from, name, data, time }) => tell('event', from, name, plain(data), time),
+      handleReturned: () => {},
       handleEventsLost: () => tell('events lost'),
       cursors: {
         handleMotion: ({ slot }, _tick, position) => {
