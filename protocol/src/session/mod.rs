@@ -214,7 +214,8 @@ impl Session {
     }
 
     /// Submits an edit and returns its number, which [`Event::EditAcked`] or [`Event::EditRejected`] repeats. Opens the
-    /// document if it is not. While 64 are unanswered it waits for their answers (D7). `None` if this session is not in the room.
+    /// document if it is not. While 64 are unanswered it waits for their answers (D7). `None` if this session is not in
+    /// the room.
     pub fn submit(&mut self, room: RoomHandle, ops: Vec<Op>) -> Option<u64> {
         let state = self.rooms.get_mut(&room)?;
         state.open_document(&mut self.transmits, &mut self.events);

@@ -20,8 +20,8 @@ pub struct LimitsConfig {
         deserialize_with = "within::<1, { wire::PENDING_HELLOS_PER_ADDRESS_MAX as u64 }, _, _>"
     )]
     pub pending_hellos_per_address_max: usize,
-    /// Sessions that may begin in a second, 1 to 65,535, and twice as many at once; who is over it gets a bye with advice
-    /// when to come back. Each costs the CPU of a TLS handshake; more of them than a machine can take delay
+    /// Sessions that may begin in a second, 1 to 65,535, and twice as many at once; who is over it gets a bye with
+    /// advice when to come back. Each costs the CPU of a TLS handshake; more of them than a machine can take delay
     /// those who are there. Default: 2,000.
     #[serde(deserialize_with = "within::<1, 65_535, _, _>")]
     pub hellos_per_s: u32,
