@@ -59,7 +59,6 @@ interface Edit {
 export class RoomRecords<T extends RoomTypes> implements Records<T>, DocumentListener {
   readonly #room: string
   readonly #onError: (error: RoomError) => void
-  readonly #canWait: () => boolean
   readonly #onUnsent: () => void
   /** What waits for a membership, or for answers. */
   readonly #backlog = new Backlog<Edit>()
@@ -67,18 +66,18 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, DocumentLis
   /** What was sent and is not answered, by its number. */
   readonly #pending = new Map<number, Edit>()
   #number = 0
-  #wasMember = false
   #membership: Membership | undefined
   /** The document that was loaded last, in this membership or an earlier one, and the records that are shown of it. */
   #document: Document | undefined
   #records: ReadonlyMap<string, StoredRecord> | undefined
   #wanted = false
+  /** Whether there is a membership, or may be. */
+  canWait = false
 
-  /** `canWait`: whether a membership may come. `onUnsent` is called when `hasUnsent` may have changed. */
-  constructor(room: string, onError: (error: RoomError) => void, canWait: () => boolean, onUnsent: () => void) {
+  /** `onUnsent` is called when `hasUnsent` may have changed. */
+  constructor(room: string, onError: (error: RoomError) => void, onUnsent: () => void) {
     this.#room = room
     this.#onError = onError
-    this.#canWait = canWait
     this.#onUnsent = onUnsent
   }
 
@@ -126,8 +125,7 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, DocumentLis
     if (!membership) return
     const { document, resumed } = membership
     // A page that is loaded anew does not know the numbers of the one before; they were smaller.
-    if (resumed && !this.#wasMember) this.#number = Date.now()
-    this.#wasMember = true
+    if (resumed) this.#number ||= Date.now()
     if (!isSameEpoch) this.#document = undefined
     if (this.#document) document.resume(this.#document)
     if (this.#wanted) document.open()
@@ -150,10 +148,11 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, DocumentLis
   }
 
   handleLoaded(): void {
-    const gone = this.#records?.keys() ?? []
+    const ids = new Set(this.#records?.keys())
     this.#document = this.#membership?.document
     this.#records = this.#document?.records
-    this.handleChanged([...new Set([...gone, ...(this.#records?.keys() ?? [])])])
+    this.#records?.forEach((_, id) => ids.add(id))
+    this.handleChanged([...ids])
   }
 
   handleChanged(ids: readonly string[]): void {
@@ -162,25 +161,19 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, DocumentLis
   }
 
   handleAck(number: number, sequence: number): void {
-    this.#pending.get(number)?.resolve({ sequence })
-    this.#settled(number)
+    this.#settled(number)?.resolve({ sequence })
   }
 
   handleReject(number: number, refusal: Refusal): void {
-    const error = refused('edit', refusal, this.#room)
-    this.#pending.get(number)?.reject(error)
-    this.#settled(number)
+    this.#settled(number)?.reject(refused('edit', refusal, this.#room))
   }
 
   #submit(said: Op): Promise<Edited> {
     this.#wanted = true
     const [op, bytes] = copied(said, OP_DEPTH) as [unknown, number] as [Op, number]
     const promise = new Promise<Edited>((resolve, reject) => {
-      const canWait = this.#membership || this.#canWait()
-      if (canWait && this.#backlog.add({ op, bytes, resolve, reject })) return
-      reject(
-        this.#membership ? refused('edit', { code: 5, message: '' }, this.#room) : notConnected('edit', this.#room),
-      )
+      if (this.canWait && this.#backlog.add({ op, bytes, resolve, reject })) return
+      reject(this.#membership ? refused('edit', { code: 5 }, this.#room) : notConnected('edit', this.#room))
     })
     // Who does not look at the promise hears of it by the room's `error`.
     promise.catch(this.#onError)
@@ -206,8 +199,11 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, DocumentLis
     this.#pending.clear()
   }
 
-  #settled(number: number): void {
+  /** An edit is answered, which makes room for another. */
+  #settled(number: number): Edit | undefined {
+    const edit = this.#pending.get(number)
     this.#pending.delete(number)
     this.#send()
+    return edit
   }
 }

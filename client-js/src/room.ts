@@ -1,10 +1,10 @@
 // A room as the application holds it: it stays the same object while connections come and go under it.
 
-import { copied, EventBacklog, type SaidEvent } from './backlog.ts'
+import { Backlog, copied } from './backlog.ts'
 import { connectionId, type Cursors, RoomCursors, slotOf } from './cursors.ts'
 import { Emitter } from './emitter.ts'
 import { notConnected, refused, type RoomError } from './error.ts'
-import { Others, user } from './others.ts'
+import { isEqual, Others, user } from './others.ts'
 import { type Records, RoomRecords } from './records.ts'
 import { clock, type Connection } from './connection.ts'
 import { patched } from './session/document.ts'
@@ -104,6 +104,14 @@ const PRESENCE_DEPTH = 7
 /** How deep an event's data lies in the message that sends it. */
 const EVENT_DEPTH = 2
 
+/** An event as it was said here: to all, or to members by their `connectionId`. */
+interface SaidEvent {
+  readonly name: string
+  readonly data: Value
+  readonly to: readonly number[] | undefined
+  readonly bytes: number
+}
+
 /** A room over whatever connection there is. */
 export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListener {
   readonly id: string
@@ -111,7 +119,7 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   readonly records: RoomRecords<T>
   readonly #emitter = new Emitter<RoomListeners<T>>()
   /** Events that are sent once there is a membership, or have not come back. */
-  readonly #backlog = new EventBacklog()
+  readonly #backlog = new Backlog<SaidEvent>()
   #status: Status = 'initial'
   #presence: Fields
   /** What was patched since the presence was sent with a join that is not answered yet. */
@@ -132,12 +140,7 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     this.id = id
     this.#presence = patched({}, sendable(presence ?? {}))
     this.cursors = new RoomCursors(() => this.#connection?.wake())
-    this.records = new RoomRecords(
-      id,
-      (error) => this.handleError(error),
-      () => this.#canWait,
-      onUnsent,
-    )
+    this.records = new RoomRecords(id, (error) => this.handleError(error), onUnsent)
   }
 
   getStatus(): Status {
@@ -170,7 +173,7 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     const [copy, bytes] = copied(data ?? null, EVENT_DEPTH)
     const event = { name, data: copy, to: options?.to && [...options.to], bytes }
     if (this.#membership) this.#say(event)
-    else if (!this.#canWait || !this.#backlog.add(event)) this.handleError(notConnected('room', this.id))
+    else if (!this.records.canWait || !this.#backlog.add(event)) this.handleError(notConnected('room', this.id))
   }
 
   setViewport(viewport: Viewport | null): void {
@@ -239,11 +242,7 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     const { resumed, seen } = membership
     const isSameEpoch = this.#seen?.epoch === seen.epoch
     const self = this.#self
-    for (const event of membership.missed) {
-      const from = connectionId({ slot: event.from, generation: event.generation })
-      if (from === self?.connectionId) this.handleReturned(event)
-    }
-    if (eventsLost || !isSameEpoch) this.#backlog.forgetSent()
+    if (eventsLost || !isSameEpoch) this.#backlog.forgetSaid()
     const changes = this.#others.replace(membership)
     this.#forgetGone(changes)
     this.#setMembership(membership, isSameEpoch)
@@ -259,7 +258,7 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
 
   handleRefused(refusal: Refusal): void {
     // It may be one of the own events: nobody can tell which.
-    this.#backlog.forgetSent()
+    this.#backlog.forgetSaid()
     this.handleError(refused('room', refusal, this.id))
   }
 
@@ -283,12 +282,13 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
 
   handleEvent(event: { from: number; generation: number; name: string; data: Value; time: number }): void {
     const { name, data, time } = event
-    const sender = this.#others.get(connectionId({ slot: event.from, generation: event.generation })) ?? null
-    this.#emitter.emit('event', { name, data, user: sender, time } as unknown as RoomEvent<T>)
+    const user = this.#others.get(sender(event)) ?? null
+    this.#emitter.emit('event', { name, data, user, time } as unknown as RoomEvent<T>)
   }
 
   handleReturned(event: EventMessage): void {
-    this.#backlog.confirm(event)
+    if (sender(event) !== this.#self?.connectionId) return
+    this.#backlog.confirm(({ name, data }) => name === event.name && isEqual(data, event.data))
   }
 
   handleEventsLost(): void {
@@ -308,17 +308,13 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     this.records.handleMembership(membership, isSameEpoch)
   }
 
-  /** Whether a membership is asked for, or will be. */
-  get #canWait(): boolean {
-    return this.#status === 'connecting' || this.#status === 'reconnecting'
-  }
-
   #setStatus(status: Status): void {
     if (this.isLeft || status === this.#status) return
     this.#status = status
+    this.records.canWait = status !== 'disconnected' && status !== 'initial'
     this.#emitter.emit('status', status, status === 'connected' && !!this.#membership?.resumed)
-    if (status === 'disconnected' || status === 'initial') {
-      this.#backlog.forgetSent()
+    if (!this.records.canWait) {
+      this.#backlog.forgetSaid()
       for (const _ of this.#backlog.take()) this.handleError(notConnected('room', this.id))
       this.records.handleOver()
     }
@@ -329,8 +325,8 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     const { name, data, to } = event
     // A slot may have changed hands, and on the wire no slots stand for everyone.
     if (to && !(to.length && to.every((id) => this.#others.get(id))))
-      return this.handleError(refused('room', { code: 3, message: '' }, this.id))
-    if (!to) this.#backlog.addSent(event)
+      return this.handleError(refused('room', { code: 3 }, this.id))
+    if (!to) this.#backlog.add(event, true)
     this.#membership?.broadcast(name, data, to?.map(slotOf))
   }
 
@@ -362,6 +358,11 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     const { list } = this.#others
     for (const change of changes) this.#emitter.emit('others', list, change)
   }
+}
+
+/** The `connectionId` of the member who sent an event. */
+function sender({ from, generation }: { from: number; generation: number }): number {
+  return connectionId({ slot: from, generation })
 }
 
 /**

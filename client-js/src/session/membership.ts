@@ -35,7 +35,7 @@ export interface MembershipListener {
   handleMembers(changes: readonly MemberChange[]): void
   /** Another member's event; without a number if it was for this one alone. */
   handleEvent(event: { from: number; generation: number; name: string; data: Value; time: number }): void
-  /** One of the own events to all has come back. */
+  /** An event to all has come back that is this member's, or was missed and may be that of the stay before. */
   handleReturned(event: EventMessage): void
   /** Events are lost: the next number is not the one after the last. */
   handleEventsLost(): void
@@ -60,7 +60,7 @@ export interface MotionListener {
 /** Why something was refused (rule E1). */
 export interface Refusal {
   readonly code: number
-  readonly message: string
+  readonly message?: string
   readonly retryAfterMs?: number | undefined
 }
 
@@ -135,11 +135,6 @@ export class Membership {
   /** The place in the room's events, for `enter` to go on from. */
   get seen(): Seen {
     return { epoch: this.#epoch, number: this.#eventLast }
-  }
-
-  /** The events to all that are not told yet: when the room is entered, those that were missed. */
-  get missed(): EventMessage[] {
-    return this.#early.filter((event) => 'number' in event)
   }
 
   /** Leaves. No motion is sent or acked from now on: it would be taken for that of the next membership. */
@@ -217,6 +212,7 @@ export class Membership {
     for (const member of page.members) this.members.set(member.slot, member)
     if (page.more || this.#entered) return
     this.#entered = true
+    for (const event of this.#early) if ('number' in event) this.listener.handleReturned(event)
     this.listener.handleEntered(this, this.#eventsLost)
     this.#tellMoved()
     this.#tellEvents()
@@ -263,7 +259,7 @@ export class Membership {
 
   /** Before its roster is whole, the end of a membership is a failed entry. */
   handleLeft(reason: number | undefined): void {
-    const refusal = reason === undefined ? undefined : { code: reason, message: '' }
+    const refusal = reason === undefined ? undefined : { code: reason }
     this.listener.handleOver(this.#entered ? 'room' : 'entry', refusal)
   }
 

@@ -232,7 +232,7 @@ function room(room: Membership): unknown {
     positions: members.flatMap(({ slot, generation }) =>
       view.read(slot, generation, position) >= 0 ? [[slot, ...position]] : [],
     ),
-    records: document.isLoaded
+    records: document.records
       ? Object.fromEntries([...document.records].map(([id, { version, fields }]) => [id, [version, plain(fields)]]))
       : null,
   }
