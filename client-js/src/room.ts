@@ -242,7 +242,8 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     const { resumed, seen } = membership
     const isSameEpoch = this.#seen?.epoch === seen.epoch
     const self = this.#self
-    if (eventsLost || !isSameEpoch) this.#backlog.forgetSaid()
+    // As in another epoch they always are (rule V4).
+    if (eventsLost) this.#backlog.forgetSaid()
     const changes = this.#others.replace(membership)
     this.#forgetGone(changes)
     this.#setMembership(membership, isSameEpoch)
