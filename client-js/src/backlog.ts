@@ -1,4 +1,4 @@
-// What a room says while it has no membership: kept in order and within a bound, and sent once there is one.
+// What a room has to say and can't yet, or may have to say again: kept in order and within a bound.
 
 import { Reader, Writer } from './wire/bytes.ts'
 import { decodeValue, encodeValue, type Value } from './wire/msgpack.ts'
@@ -8,33 +8,43 @@ const BYTES_MAX = 65_536
 /** What one counts at least: so many of them as a server takes at once (rule E2). */
 const BYTES_MIN = 655
 
-/** Has something sent, or tells that it never will be. */
-type Item = (canSend: boolean) => void
+/**
+ * Things to say, in their order. The first of them may be said already, and are kept until it is known that they came
+ * (rule V5).
+ */
+export class Backlog<T extends { readonly bytes: number }> {
+  readonly #items: T[] = []
+  /** So many of the first are said. */
+  #said = 0
 
-/** Things to say, each with who says it then. */
-export class Backlog {
-  #items: Item[] = []
-  #bytes = 0
-
-  /** How many wait. */
+  /** How many there are. */
   get size(): number {
     return this.#items.length
   }
 
-  /** Keeps something of so many bytes. False if too much waits already. */
-  add(bytes: number, item: Item): boolean {
-    const sum = this.#bytes + Math.max(bytes, BYTES_MIN)
+  /** Keeps something that is to be said, or is said while nothing else waits. False if there is too much already. */
+  add(item: T, isSaid = false): boolean {
+    const sum = [...this.#items, item].reduce((sum, { bytes }) => sum + Math.max(bytes, BYTES_MIN), 0)
     if (sum > BYTES_MAX) return false
-    this.#bytes = sum
+    if (isSaid) this.#said++
     return this.#items.push(item) > 0
   }
 
-  /** Has all of them sent, in their order, or none ever. */
-  end(canSend: boolean): void {
-    const items = this.#items
-    this.#items = []
-    this.#bytes = 0
-    for (const item of items) item(canSend)
+  /** Takes the first of them out, or all. */
+  take(count: number = Infinity): T[] {
+    this.#said = Math.max(this.#said - count, 0)
+    return this.#items.splice(0, count)
+  }
+
+  /** Something that was said has come; what was said before it and has not never will. */
+  confirm(is: (item: T) => boolean): void {
+    const index = this.#items.findIndex(is)
+    if (index < this.#said) this.take(index + 1)
+  }
+
+  /** Forgets what is said: nobody can tell what came of it. */
+  forgetSaid(): void {
+    this.take(this.#said)
   }
 }
 

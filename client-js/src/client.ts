@@ -272,7 +272,7 @@ class RoomClient implements Client {
       signal.throwIfAborted()
       this.#token = token
       const transport = await this.#connect(signal)
-      if (signal.aborted) return transport.close(DONE, '')
+      if (signal.aborted) return transport.close(DONE)
       const hello = { name, token, reliableMotion: motion === 'stream', resumeToken: this.#resumeToken }
       const handleWelcome = (welcome: Welcome): void => void (signal.aborted || this.#handleWelcome(welcome))
       const connection = new Connection(transport, hello, handleWelcome, handleEnd)
@@ -296,10 +296,11 @@ class RoomClient implements Client {
     attempt.abort()
     this.#connection = undefined
     this.#machine.handleEnd(clock(), closeCode, retryAfterMs, Math.random())
-    const isOver = this.#machine.status === 'disconnected'
+    const status = this.#machine.status as 'disconnected' | 'reconnecting'
+    const isOver = status === 'disconnected'
     // Whose session it is now is not for this client to dispute.
     if (isOver) this.#resumeToken = undefined
-    for (const { room } of [...this.#rooms.values()]) room.handleStatus(isOver ? 'disconnected' : 'reconnecting')
+    for (const { room } of [...this.#rooms.values()]) room.handleStatus(status)
     this.#act()
     const code = closeCode === undefined ? 'connection_lost' : 'closed'
     this.#emitter.emit('error', new RoomError('connection', code, reason, { closeCode }, !isOver, retryAfterMs))

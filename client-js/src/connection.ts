@@ -75,13 +75,13 @@ export class Connection implements TransportHandler {
 
   /** The transport has ended by itself. */
   handleClosed(reason: string, closeCode?: number): void {
-    this.#end(closeCode === undefined ? { reason } : { closeCode, reason })
+    this.#end({ closeCode, reason })
   }
 
   /** Says bye, and closes once the server has heard it, or after a second. `onEnd` is not called. */
   close(): Promise<void> {
-    if (this.#ended) return Promise.resolve()
     return new Promise((resolve) => {
+      if (this.#ended) return resolve()
       this.#onEnd = () => resolve()
       clearTimeout(this.#timer)
       this.#timerDue = -Infinity
@@ -116,7 +116,7 @@ export class Connection implements TransportHandler {
     if (this.#ended) return
     this.#ended = true
     clearTimeout(this.#timer)
-    this.transport.close(end.closeCode ?? DONE, '')
+    this.transport.close(end.closeCode ?? DONE)
     this.#onEnd(end)
   }
 }

@@ -195,7 +195,7 @@ export class RoomCursors implements Cursors, MotionListener, Animated {
 
   /** The room is left, for good: no cursor is here any more, and nobody hears more. */
   handleLeft(): void {
-    this.#forgetAll()
+    for (const id of this.#cursors.keys()) this.handleLeave(id)
     this.#emitter.clear()
   }
 
@@ -204,10 +204,6 @@ export class RoomCursors implements Cursors, MotionListener, Animated {
     if (!this.#cursors.delete(connectionId)) return
     this.#emitter.emit('gone', connectionId)
     this.#animate()
-  }
-
-  #forgetAll(): void {
-    for (const id of this.#cursors.keys()) this.handleLeave(id)
   }
 
   /** The next frame shows something else. */

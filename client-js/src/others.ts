@@ -71,7 +71,7 @@ export function user<T extends RoomTypes>(member: MemberMessage): User<T> {
 }
 
 /** Whether two users' values say the same. */
-function isEqual(a: unknown, b: unknown): boolean {
+export function isEqual(a: unknown, b: unknown): boolean {
   if (typeof a !== 'object' || typeof b !== 'object' || !a || !b) return Object.is(a, b)
   const fields = Object.entries(a)
   if (Array.isArray(a) !== Array.isArray(b) || fields.length !== Object.keys(b).length) return false

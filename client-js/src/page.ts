@@ -34,13 +34,11 @@ export class Page {
 
   /** The token of the page before, once. */
   takeToken(): string | undefined {
-    try {
+    return ifStored(() => {
       const token = sessionStorage.getItem(this.#key)
       sessionStorage.removeItem(this.#key)
       return token ?? undefined
-    } catch {
-      return undefined
-    }
+    })
   }
 
   /** Listens, unless it does already; `token` gives what is to be kept when the page ends. */
@@ -58,7 +56,11 @@ export class Page {
       { signal },
     )
     on('online', () => listener.handleNudge())
-    on('pagehide', () => this.#keep(token()))
+    on('pagehide', () => {
+      const kept = token()
+      // Without it the next page has a session of its own.
+      if (kept) ifStored(() => sessionStorage.setItem(this.#key, kept))
+    })
     // A page that the browser has kept whole goes on with its own token.
     on('pageshow', () => {
       this.takeToken()
@@ -77,12 +79,13 @@ export class Page {
     this.#end?.abort()
     this.#end = undefined
   }
+}
 
-  #keep(token: string | undefined): void {
-    try {
-      if (token) sessionStorage.setItem(this.#key, token)
-    } catch {
-      // The next page has a session of its own.
-    }
+/** Does something with what the browser stores; nothing where it stores nothing, or nothing for us. */
+export function ifStored<T>(action: () => T): T | undefined {
+  try {
+    return action()
+  } catch {
+    return undefined
   }
 }

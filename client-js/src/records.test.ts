@@ -194,6 +194,28 @@ describe('an edit', () => {
     expect(client.hasUnsentEdits()).toBe(false)
   })
 
+  it('D7: waits while 64 are not answered, and is rejected when too much waits', async () => {
+    const told = listen()
+    for (let index = 0; index < 165; index++) void room.records.put(`${index}`, {})
+    await pass()
+    expect(told).toEqual(['edit rate_limited'])
+    const submitted = (): number => server.newest.edits.flat().length - 1
+    expect(submitted()).toBe(64)
+    connection.sayEdits({ type: 'ack', number: 1, sequence: 1, time: 1 })
+    connection.sayEdits({ type: 'reject', number: 2, code: 2, message: '' })
+    expect(submitted()).toBe(66)
+    connection.die()
+    await pass(250)
+    server.newest.take('hello')
+    server.newest.admit(8, [], { resumed: true })
+    expect(submitted()).toBe(64)
+    for (let number = 3; number < 165; number++) {
+      server.newest.sayEdits({ type: 'ack', number, sequence: number, time: 1 })
+    }
+    expect(submitted()).toBe(162)
+    expect(client.hasUnsentEdits()).toBe(false)
+  })
+
   it('S4, D7: of a page that was loaded anew has a higher number than any of the page before', async () => {
     const { records } = client.enterRoom('default:other').room
     connection.admit(9, [], { resumed: true })

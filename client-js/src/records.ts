@@ -20,9 +20,10 @@ export interface Edited {
  * edit shows here once the server has ordered it; its promise resolves when it is durable, and rejects with a
  * `RoomError` if it has no effect, which goes to the room's `error`, too.
  *
- * Edits that are made while there is no connection wait for it, up to 64 KiB or 100 of them; more reject with
- * `not_connected`. One that was sent and not answered when the connection was lost is sent again if the room takes its
- * member back, and has its effect once; else it rejects with `connection_lost`, as it may have had its effect.
+ * Edits that are made while there is no connection, or 64 are not answered, wait, up to 64 KiB or 100 of them; more
+ * reject with `not_connected`, or `rate_limited`. One that was sent and not answered when the connection was lost is
+ * sent again if the room takes its member back, and has its effect once; else, and if the server was started again, it
+ * rejects with `connection_lost`, as it may have had its effect.
  */
 export interface Records<T extends RoomTypes = RegisteredTypes> {
   /** Whether they are here; they are asked for by the first use of `subscribe` or of an edit. */
@@ -44,8 +45,12 @@ export interface Records<T extends RoomTypes = RegisteredTypes> {
 /** How deep an operation lies in the message that submits it. */
 const OP_DEPTH = 3
 
-interface Pending {
+/** So many edits are sent and unanswered at most: no more answers does a server repeat (rule D7). */
+const PENDING_MAX = 64
+
+interface Edit {
   readonly op: Op
+  readonly bytes: number
   readonly resolve: (edited: Edited) => void
   readonly reject: (error: RoomError) => void
 }
@@ -54,25 +59,25 @@ interface Pending {
 export class RoomRecords<T extends RoomTypes> implements Records<T>, DocumentListener {
   readonly #room: string
   readonly #onError: (error: RoomError) => void
-  readonly #canWait: () => boolean
   readonly #onUnsent: () => void
-  readonly #backlog = new Backlog()
+  /** What waits for a membership, or for answers. */
+  readonly #backlog = new Backlog<Edit>()
   readonly #emitter = new Emitter<{ changed: [ids: readonly string[]] }>()
   /** What was sent and is not answered, by its number. */
-  readonly #pending = new Map<number, Pending>()
+  readonly #pending = new Map<number, Edit>()
   #number = 0
-  #wasMember = false
   #membership: Membership | undefined
   /** The document that was loaded last, in this membership or an earlier one, and the records that are shown of it. */
   #document: Document | undefined
   #records: ReadonlyMap<string, StoredRecord> | undefined
   #wanted = false
+  /** Whether there is a membership, or may be. */
+  canWait = false
 
-  /** `canWait`: whether a membership may come. `onUnsent` is called when `hasUnsent` may have changed. */
-  constructor(room: string, onError: (error: RoomError) => void, canWait: () => boolean, onUnsent: () => void) {
+  /** `onUnsent` is called when `hasUnsent` may have changed. */
+  constructor(room: string, onError: (error: RoomError) => void, onUnsent: () => void) {
     this.#room = room
     this.#onError = onError
-    this.#canWait = canWait
     this.#onUnsent = onUnsent
   }
 
@@ -112,23 +117,22 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, DocumentLis
   }
 
   /**
-   * Goes on in a new membership, or in none for now. `isSame`: the room is the one that it was, so that the document
-   * can be caught up; a server that keeps it in memory may have begun another.
+   * Goes on in a new membership, or in none for now. Only in the same epoch is the document the one that it was, and
+   * does the server know the numbers of edits (rule S5).
    */
-  handleMembership(membership: Membership | undefined, isSame: boolean): void {
+  handleMembership(membership: Membership | undefined, isSameEpoch: boolean): void {
     this.#membership = membership
     if (!membership) return
     const { document, resumed } = membership
     // A page that is loaded anew does not know the numbers of the one before; they were smaller.
-    if (resumed && !this.#wasMember) this.#number = Date.now()
-    this.#wasMember = true
-    if (this.#document && isSame) document.resume(this.#document)
+    if (resumed) this.#number ||= Date.now()
+    if (!isSameEpoch) this.#document = undefined
+    if (this.#document) document.resume(this.#document)
     if (this.#wanted) document.open()
     // The member's numbers tell the server which of these it has had (rule S4); a new member's do not.
-    if (resumed) this.#pending.forEach(({ op }, number) => document.submit(number, [op]))
+    if (resumed && isSameEpoch) this.#pending.forEach(({ op }, number) => document.submit(number, [op]))
     else this.#forgetPending()
-    this.#backlog.end(true)
-    this.#onUnsent()
+    this.#send()
   }
 
   /** Whether nobody hears anything for now. */
@@ -139,15 +143,16 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, DocumentLis
   /** There will be no membership: what waits for one is lost. */
   handleOver(): void {
     this.#forgetPending()
-    this.#backlog.end(false)
+    for (const { reject } of this.#backlog.take()) reject(notConnected('edit', this.#room))
     this.#onUnsent()
   }
 
   handleLoaded(): void {
-    const gone = this.#records?.keys() ?? []
+    const ids = new Set(this.#records?.keys())
     this.#document = this.#membership?.document
     this.#records = this.#document?.records
-    this.handleChanged([...new Set([...gone, ...(this.#records?.keys() ?? [])])])
+    this.#records?.forEach((_, id) => ids.add(id))
+    this.handleChanged([...ids])
   }
 
   handleChanged(ids: readonly string[]): void {
@@ -156,33 +161,35 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, DocumentLis
   }
 
   handleAck(number: number, sequence: number): void {
-    this.#pending.get(number)?.resolve({ sequence })
-    this.#settled(number)
+    this.#settled(number)?.resolve({ sequence })
   }
 
   handleReject(number: number, refusal: Refusal): void {
-    const error = refused('edit', refusal, this.#room)
-    this.#pending.get(number)?.reject(error)
-    this.#settled(number)
+    this.#settled(number)?.reject(refused('edit', refusal, this.#room))
   }
 
   #submit(said: Op): Promise<Edited> {
     this.#wanted = true
     const [op, bytes] = copied(said, OP_DEPTH) as [unknown, number] as [Op, number]
-    let pending: Pending | undefined
-    const promise = new Promise<Edited>((resolve, reject) => (pending = { op, resolve, reject }))
-    const edit = pending as unknown as Pending
-    const send = (canSend: boolean): void => {
-      if (!canSend || !this.#membership) return edit.reject(notConnected('edit', this.#room))
-      this.#membership.document.submit(this.#number + 1, [op])
-      this.#pending.set(++this.#number, edit)
-    }
-    if (this.#membership) send(true)
-    else if (!this.#canWait() || !this.#backlog.add(bytes, send)) send(false)
+    const promise = new Promise<Edited>((resolve, reject) => {
+      if (this.canWait && this.#backlog.add({ op, bytes, resolve, reject })) return
+      reject(this.#membership ? refused('edit', { code: 5 }, this.#room) : notConnected('edit', this.#room))
+    })
     // Who does not look at the promise hears of it by the room's `error`.
     promise.catch(this.#onError)
-    this.#onUnsent()
+    this.#send()
     return promise
+  }
+
+  /** Sends what waits, as much as may be unanswered. */
+  #send(): void {
+    const document = this.#membership?.document
+    const edits = document ? this.#backlog.take(PENDING_MAX - this.#pending.size) : []
+    for (const edit of edits) {
+      this.#pending.set(++this.#number, edit)
+      document?.submit(this.#number, [edit.op])
+    }
+    this.#onUnsent()
   }
 
   #forgetPending(): void {
@@ -192,8 +199,11 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, DocumentLis
     this.#pending.clear()
   }
 
-  #settled(number: number): void {
+  /** An edit is answered, which makes room for another. */
+  #settled(number: number): Edit | undefined {
+    const edit = this.#pending.get(number)
     this.#pending.delete(number)
-    this.#onUnsent()
+    this.#send()
+    return edit
   }
 }

@@ -4,13 +4,13 @@ import { Backlog, copied } from './backlog.ts'
 import { connectionId, type Cursors, RoomCursors, slotOf } from './cursors.ts'
 import { Emitter } from './emitter.ts'
 import { notConnected, refused, type RoomError } from './error.ts'
-import { Others, user } from './others.ts'
+import { isEqual, Others, user } from './others.ts'
 import { type Records, RoomRecords } from './records.ts'
 import { clock, type Connection } from './connection.ts'
 import { patched } from './session/document.ts'
 import type { MemberChange, Membership, MembershipListener, Refusal } from './session/membership.ts'
 import type { LostConnection } from './session/reconnect.ts'
-import type { Seen, Viewport } from './wire/control.ts'
+import type { EventMessage, Seen, Viewport } from './wire/control.ts'
 import { type RoomStats, stats } from './stats.ts'
 import type {
   OthersChange,
@@ -77,6 +77,7 @@ export interface Room<T extends RoomTypes = RegisteredTypes> {
    * Sends an event to everyone else, or to the members whose `connectionId` is in `to`. If one of these is not in the
    * room, or there are none, nobody gets it, and `error` says `not_found`. While there is no connection it waits for
    * one, with others up to 64 KiB or 100 of them; for more, and when none is tried for, `error` says `not_connected`.
+   * Within the same bound one to all that was sent and may be lost with its connection is sent again.
    */
   broadcast<K extends keyof T['Events'] & string>(
     name: K,
@@ -103,14 +104,22 @@ const PRESENCE_DEPTH = 7
 /** How deep an event's data lies in the message that sends it. */
 const EVENT_DEPTH = 2
 
+/** An event as it was said here: to all, or to members by their `connectionId`. */
+interface SaidEvent {
+  readonly name: string
+  readonly data: Value
+  readonly to: readonly number[] | undefined
+  readonly bytes: number
+}
+
 /** A room over whatever connection there is. */
 export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListener {
   readonly id: string
   readonly cursors: RoomCursors
   readonly records: RoomRecords<T>
   readonly #emitter = new Emitter<RoomListeners<T>>()
-  /** Events that are sent once there is a membership. */
-  readonly #backlog = new Backlog()
+  /** Events that are sent once there is a membership, or have not come back. */
+  readonly #backlog = new Backlog<SaidEvent>()
   #status: Status = 'initial'
   #presence: Fields
   /** What was patched since the presence was sent with a join that is not answered yet. */
@@ -131,12 +140,7 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     this.id = id
     this.#presence = patched({}, sendable(presence ?? {}))
     this.cursors = new RoomCursors(() => this.#connection?.wake())
-    this.records = new RoomRecords(
-      id,
-      (error) => this.handleError(error),
-      () => this.#canWait,
-      onUnsent,
-    )
+    this.records = new RoomRecords(id, (error) => this.handleError(error), onUnsent)
   }
 
   getStatus(): Status {
@@ -166,17 +170,10 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   }
 
   broadcast(name: string, data: unknown, options?: { readonly to?: readonly number[] }): void {
-    const to = options?.to && [...options.to]
     const [copy, bytes] = copied(data ?? null, EVENT_DEPTH)
-    const send = (canSend: boolean): void => {
-      // A slot may have changed hands, and on the wire no slots stand for everyone.
-      const isNobody = to && !(to.length && to.every((id) => this.#others.get(id)))
-      if (!canSend) this.handleError(notConnected('room', this.id))
-      else if (isNobody) this.handleRefused({ code: 3, message: '' })
-      else this.#membership?.broadcast(name, copy, to?.map(slotOf))
-    }
-    if (this.#membership) send(true)
-    else if (!this.#canWait || !this.#backlog.add(bytes, send)) send(false)
+    const event = { name, data: copy, to: options?.to && [...options.to], bytes }
+    if (this.#membership) this.#say(event)
+    else if (!this.records.canWait || !this.#backlog.add(event)) this.handleError(notConnected('room', this.id))
   }
 
   setViewport(viewport: Viewport | null): void {
@@ -243,21 +240,26 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
 
   handleEntered(membership: Membership, eventsLost: boolean): void {
     const { resumed, seen } = membership
-    const wasEntered = this.#self !== null
+    const isSameEpoch = this.#seen?.epoch === seen.epoch
+    const self = this.#self
+    // As in another epoch they always are (rule V4).
+    if (eventsLost) this.#backlog.forgetSaid()
     const changes = this.#others.replace(membership)
     this.#forgetGone(changes)
-    this.#setMembership(membership, resumed || this.#seen?.epoch === seen.epoch)
+    this.#setMembership(membership, isSameEpoch)
     if (this.#viewport || this.#others.get(this.#followed)) this.#sendViewport()
     if (Object.keys(this.#unsent).length) membership.updatePresence(clock(), this.#unsent)
     // What waited goes before what the listeners below say.
-    this.#backlog.end(true)
+    for (const event of this.#backlog.take()) this.#say(event)
     this.#updateSelf()
     this.#setStatus('connected')
-    this.#tellOthers(resumed && wasEntered ? changes : [{ type: 'reset' }])
+    this.#tellOthers(resumed && self ? changes : [{ type: 'reset' }])
     if (eventsLost) this.handleEventsLost()
   }
 
   handleRefused(refusal: Refusal): void {
+    // It may be one of the own events: nobody can tell which.
+    this.#backlog.forgetSaid()
     this.handleError(refused('room', refusal, this.id))
   }
 
@@ -281,8 +283,13 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
 
   handleEvent(event: { from: number; generation: number; name: string; data: Value; time: number }): void {
     const { name, data, time } = event
-    const sender = this.#others.get(connectionId({ slot: event.from, generation: event.generation })) ?? null
-    this.#emitter.emit('event', { name, data, user: sender, time } as unknown as RoomEvent<T>)
+    const user = this.#others.get(sender(event)) ?? null
+    this.#emitter.emit('event', { name, data, user, time } as unknown as RoomEvent<T>)
+  }
+
+  handleReturned(event: EventMessage): void {
+    if (sender(event) !== this.#self?.connectionId) return
+    this.#backlog.confirm(({ name, data }) => name === event.name && isEqual(data, event.data))
   }
 
   handleEventsLost(): void {
@@ -296,26 +303,32 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     this.#setMembership(undefined, true)
   }
 
-  /** `isSame`: what the room had before is there still. */
-  #setMembership(membership: Membership | undefined, isSame: boolean): void {
+  #setMembership(membership: Membership | undefined, isSameEpoch: boolean): void {
     this.#membership = membership
     this.cursors.handleMembership(membership)
-    this.records.handleMembership(membership, isSame)
-  }
-
-  /** Whether a membership is asked for, or will be. */
-  get #canWait(): boolean {
-    return this.#status === 'connecting' || this.#status === 'reconnecting'
+    this.records.handleMembership(membership, isSameEpoch)
   }
 
   #setStatus(status: Status): void {
     if (this.isLeft || status === this.#status) return
     this.#status = status
+    this.records.canWait = status !== 'disconnected' && status !== 'initial'
     this.#emitter.emit('status', status, status === 'connected' && !!this.#membership?.resumed)
-    if (status === 'disconnected' || status === 'initial') {
-      this.#backlog.end(false)
+    if (!this.records.canWait) {
+      this.#backlog.forgetSaid()
+      for (const _ of this.#backlog.take()) this.handleError(notConnected('room', this.id))
       this.records.handleOver()
     }
+  }
+
+  /** Sends an event. */
+  #say(event: SaidEvent): void {
+    const { name, data, to } = event
+    // A slot may have changed hands, and on the wire no slots stand for everyone.
+    if (to && !(to.length && to.every((id) => this.#others.get(id))))
+      return this.handleError(refused('room', { code: 3 }, this.id))
+    if (!to) this.#backlog.add(event, true)
+    this.#membership?.broadcast(name, data, to?.map(slotOf))
   }
 
   #updateSelf(): void {
@@ -346,6 +359,11 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     const { list } = this.#others
     for (const change of changes) this.#emitter.emit('others', list, change)
   }
+}
+
+/** The `connectionId` of the member who sent an event. */
+function sender({ from, generation }: { from: number; generation: number }): number {
+  return connectionId({ slot: from, generation })
 }
 
 /**

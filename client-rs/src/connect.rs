@@ -24,6 +24,9 @@ type Auth = Arc<dyn Fn() -> Later<Result<String, AuthError>> + Send + Sync>;
 /// Why there is no token, in the words of whoever issues them.
 pub type AuthError = Box<dyn std::error::Error + Send + Sync>;
 
+/// A random number from 0 up to 1.
+type Random = fn() -> f64;
+
 /// How long connecting may take by default, from the first packet to the welcome.
 const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -44,6 +47,7 @@ pub struct ConnectOptions {
     connector: Option<Connector>,
     reconnect: bool,
     lost_connection_timeout: Duration,
+    random: Random,
 }
 
 impl ConnectOptions {
@@ -61,6 +65,7 @@ impl ConnectOptions {
             connector: None,
             reconnect: true,
             lost_connection_timeout: LOST_CONNECTION_TIMEOUT,
+            random: rand::random,
         }
     }
 
@@ -128,6 +133,13 @@ impl ConnectOptions {
         self
     }
 
+    /// Where the pauses before another connection have their chance from: tests know them so.
+    #[doc(hidden)]
+    pub fn random(mut self, random: fn() -> f64) -> Self {
+        self.random = random;
+        self
+    }
+
     /// The name that an anonymous user would like to have; none by default. At most 64 bytes.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.hello.name = Some(name.into());
@@ -153,6 +165,7 @@ impl ConnectOptions {
             connector: Some(self.find_connector()?),
             reconnect: self.reconnect,
             lost_connection_timeout: self.lost_connection_timeout,
+            random: self.random,
         };
         let connecting = async {
             let token = way.token().await?;
@@ -171,8 +184,9 @@ impl ConnectOptions {
     /// [`ConnectError::Refused`] and [`ConnectError::TimedOut`].
     pub async fn connect_over(self, link: Link) -> Result<Client, ConnectError> {
         let deadline = Instant::now() + self.deadline;
-        let lost_connection_timeout = self.lost_connection_timeout;
-        let way = Way { auth: None, connector: None, reconnect: false, lost_connection_timeout };
+        let Self { lost_connection_timeout, random, .. } = self;
+        let (auth, connector, reconnect) = (None, None, false);
+        let way = Way { auth, connector, reconnect, lost_connection_timeout, random };
         begin(way, link, self.hello, (deadline, self.deadline)).await
     }
 
@@ -228,6 +242,7 @@ pub(crate) struct Way {
     connector: Option<Connector>,
     reconnect: bool,
     pub(crate) lost_connection_timeout: Duration,
+    pub(crate) random: Random,
 }
 
 impl Way {

@@ -188,13 +188,13 @@ impl Keeper {
     }
 
     fn handle_end(&self, closed: &Closed) {
-        let (code, random) = (closed.code, rand::random());
+        let (code, random) = (closed.code, (self.way.random)());
         let retry_after_ms = closed.retry_after.map(|after| after.as_millis() as u64);
         self.act(|machine, now| machine.handle_end(now, code, retry_after_ms, random));
     }
 
     fn handle_timeout(&self) -> Vec<Action> {
-        self.act(|machine, now| machine.handle_timeout(now, rand::random()))
+        self.act(|machine, now| machine.handle_timeout(now, (self.way.random)()))
     }
 
     /// Tells the machine something and the application what comes of it; returns the rest.

@@ -138,7 +138,8 @@ impl Room {
     }
 
     /// Submits an edit of at most 64 operations and 60 KiB, which is applied whole or not at all, and waits until it is
-    /// durable. Opens the document if it is not. If the future is dropped the edit may have its effect all the same.
+    /// durable. Opens the document if it is not. While 64 edits of the room are unanswered others wait to be sent. If
+    /// the future is dropped the edit may have its effect all the same.
     ///
     /// # Errors
     /// [`SubmitError`].

@@ -268,14 +268,12 @@ fn viewport_status_and_events_are_said_again_and_the_newest_position() {
 // proves D3, D7
 #[test]
 fn a_document_goes_on_where_it_was_and_edits_without_an_answer_are_submitted_again() {
-    for resumed in [true, false] {
+    for (epoch, resumed) in [(EPOCH, true), (EPOCH, false), (LATER, true), (LATER, false)] {
         let mut stage = Stage::entered();
         stage.session.open_document(stage.room);
-        stage.say_edits(EditsToClient::Snapshot(Snapshot {
-            sequence: 8,
-            records: vec![],
-            more: false,
-        }));
+        let snapshot =
+            |sequence, more| EditsToClient::Snapshot(Snapshot { sequence, records: vec![], more });
+        stage.say_edits(snapshot(8, false));
         assert_eq!(stage.session.submit(stage.room, put("a")), Some(1));
         assert_eq!(stage.session.submit(stage.room, put("b")), Some(2));
         stage.say_edits(EditsToClient::Ack(Ack { number: 1, sequence: 9, time_ms: 1 }));
@@ -284,7 +282,7 @@ fn a_document_goes_on_where_it_was_and_edits_without_an_answer_are_submitted_aga
         assert_eq!(stage.session.submit(stage.room, put("c")), Some(3));
         stage.events();
         let request = stage.again();
-        stage.joined(request, 4, EPOCH, OWN, resumed);
+        stage.joined(request, 4, epoch, OWN, resumed);
         let (_, said) = stage.said_on_both();
         let numbers: Vec<_> = said
             .iter()
@@ -294,11 +292,12 @@ fn a_document_goes_on_where_it_was_and_edits_without_an_answer_are_submitted_aga
             })
             .collect();
         let events = stage.events();
-        if resumed {
-            assert_eq!(numbers, [(0, Some(8)), (2, None), (3, None)]);
+        let after = (epoch == EPOCH).then_some(8);
+        if resumed && epoch == EPOCH {
+            assert_eq!(numbers, [(0, after), (2, None), (3, None)]);
             assert_eq!(events, []);
         } else {
-            assert_eq!(numbers, [(0, Some(8)), (3, None)]);
+            assert_eq!(numbers, [(0, after), (3, None)]);
             let room = stage.room;
             assert_eq!(events, [Event::EditUnanswered { room, number: 2 }]);
         }
@@ -311,9 +310,51 @@ fn a_document_goes_on_where_it_was_and_edits_without_an_answer_are_submitted_aga
             number: 1,
             ops: put("a"),
         };
+        let at = |stage: &Stage| {
+            stage.session.room(stage.room).unwrap().document().map(|document| document.sequence())
+        };
         stage.say_edits(EditsToClient::Edits(Edits { edits: vec![edit(8), edit(9)] }));
-        assert_eq!(stage.session.room(stage.room).unwrap().document().unwrap().sequence(), 9);
+        if epoch == EPOCH {
+            assert_eq!(at(&stage), Some(9));
+            continue;
+        }
+        assert_eq!(at(&stage), Some(8), "these numbers are of another document");
+        stage.say_edits(snapshot(9, true));
+        assert_eq!(at(&stage), Some(8), "and a part of it is none");
+        stage.say_edits(EditsToClient::Edits(Edits { edits: vec![edit(10)] }));
+        stage.say_edits(snapshot(9, false));
+        assert_eq!(at(&stage), Some(10));
+        assert_eq!(stage.events(), [Event::DocumentLoaded { room: stage.room }]);
     }
+}
+
+// proves D7
+#[test]
+fn sixty_four_edits_are_unanswered_at_most_and_others_wait_for_answers() {
+    let mut stage = Stage::entered();
+    for number in 1..=70 {
+        assert_eq!(stage.session.submit(stage.room, put("a")), Some(number));
+    }
+    let submits = |stage: &mut Stage| -> Vec<u64> {
+        let (_, said) = stage.said_on_both();
+        let number = |message| match message {
+            EditsToServer::Submit(submit) => Some(submit.number),
+            EditsToServer::Open(_) => None,
+        };
+        said.into_iter().filter_map(number).collect()
+    };
+    assert_eq!(submits(&mut stage), (1..=64).collect::<Vec<_>>());
+    let ack = |number| EditsToClient::Ack(Ack { number, sequence: number, time_ms: 1 });
+    stage.say_edits(ack(1));
+    stage.say_edits(ack(1));
+    assert_eq!(submits(&mut stage), [65], "an answer that comes again makes no room");
+    let request = stage.again();
+    stage.joined(request, 4, EPOCH, OWN, true);
+    assert_eq!(submits(&mut stage), (2..=65).collect::<Vec<_>>());
+    for number in 2..=65 {
+        stage.say_edits(ack(number));
+    }
+    assert_eq!(submits(&mut stage), (66..=70).collect::<Vec<_>>());
 }
 
 #[test]

@@ -54,13 +54,9 @@ export class Document {
     this.#listener = listener
   }
 
-  get isLoaded(): boolean {
-    return this.#copy !== undefined
-  }
-
   /** The records by id; none before the document is loaded. */
-  get records(): ReadonlyMap<string, StoredRecord> {
-    return this.#copy?.records ?? new Map()
+  get records(): ReadonlyMap<string, StoredRecord> | undefined {
+    return this.#copy?.records
   }
 
   /** Goes on with the copy of an earlier membership's document, for which the edits since then are asked for. */

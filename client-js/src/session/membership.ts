@@ -35,6 +35,8 @@ export interface MembershipListener {
   handleMembers(changes: readonly MemberChange[]): void
   /** Another member's event; without a number if it was for this one alone. */
   handleEvent(event: { from: number; generation: number; name: string; data: Value; time: number }): void
+  /** An event to all has come back that is this member's, or was missed and may be that of the stay before. */
+  handleReturned(event: EventMessage): void
   /** Events are lost: the next number is not the one after the last. */
   handleEventsLost(): void
 }
@@ -58,7 +60,7 @@ export interface MotionListener {
 /** Why something was refused (rule E1). */
 export interface Refusal {
   readonly code: number
-  readonly message: string
+  readonly message?: string
   readonly retryAfterMs?: number | undefined
 }
 
@@ -210,6 +212,7 @@ export class Membership {
     for (const member of page.members) this.members.set(member.slot, member)
     if (page.more || this.#entered) return
     this.#entered = true
+    for (const event of this.#early) if ('number' in event) this.listener.handleReturned(event)
     this.listener.handleEntered(this, this.#eventsLost)
     this.#tellMoved()
     this.#tellEvents()
@@ -256,7 +259,7 @@ export class Membership {
 
   /** Before its roster is whole, the end of a membership is a failed entry. */
   handleLeft(reason: number | undefined): void {
-    const refusal = reason === undefined ? undefined : { code: reason, message: '' }
+    const refusal = reason === undefined ? undefined : { code: reason }
     this.listener.handleOver(this.#entered ? 'room' : 'entry', refusal)
   }
 
@@ -299,7 +302,10 @@ export class Membership {
         if (event.number <= this.#eventLast) continue
         if (event.number !== this.#eventLast + 1) this.listener.handleEventsLost()
         this.#eventLast = event.number
-        if (event.from === this.slot && event.generation === this.generation) continue
+        if (event.from === this.slot && event.generation === this.generation) {
+          this.listener.handleReturned(event)
+          continue
+        }
       }
       this.listener.handleEvent(event)
     }

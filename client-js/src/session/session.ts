@@ -60,7 +60,7 @@ export interface Welcome {
 /** Why a connection has ended. */
 export interface End {
   /** The code of the server's bye, if it said one. */
-  readonly closeCode?: number
+  readonly closeCode?: number | undefined
   /** A sentence for the developer. */
   readonly reason: string
   /** When to come back, in milliseconds from now, if the server says so. */

@@ -11,7 +11,7 @@ import { Reader } from '../wire/bytes.ts'
 import { pass } from './time.ts'
 import { vectors } from './vectors.ts'
 
-/** A script: what `auth` gives, if there is one, and what happens. */
+/** A script: what `auth` gives, if there is one, and what happens. This client has all that a script may need. */
 export interface Script {
   name: string
   tokens?: string[]

@@ -197,6 +197,7 @@ class Client {
         for (const { type, member } of changes) if (member.slot !== entered?.slot) tell(type, member.slot)
       },
       handleEvent: ({ from, name, data, time }) => tell('event', from, name, plain(data), time),
+      handleReturned: () => {},
       handleEventsLost: () => tell('events lost'),
       cursors: {
         handleMotion: ({ slot }, _tick, position) => {
@@ -231,7 +232,7 @@ function room(room: Membership): unknown {
     positions: members.flatMap(({ slot, generation }) =>
       view.read(slot, generation, position) >= 0 ? [[slot, ...position]] : [],
     ),
-    records: document.isLoaded
+    records: document.records
       ? Object.fromEntries([...document.records].map(([id, { version, fields }]) => [id, [version, plain(fields)]]))
       : null,
   }

@@ -1,6 +1,7 @@
 // Which transport carries a connection: WebTransport where it comes through, and WebSocket where it does not, found out
 // by trying both, the better one first.
 
+import { ifStored } from '../page.ts'
 import { discover, type Endpoint } from './discovery.ts'
 import type { Connect, Transport } from './transport.ts'
 import { webSocket } from './websocket.ts'
@@ -30,55 +31,49 @@ export function connectBy(
     const endpoint = await discover(url, certSha256, signal)
     signal.throwIfAborted()
     if (transports === 'webtransport') return webTransport(endpoint)(signal)
-    if (transports === 'auto') return race(endpoint, signal)
-    return because('asked for', await webSocket(endpoint)(signal))
+    const isAsked = transports === 'websocket'
+    if (!isAsked && globalThis.WebTransport) return race(endpoint, signal)
+    return because(isAsked ? 'asked for' : 'unsupported', await webSocket(endpoint)(signal))
   }
 }
 
 function race(endpoint: Endpoint, signal: AbortSignal): Promise<Transport> {
-  if (typeof WebTransport === 'undefined') {
-    return webSocket(endpoint)(signal).then((transport) => because('unsupported', transport))
-  }
   return new Promise((resolve, reject) => {
     const attempts = new AbortController()
-    let isOver = false
+    const over = attempts.signal
     let reason = 'slower'
-    let hasBegun = false
     /** Whoever comes first; who comes later is closed. */
     const finish = (transport: Transport): void => {
-      if (isOver) return transport.close(4000, '')
+      if (over.aborted) return transport.close(4000)
       stop()
-      remember(transport.type === 'websocket')
+      remember(transport)
       resolve(transport)
     }
     const stop = (): void => {
-      isOver = true
       clearTimeout(timer)
-      signal.removeEventListener('abort', abort)
       attempts.abort()
     }
     const abort = (): void => {
       stop()
       reject(signal.reason)
     }
-    const tryWebSocket = (): void => {
-      if (hasBegun || isOver) return
-      hasBegun = true
-      const attempt = webSocket(endpoint)(attempts.signal)
-      attempt.then((transport) => finish(because(reason, transport)), fail)
-    }
     const failures: string[] = []
     const fail = (error: unknown): void => {
-      if (isOver || failures.push(`${error}`) < 2) return
+      if (failures.push(`${error}`) < 2) return
       stop()
       reject(new Error(failures.join('; ')))
     }
-    const timer = setTimeout(tryWebSocket, hasLost() ? HEAD_START_AFTER_LOSS : HEAD_START)
-    signal.addEventListener('abort', abort)
-    webTransport(endpoint)(attempts.signal).then(finish, (error: unknown) => {
+    let begin = (): void => {}
+    // An attempt that begins when all is over fails at once.
+    new Promise<void>((resolve) => (begin = resolve))
+      .then(() => webSocket(endpoint)(over))
+      .then((transport) => finish(because(reason, transport)), fail)
+    const timer = setTimeout(begin, hasLost() ? HEAD_START_AFTER_LOSS : HEAD_START)
+    signal.addEventListener('abort', abort, { signal: over })
+    webTransport(endpoint)(over).then(finish, (error: unknown) => {
       reason = `webtransport failed: ${error}`
       fail(error)
-      tryWebSocket()
+      begin()
     })
   })
 }
@@ -90,20 +85,12 @@ function because(reason: string, transport: Transport): Transport {
 
 /** Whether WebSocket was the winner not long ago. */
 function hasLost(): boolean {
-  try {
-    lostAt = Number(localStorage.getItem(KEY) ?? lostAt)
-  } catch {
-    // No storage here, or none for us.
-  }
+  lostAt = Number(ifStored(() => localStorage.getItem(KEY)) ?? lostAt)
   return Date.now() - lostAt < MEMORY
 }
 
-function remember(hasWebSocketWon: boolean): void {
-  lostAt = hasWebSocketWon ? Date.now() : 0
-  try {
-    if (hasWebSocketWon) localStorage.setItem(KEY, `${lostAt}`)
-    else localStorage.removeItem(KEY)
-  } catch {
-    // As above.
-  }
+/** Remembers who has won. */
+function remember({ type }: Transport): void {
+  lostAt = type === 'websocket' ? Date.now() : 0
+  ifStored(() => (lostAt ? localStorage.setItem(KEY, `${lostAt}`) : localStorage.removeItem(KEY)))
 }

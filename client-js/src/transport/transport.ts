@@ -25,7 +25,7 @@ export interface Transport {
   /** Sends a datagram, or drops it: a later one has what matters. */
   sendDatagram(bytes: Uint8Array<ArrayBuffer>): void
   /** Closes the connection; `handleClosed` is not called for it. */
-  close(code: number, reason: string): void
+  close(code: number): void
 }
 
 /** Who hears what arrives. */

@@ -154,7 +154,7 @@ describe('the end', () => {
 
   it('of our own is told by nobody, and nothing is heard after it', () => {
     transport.openStream(listen)
-    transport.close(4000, '')
+    transport.close(4000)
     socket.say(0, 1)
     socket.end(4000)
     expect([socket.closedWith, heard, ends]).toEqual([[4000], [], []])

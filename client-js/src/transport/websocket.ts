@@ -89,9 +89,9 @@ class WebSocketTransport implements Transport {
     this.#socket.send(message)
   }
 
-  close(code: number, reason: string): void {
+  close(code: number): void {
     this.#handler = undefined
-    this.#socket.close(code, reason)
+    this.#socket.close(code)
   }
 
   /** Sends a message of the control lane or of a room's; an empty one ends the lane. */

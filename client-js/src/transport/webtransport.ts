@@ -11,7 +11,6 @@ const DATAGRAMS_WAITING_MAX = 64
 /** Connects by WebTransport to a server that was found. */
 export function webTransport(endpoint: Endpoint): Connect {
   return async (signal) => {
-    if (typeof WebTransport === 'undefined') throw new Error('no WebTransport here')
     const session = new WebTransport(endpoint.url, options(endpoint))
     const abort = (): void => session.close()
     signal.addEventListener('abort', abort)
@@ -75,9 +74,9 @@ class WebTransportTransport implements Transport {
     if ((this.#datagrams.desiredSize ?? 0) > 0) this.#datagrams.write(bytes).catch(() => {})
   }
 
-  close(code: number, reason: string): void {
+  close(closeCode: number): void {
     this.#handler = undefined
-    this.#session.close({ closeCode: code, reason })
+    this.#session.close({ closeCode })
   }
 
   #end(reason: string): void {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of tests fails the test")]
 
+mod conformance;
 mod connect;
 mod driver;
 mod edits;

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::edits::Known;
 use super::event::{Event, Transmit};
 use super::room::Room;
 use super::{Joining, Session};
@@ -251,7 +252,8 @@ impl Room {
             }
         }
         if let Some(mut edits) = edits {
-            edits.open((self.wire(), self.slot()), self.is_resumed(), transmits, events);
+            let known = Known { is_same_epoch, is_resumed: self.is_resumed() };
+            edits.open((self.wire(), self.slot()), known, transmits, events);
             self.edits = Some(edits);
         }
     }

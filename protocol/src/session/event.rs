@@ -102,7 +102,7 @@ pub enum Event {
         ack: Ack,
     },
     /// An edit of this session was sent, its connection was lost before the answer, and the server has forgotten the
-    /// member that sent it: it may have its effect or not.
+    /// member that sent it, or its numbers (S5): it may have its effect or not.
     EditUnanswered {
         /// The room.
         room: RoomHandle,

@@ -214,7 +214,8 @@ impl Session {
     }
 
     /// Submits an edit and returns its number, which [`Event::EditAcked`] or [`Event::EditRejected`] repeats. Opens the
-    /// document if it is not. `None` if this session is not in the room.
+    /// document if it is not. While 64 are unanswered it waits for their answers (D7). `None` if this session is not in
+    /// the room.
     pub fn submit(&mut self, room: RoomHandle, ops: Vec<Op>) -> Option<u64> {
         let state = self.rooms.get_mut(&room)?;
         state.open_document(&mut self.transmits, &mut self.events);
@@ -257,7 +258,7 @@ impl Session {
     /// The server broke the protocol; the session is of no use any more.
     pub fn handle_edits(&mut self, room: RoomHandle, chunk: &[u8]) -> Result<(), MessageError> {
         match self.rooms.get_mut(&room) {
-            Some(state) => state.handle_edits(chunk, &mut self.events),
+            Some(state) => state.handle_edits(chunk, &mut self.transmits, &mut self.events),
             None => Ok(()),
         }
     }

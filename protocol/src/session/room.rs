@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::again::Standing;
 use super::beat::{Beat, Path};
-use super::edits::Edits;
+use super::edits::{Edits, Known};
 use super::event::{Event, Transmit};
 use super::motion::Mover;
 use crate::document::{self, Document};
@@ -439,7 +439,8 @@ impl Room {
         if self.edits.is_none() {
             let edits = self.edits.insert(Edits::new(self.handle));
             if self.standing.is_attached {
-                edits.open((self.wire, self.slot), true, transmits, events);
+                let known = Known { is_same_epoch: true, is_resumed: true };
+                edits.open((self.wire, self.slot), known, transmits, events);
             }
         }
     }
@@ -455,9 +456,10 @@ impl Room {
     pub(super) fn handle_edits(
         &mut self,
         chunk: &[u8],
+        transmits: &mut VecDeque<Transmit>,
         events: &mut VecDeque<Event>,
     ) -> Result<(), MessageError> {
-        self.edits.as_mut().map_or(Ok(()), |edits| edits.handle_chunk(chunk, events))
+        self.edits.as_mut().map_or(Ok(()), |edits| edits.handle_chunk(chunk, transmits, events))
     }
 
     /// Keeps a member; true if it was not there before.

@@ -32,6 +32,9 @@ const STEPS: [&str; 14] = [
 const DOS: [&str; 9] =
     ["enter", "leave", "presence", "broadcast", "viewport", "follow", "open", "put", "nudge"];
 
+/// What a client has that follows a script, if not every one has it.
+const NEEDS: [&str; 2] = ["rooms", "nudge"];
+
 /// Whether a lane has a message of this name whose body is this and nothing else.
 fn is_message<M: Message>(name: &str, body: &Json) -> bool {
     (1..=11).any(|kind| {
@@ -56,6 +59,8 @@ fn with_request(name: &str, body: &Json) -> Json {
 fn f6_conformance_scripts_say_what_there_is() {
     let file = golden("conformance.json", &serde_json::from_str(FILE).unwrap());
     for script in items(&file["scripts"]) {
+        let needs = script.get("needs").map_or(&[][..], |needs| items(needs));
+        assert!(needs.iter().all(|need| NEEDS.contains(&text(need))), "{}", script["name"]);
         for step in items(&script["steps"]) {
             let at = format!("{}: {step}", script["name"]);
             let known = STEPS.iter().filter(|key| step.get(**key).is_some()).count();
