@@ -5,11 +5,10 @@
 //! then want an ECDSA P-256 key and a validity of at most 14 days, so a server that runs longer
 //! mints a new one in time and swaps it in. Nothing is ever written to disk.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use pem::Pem;
 use rcgen::{
     CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose,
     PKCS_ECDSA_P256_SHA256,
@@ -28,10 +27,10 @@ pub const RENEW_BEFORE_END: Duration = Duration::from_hours(2 * 24);
 /// A self-signed certificate for development, and its private key.
 ///
 /// It is valid for `localhost`, `127.0.0.1`, `::1` and the names given when it was minted.
-#[derive(Debug)]
 pub struct Certificate {
     der: CertificateDer<'static>,
     key: PrivatePkcs8KeyDer<'static>,
+    pem: (String, String),
     sha256: [u8; 32],
     not_after: SystemTime,
 }
@@ -63,9 +62,10 @@ impl Certificate {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
 
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(MintError::Key)?;
-        let der = params.self_signed(&key).map_err(MintError::Key)?.der().clone();
+        let certificate = params.self_signed(&key).map_err(MintError::Key)?;
+        let (der, pem) = (certificate.der().clone(), (certificate.pem(), key.serialize_pem()));
         let sha256 = sha256(&der);
-        Ok(Self { der, key: key.serialize_der().into(), sha256, not_after })
+        Ok(Self { der, key: key.serialize_der().into(), pem, sha256, not_after })
     }
 
     /// The chain to present in the handshake: this one certificate.
@@ -79,13 +79,13 @@ impl Certificate {
     }
 
     /// The certificate as an operator's file has it.
-    pub fn cert_pem(&self) -> String {
-        pem::encode(&Pem::new("CERTIFICATE", self.der.as_ref()))
+    pub fn cert_pem(&self) -> &str {
+        &self.pem.0
     }
 
     /// The private key as an operator's file has it: only for files that nobody else reads.
-    pub fn key_pem(&self) -> String {
-        pem::encode(&Pem::new("PRIVATE KEY", self.key.secret_pkcs8_der()))
+    pub fn key_pem(&self) -> &str {
+        &self.pem.1
     }
 
     /// SHA-256 of the certificate in DER: what a browser compares.
@@ -110,6 +110,15 @@ impl Certificate {
     /// [`RENEW_BEFORE_END`] before [`Self::not_after`].
     pub fn renew_at(&self) -> SystemTime {
         self.not_after - RENEW_BEFORE_END
+    }
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Certificate")
+            .field("sha256", &self.sha256_hex())
+            .field("not_after", &self.not_after)
+            .finish_non_exhaustive()
     }
 }
 

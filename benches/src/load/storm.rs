@@ -1,5 +1,5 @@
-//! A crowd that comes at once, loses its server at once, and is asked to go and come back: how long each takes, and what
-//! the members see of it. It stands apart from runs, since it starts, kills and stops the server itself.
+//! A crowd that comes at once, loses its server at once, and is asked to go and come back: how long each takes, and
+//! what the members see of it. It stands apart from runs, since it starts, kills and stops the server itself.
 
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader};

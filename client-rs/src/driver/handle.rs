@@ -84,8 +84,7 @@ impl Handle {
         self.0.lock().session.sample(now, room, slot)
     }
 
-    /// Whether more than [`OUTGOING_BYTES_MAX`] bytes wait for the server to take them, or of events and edits to
-    /// answer.
+    /// Whether more than [`OUTGOING_BYTES_MAX`] bytes wait for the server to take them, or of edits to answer.
     pub fn is_backlogged(&self) -> bool {
         // What the session keeps until it is answered is mostly the same as what waits to be written.
         let kept = self.0.lock().session.waiting_bytes();

@@ -255,7 +255,7 @@ async fn a_move_goes_out_at_once_and_at_rest_again_until_it_is_shown() {
 
 // proves M10
 #[tokio::test(start_paused = true)]
-async fn a_move_that_is_never_shown_is_repeated_for_300_ms() {
+async fn a_move_that_is_never_shown_is_repeated_for_three_seconds() {
     let (_client, room, server) = entered().await;
     let begin = Instant::now();
     room.set_motion(Position::xy(1, 2));
@@ -265,8 +265,8 @@ async fn a_move_that_is_never_shown_is_repeated_for_300_ms() {
             last = begin.elapsed();
         }
     };
-    assert!(tokio::time::timeout(Duration::from_secs(2), until_silence).await.is_err());
-    assert!((280..=302).contains(&last.as_millis()), "{last:?}");
+    assert!(tokio::time::timeout(Duration::from_secs(9), until_silence).await.is_err());
+    assert!((2_500..=3_002).contains(&last.as_millis()), "{last:?}");
 }
 
 // proves R6

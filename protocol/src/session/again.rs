@@ -20,6 +20,10 @@ use crate::message::{FrameBuffer, Map, Refusal, encoded_len};
 use crate::motion::Position;
 use crate::time::Timestamp;
 
+/// The most bytes of own events that are remembered until they come back, mostly a tick and a round trip later; beyond,
+/// the oldest are as if they had come.
+const SENT_BYTES_MAX: usize = 64 * 1024;
+
 /// What waits for a room to be joined again, and what its member has asked for that the server does not keep.
 #[derive(Debug, Default)]
 pub(super) struct Standing {
@@ -33,6 +37,7 @@ pub(super) struct Standing {
     events: Vec<SendEvent>,
     /// Events to all that were sent and have not come back yet (V5).
     sent: VecDeque<SendEvent>,
+    sent_bytes: usize,
     /// Whom the application has seen in the room, until its roster is whole again.
     pub(super) before: Option<BTreeMap<Slot, Member>>,
     /// And where, until the first frame.
@@ -48,7 +53,17 @@ impl Standing {
     fn confirm(&mut self, event: &control::Event) {
         let is_it = |sent: &SendEvent| sent.name == event.name && sent.data == event.data;
         if let Some(at) = self.sent.iter().position(is_it) {
-            self.sent.drain(..=at);
+            let confirmed = self.sent.drain(..=at);
+            self.sent_bytes -= confirmed.map(|event| encoded_len(&event)).sum::<usize>();
+        }
+    }
+
+    fn remember(&mut self, event: SendEvent) {
+        self.sent_bytes += encoded_len(&event);
+        self.sent.push_back(event);
+        while self.sent_bytes > SENT_BYTES_MAX {
+            let Some(oldest) = self.sent.pop_front() else { break };
+            self.sent_bytes -= encoded_len(&oldest);
         }
     }
 }
@@ -154,8 +169,7 @@ impl Room {
     }
 
     fn waiting_bytes(&self) -> usize {
-        let Standing { events, sent, .. } = &self.standing;
-        let events = events.iter().chain(sent).map(encoded_len).sum::<usize>();
+        let events = self.standing.events.iter().map(encoded_len).sum::<usize>();
         events + self.edits.as_ref().map_or(0, |edits| edits.unanswered_bytes())
     }
 
@@ -187,7 +201,7 @@ impl Room {
         if self.standing.is_attached {
             let event = SendEvent { room: self.wire(), ..event };
             if event.to.is_empty() {
-                self.standing.sent.push_back(event.clone());
+                self.standing.remember(event.clone());
             }
             say(transmits, &ToServer::Event(event));
         } else {
@@ -265,7 +279,7 @@ impl Room {
 
     /// Something was refused here, maybe one of the own events: nobody can tell which.
     pub(super) fn forget_sent(&mut self) {
-        self.standing.sent.clear();
+        (self.standing.sent_bytes, self.standing.sent) = (0, VecDeque::new());
     }
 
     /// What has changed among the others while they could not be seen, once the roster is whole again.

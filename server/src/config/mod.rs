@@ -74,8 +74,8 @@ impl Config {
         config
     }
 
-    /// The same for the machines around this one, which reach it at `address`: whoever knows the secret may come in, and
-    /// there is nothing on loopback but the ops plane.
+    /// The same for the machines around this one, which reach it at `address`: whoever knows the secret may come in,
+    /// and there is nothing on loopback but the ops plane.
     #[must_use]
     pub fn dev_on(address: IpAddr, secret: JoinSecret, overrides: Overrides) -> Self {
         let mut config = Self::dev(Overrides::default());
