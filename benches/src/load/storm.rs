@@ -129,6 +129,8 @@ async fn storm(plan: &StormPlan, dir: &Path) -> Result<StormReport> {
     members.iter().for_each(Member::forget);
     walk(&members);
     members.iter().for_each(Member::edit);
+    // Some are answered by then, some on their way, and some not sent.
+    sleep(Duration::from_millis(20)).await;
     let asked = Instant::now();
     server.terminate()?;
     while server.child.try_wait()?.is_none() {

@@ -38,6 +38,10 @@ use roster::Roster;
 pub use saved::{SavedMember, SavedRoom};
 use schedule::Schedule;
 
+/// The least grace of members whose server is a new process: it takes up to 2.5 s until all have noticed, and a crowd
+/// that comes back at once some seconds to come in.
+const RESTORED_GRACE: Duration = Duration::from_secs(10);
+
 /// What a room is called, and which of its lives this is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoomId {
@@ -209,9 +213,10 @@ impl Room {
     }
 
     /// Puts the members that an earlier process has left into a room that is new. They are lost, and their grace begins
-    /// now (S5).
+    /// now; it is [`RESTORED_GRACE`] at least (S5).
     pub fn handle_restored(&mut self, now: Timestamp, saved: SavedRoom) {
-        for (slot, generation) in self.roster.restore(now + self.policy.grace, saved) {
+        let expiry = now + self.policy.grace.max(RESTORED_GRACE);
+        for (slot, generation) in self.roster.restore(expiry, saved) {
             self.motion.add_member(now, slot, generation);
             self.motion.remove_viewer(slot);
         }

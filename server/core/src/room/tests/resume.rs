@@ -186,7 +186,7 @@ fn s5_another_process_takes_the_members_up_and_their_grace_begins_with_it() {
     let seen = |slot| stage.view(ann).member(slot).unwrap();
     assert_eq!((seen(ben).status, &seen(ben).presence), (Status::Lost, &presence));
     assert_eq!(seen(cat).generation, Generation(1));
-    stage.pass(4_000);
+    stage.pass(9_000);
     assert_eq!(stage.join_with(NewMember { presence, ..member_of(2, "ben") }), Ok(ben));
     assert!(joined(&mut stage, ben).resumed);
     stage.pass(1_000);
