@@ -2,18 +2,10 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Page } from 'playwright-core'
 import type { Knowledge } from './page/knowledge.ts'
+import { hide } from './support/hide.ts'
 import { scenario } from './support/scenario.ts'
 import { Unmet } from './support/world.ts'
-
-/** Does as if the user had gone to another tab, or come back: a headless browser always shows all of its pages. */
-function setHidden(page: Page, hidden: boolean): Promise<void> {
-  return page.evaluate((hidden) => {
-    Object.defineProperty(document, 'hidden', { configurable: true, value: hidden })
-    document.dispatchEvent(new Event('visibilitychange'))
-  }, hidden)
-}
 
 scenario('P4: who is hidden is away, gets no motion, and sees where everybody is when it is back', async (world) => {
   const { sees } = world
@@ -22,7 +14,7 @@ scenario('P4: who is hidden is away, gets no motion, and sees where everybody is
   await grace.order({ motion: [1, 2] })
   for (const guest of [ada, edsger]) await sees(guest, 'Grace at her first place', isGraceAt(1, 2))
 
-  await setHidden(ada.page, true)
+  const show = await hide(ada.page)
   for (const guest of [grace, edsger]) await sees(guest, 'Ada away', ({ others }) => others['Ada']?.status === 'away')
   const { moves } = ada.knows.value
   await world.expects('Edsger sees Grace move, and Ada does not', async (sees) => {
@@ -38,7 +30,7 @@ scenario('P4: who is hidden is away, gets no motion, and sees where everybody is
     if (more > 0) throw new Unmet(`Ada was told of ${more} moves while she was away`)
   })
 
-  await setHidden(ada.page, false)
+  await show()
   for (const guest of [grace, edsger]) await sees(guest, 'Ada back', ({ others }) => others['Ada']?.status === 'active')
   await sees(ada, 'Grace at her last place', isGraceAt(30, -30))
 })

@@ -123,9 +123,11 @@ fn client(totals: &mut Vec<String>) -> Result<()> {
     shell::run(&mut cargo(words.iter().chain(&["http::page"])))
 }
 
-/// Pages in a real Chromium, and native clients beside them, against the real server.
+/// Pages in real browsers, and native clients beside them, against the real server.
 fn browser(totals: &mut Vec<String>) -> Result<()> {
-    tools::ensure_program("chromium", "chromium", "the browser tests")?;
+    for name in ["chromium", "firefox-esr"] {
+        tools::ensure_program(name, name, "the browser tests")?;
+    }
     node::build_page()?;
     shell::run(&mut cargo(["build", "-p", "hither-server"]))?;
     shell::run(&mut cargo(["build", "-p", "hither-client", "--examples"]))?;
