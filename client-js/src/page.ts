@@ -7,6 +7,8 @@ export interface PageListener {
   handleHidden(isHidden: boolean): void
   /** It is seen again, or its machine is online again. */
   handleNudge(): void
+  /** It is left; if the browser keeps it whole, it may be seen again. */
+  handleLeft(): void
 }
 
 /** How many clients this page has made. */
@@ -58,7 +60,10 @@ export class Page {
       { signal },
     )
     on('online', () => listener.handleNudge())
-    on('pagehide', () => this.#keep(token()))
+    on('pagehide', () => {
+      this.#keep(token())
+      listener.handleLeft()
+    })
     // A page that the browser has kept whole goes on with its own token.
     on('pageshow', () => {
       this.takeToken()
