@@ -4,6 +4,7 @@
 // The tests of one file:    npx vitest run room
 // One test:                 npx vitest run -t 'gone after its grace'
 // In a visible browser:     HEADED=1 npx vitest run hidden
+// Those that block UDP:     npm run test:blocked
 //
 // HITHER_BIN_DIR is the folder of the programs (default: target/debug), CHROMIUM and FIREFOX are the browsers (default:
 // /usr/bin/chromium and /usr/bin/firefox-esr).
