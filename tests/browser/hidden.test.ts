@@ -38,7 +38,7 @@ scenario('P4: who is hidden is away, gets no motion, and sees where everybody is
 })
 
 /** Longer than a connection may be silent, and than who is lost is waited for, in milliseconds. */
-const HIDDEN_MS = 9_000
+const HIDDEN_MS = 6_000
 /** How long the others may take to be there again. */
 const AT_ONCE_MS = 2_000
 
