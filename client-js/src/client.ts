@@ -196,6 +196,11 @@ class RoomClient implements Client {
     this.#act()
   }
 
+  handleLeft(): void {
+    // Firefox holds a left page's connection open until it collects its garbage.
+    this.#abandon('the page is left')
+  }
+
   #add(id: string, presence: object | undefined): Entered {
     const handleUnsent = (): void => void (this.#options.warnOnUnload && this.#page.warn(this.hasUnsentEdits()))
     const room = new ClientRoom(id, presence, handleUnsent)
@@ -249,11 +254,8 @@ class RoomClient implements Client {
     switch (action.type) {
       case 'connect':
         return void this.#connectOnce(action.newToken)
-      case 'abandon': {
-        const connection = this.#connection
-        this.#handleEnd(this.#attempt, { reason: 'no connection in time' })
-        return connection?.handleClosed('')
-      }
+      case 'abandon':
+        return this.#abandon('no connection in time')
       case 'status':
         return this.#emitter.emit('status', action.status, action.status === 'connected' && this.#resumed)
       case 'lost-connection':
@@ -289,6 +291,13 @@ class RoomClient implements Client {
     this.#resumed = welcome.resumed
     this.#machine.handleWelcome(clock())
     this.#act()
+  }
+
+  /** Ends the attempt, or the connection, without a word to the server. */
+  #abandon(reason: string): void {
+    const connection = this.#connection
+    this.#handleEnd(this.#attempt, { reason })
+    connection?.handleClosed('')
   }
 
   #handleEnd(attempt: AbortController, { closeCode, reason, retryAfterMs }: End): void {

@@ -105,11 +105,19 @@ describe('a page that is loaded anew', () => {
     expect(await enter(make({ url: 'https://b.example' }), 'rt-9')).toBeUndefined()
   })
 
-  it('S1: that was kept whole by the browser takes its token back', async () => {
-    await enter(make(), 'rt-1')
+  it('S1: that is kept whole by the browser has no connection meanwhile, and takes its token back', async () => {
+    const client = make()
+    await enter(client, 'rt-1')
+    const { newest: first } = server
     page.tell('pagehide')
+    expect([client.getStatus(), first.closed]).toEqual(['reconnecting', 4000])
+    expect(first.control.filter(({ type }) => type === 'bye')).toEqual([])
     page.tell('pageshow')
     expect(kept.size).toBe(0)
+    await pass(250)
+    expect(server.newest.control).toContainEqual(expect.objectContaining({ type: 'hello', resumeToken: 'rt-1' }))
+    server.newest.welcome()
+    expect(client.getStatus()).toBe('connected')
   })
 
   it('resumes nothing that was left', async () => {
@@ -132,6 +140,8 @@ describe('a page that is loaded anew', () => {
       expect(await enter(client, 'rt-1')).toBeUndefined()
       page.tell('pagehide')
       page.tell('pageshow')
+      await pass(250)
+      server.newest.welcome()
       expect(client.getStatus()).toBe('connected')
       if (!name)
         Object.defineProperty(globalThis, 'sessionStorage', { value: undefined, configurable: true, writable: true })

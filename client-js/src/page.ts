@@ -7,6 +7,8 @@ export interface PageListener {
   handleHidden(isHidden: boolean): void
   /** It is seen again, or its machine is online again. */
   handleNudge(): void
+  /** It is left; if the browser keeps it whole, it may be seen again. */
+  handleLeft(): void
 }
 
 /** How many clients this page has made. */
@@ -60,6 +62,7 @@ export class Page {
       const kept = token()
       // Without it the next page has a session of its own.
       if (kept) ifStored(() => sessionStorage.setItem(this.#key, kept))
+      listener.handleLeft()
     })
     // A page that the browser has kept whole goes on with its own token.
     on('pageshow', () => {

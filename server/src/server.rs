@@ -226,10 +226,11 @@ impl Server {
         }
     }
 
-    /// Clients that have not gone; none of the server's own.
-    fn open_connections(&self) -> usize {
-        let websockets = self.metrics.connections[Transport::WebSocket].get();
-        self.listener.open_connections() + usize::try_from(websockets).unwrap_or_default()
+    /// Clients that have not gone; none of the server's own. Connections that are closed and wait for late packets do not
+    /// count.
+    fn open_connections(&self) -> i64 {
+        let clients = [Transport::Quic, Transport::WebTransport, Transport::WebSocket];
+        clients.into_iter().map(|transport| self.metrics.connections[transport].get()).sum()
     }
 
     /// Takes no more clients, says bye to those that are there, and ends within two seconds.

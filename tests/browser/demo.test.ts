@@ -1,10 +1,13 @@
 // The demo page, as two people use it: by names, the mouse, notes and the button for bots.
 
-import type { Locator, Page } from 'playwright-core'
+import type { Page } from 'puppeteer-core'
 import { DEMO } from './support/programs.ts'
 import { scenario } from './support/scenario.ts'
-import { showsIn } from './support/shows.ts'
+import { byRole, showsIn } from './support/shows.ts'
 import type { World } from './support/world.ts'
+
+/** The only note. */
+const NOTE = byRole('textbox', 'Note')
 
 scenario('two people meet on the demo page, point, write a note, and call bots', demo, { folder: DEMO })
 
@@ -16,10 +19,10 @@ async function demo(world: World): Promise<void> {
     [ada, 'Ada'],
     [grace, 'Grace'],
   ] as const) {
-    await page.getByRole('textbox', { name: 'Your name' }).fill(name)
+    await page.locator(byRole('textbox', 'Your name')).fill(name)
   }
-  await shows('Ada lists Grace', (timeout) => person(ada, 'Grace').waitFor({ timeout }))
-  await shows('Grace lists Ada', (timeout) => person(grace, 'Ada').waitFor({ timeout }))
+  await shows('Ada lists Grace', (timeout) => ada.waitForSelector(person('Grace'), { timeout }))
+  await shows('Grace lists Ada', (timeout) => grace.waitForSelector(person('Ada'), { timeout }))
 
   for (const [name, mover, viewer] of [
     ['Ada', ada, grace],
@@ -34,43 +37,38 @@ async function demo(world: World): Promise<void> {
   }
 
   await shows('a note that Ada puts and writes on shows, and goes when Grace removes it', async (timeout) => {
-    await ada.getByRole('button', { name: 'Note', exact: true }).click({ timeout })
-    await note(ada).fill('Milk', { timeout })
-    await note(grace).waitFor({ timeout })
-    await grace.waitForFunction((text) => document.querySelector('textarea')?.value === text, 'Milk', { timeout })
-    await grace.getByRole('button', { name: 'Remove note' }).click({ timeout })
-    for (const page of [ada, grace]) await note(page).waitFor({ state: 'detached', timeout })
+    await ada.locator(byRole('button', 'Note')).setTimeout(timeout).click()
+    await ada.locator(NOTE).setTimeout(timeout).fill('Milk')
+    await grace.waitForFunction(() => document.querySelector('textarea')?.value === 'Milk', { timeout })
+    await grace.locator(byRole('button', 'Remove note')).setTimeout(timeout).click()
+    for (const page of [ada, grace]) await page.waitForSelector(NOTE, { hidden: true, timeout })
   })
 
   await shows('Ada calls bots and sends them away', async (timeout) => {
-    await ada.getByRole('button', { name: '50 bots', pressed: false }).click({ timeout })
-    for (const page of [ada, grace]) await page.getByText('and 50 bots').waitFor({ timeout })
-    await ada.getByRole('button', { name: '50 bots', pressed: true }).click({ timeout })
-    for (const page of [ada, grace]) await page.getByText(/and \d+ bots/).waitFor({ state: 'hidden', timeout })
+    const bots = ada.locator(byRole('button', '50 bots')).setTimeout(timeout)
+    await bots.click()
+    for (const page of [ada, grace]) await page.waitForSelector('::-p-text(and 50 bots)', { timeout })
+    await bots.click()
+    for (const page of [ada, grace]) await page.waitForSelector('#people-bots', { hidden: true, timeout })
   })
 }
 
 /** A member in the list of people. */
-function person(page: Page, name: string): Locator {
-  const panel = page.getByRole('complementary', { name: 'People and wire' })
-  return panel.getByRole('listitem').filter({ hasText: name })
-}
-
-/** The only note. */
-function note(page: Page): Locator {
-  return page.getByRole('textbox', { name: 'Note', exact: true })
+function person(name: string): string {
+  return `#people ::-p-text(${name})`
 }
 
 /** Moves the mouse to a place of the board, given in parts of its size. */
 async function moveTo(page: Page, x: number, y: number): Promise<void> {
-  const board = await page.getByRole('region', { name: 'Board' }).boundingBox()
+  const region = await page.$('#board')
+  const board = await region?.boundingBox()
   if (!board) throw new Error('there is no board')
   await page.mouse.move(board.x + x * board.width, board.y + y * board.height, { steps: 10 })
 }
 
 /** Waits until what is drawn of cursors begins, from the top and from the left, at a place of the board. */
 async function cursorIsAt(page: Page, x: number, y: number, timeout: number): Promise<void> {
-  const isDrawn = ([x, y]: readonly [number, number]): boolean => {
+  const isDrawn = (x: number, y: number): boolean => {
     const canvas = document.querySelector('#cursors') as HTMLCanvasElement
     const { width, height } = canvas
     const pixels = canvas.getContext('2d')!.getImageData(0, 0, width, height).data
@@ -83,5 +81,5 @@ async function cursorIsAt(page: Page, x: number, y: number, timeout: number): Pr
     // The line around the arrow begins a little before its tip.
     return Math.abs(left - x * width) <= 3 && Math.abs(top - y * height) <= 3
   }
-  await page.waitForFunction(isDrawn, [x, y] as const, { timeout, polling: 50 })
+  await page.waitForFunction(isDrawn, { timeout, polling: 50 }, x, y)
 }

@@ -1,8 +1,10 @@
 // How much of each frame the demo page takes with many moving cursors on its canvas, by the browser's own trace. Run
 // it by hand, by `npm run bench` with a release build in HITHER_BIN_DIR: nothing in it can fail by being slow.
 
-import { type CDPSession, chromium, type Page } from 'playwright-core'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { CDPSession, Page } from 'puppeteer-core'
 import { inject, test } from 'vitest'
+import { connectTo } from './support/browsers.ts'
 import { DEMO } from './support/programs.ts'
 import { startHither } from './support/server.ts'
 
@@ -26,15 +28,17 @@ interface TraceEvent {
 test(`${CURSORS} moving cursors on the demo page`, { timeout: 300_000 }, async ({ onTestFinished }) => {
   const server = await startHither(DEMO)
   onTestFinished(() => server.close())
-  const browser = await chromium.connect(inject('browser'))
-  onTestFinished(() => browser.close())
-  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } })
+  const browser = await connectTo('chromium', inject('browsers').chromium)
+  onTestFinished(() => browser.disconnect())
+  const page = await browser.newPage()
+  onTestFinished(() => page.close())
+  await page.setViewport({ width: 1440, height: 900 })
   await page.goto(`${server.origin}/?room=bench`)
-  await page.getByText('Connected').waitFor()
+  await page.waitForSelector('::-p-text(Connected)')
   await callBots(page, CURSORS)
-  const devtools = await browser.newBrowserCDPSession()
+  const devtools = await browser.target().createCDPSession()
   const rows: string[] = []
-  for (let run = 0; run < RUNS; run++) rows.push(row(await trace(devtools, page)))
+  for (let run = 0; run < RUNS; run++) rows.push(row(await trace(devtools)))
   console.log(['| frames a second | scripting a frame, p50 ms | p99 ms |', '| --- | --- | --- |', ...rows].join('\n'))
 })
 
@@ -44,16 +48,16 @@ async function callBots(page: Page, count: number): Promise<void> {
     const body = JSON.stringify({ room: 'default:bench', count })
     await fetch('/demo/bots', { method: 'POST', headers: { 'content-type': 'application/json' }, body })
   }, count)
-  await page.getByText(`and ${count} bots`).waitFor({ timeout: 60_000 })
+  await page.waitForSelector(`::-p-text(and ${count} bots)`, { timeout: 60_000 })
 }
 
 /** What happened in the page's thread in the next seconds. */
-async function trace(devtools: CDPSession, page: Page): Promise<TraceEvent[]> {
+async function trace(devtools: CDPSession): Promise<TraceEvent[]> {
   const events: TraceEvent[] = []
   const collect = ({ value }: { value: object[] }): void => void events.push(...(value as TraceEvent[]))
   devtools.on('Tracing.dataCollected', collect)
   await devtools.send('Tracing.start', { traceConfig: { includedCategories: ['devtools.timeline'] } })
-  await page.waitForTimeout(SECONDS * 1_000)
+  await pause(SECONDS * 1_000)
   const complete = new Promise((resolve) => devtools.once('Tracing.tracingComplete', resolve))
   await devtools.send('Tracing.end')
   await complete

@@ -2,18 +2,12 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Page } from 'playwright-core'
 import type { Knowledge } from './page/knowledge.ts'
+import { isIn } from './support/exchange.ts'
+import { hide } from './support/hide.ts'
 import { scenario } from './support/scenario.ts'
+import { type Discovery, silentPort } from './support/server.ts'
 import { Unmet } from './support/world.ts'
-
-/** Does as if the user had gone to another tab, or come back: a headless browser always shows all of its pages. */
-function setHidden(page: Page, hidden: boolean): Promise<void> {
-  return page.evaluate((hidden) => {
-    Object.defineProperty(document, 'hidden', { configurable: true, value: hidden })
-    document.dispatchEvent(new Event('visibilitychange'))
-  }, hidden)
-}
 
 scenario('P4: who is hidden is away, gets no motion, and sees where everybody is when it is back', async (world) => {
   const { sees } = world
@@ -22,7 +16,7 @@ scenario('P4: who is hidden is away, gets no motion, and sees where everybody is
   await grace.order({ motion: [1, 2] })
   for (const guest of [ada, edsger]) await sees(guest, 'Grace at her first place', isGraceAt(1, 2))
 
-  await setHidden(ada.page, true)
+  const show = await hide(ada.page)
   for (const guest of [grace, edsger]) await sees(guest, 'Ada away', ({ others }) => others['Ada']?.status === 'away')
   const { moves } = ada.knows.value
   await world.expects('Edsger sees Grace move, and Ada does not', async (sees) => {
@@ -38,7 +32,58 @@ scenario('P4: who is hidden is away, gets no motion, and sees where everybody is
     if (more > 0) throw new Unmet(`Ada was told of ${more} moves while she was away`)
   })
 
-  await setHidden(ada.page, false)
+  await show()
   for (const guest of [grace, edsger]) await sees(guest, 'Ada back', ({ others }) => others['Ada']?.status === 'active')
   await sees(ada, 'Grace at her last place', isGraceAt(30, -30))
 })
+
+/** Longer than a connection may be silent, and than who is lost is waited for, in milliseconds. */
+const HIDDEN_MS = 6_000
+/** How long the others may take to be there again. */
+const AT_ONCE_MS = 2_000
+
+scenario(
+  'P4: who is hidden for long stays, whatever becomes of the timers, and has everybody at once when it is back',
+  async (world) => {
+    const { sees } = world
+    const blocked = await silentPort()
+    const rumour = (discovery: Discovery): Discovery => ({ ...discovery, quic: blocked.address })
+    const [ada, edsger] = await Promise.all([world.page('Ada'), world.page('Edsger', { rumour })])
+    const barbara = await world.native('Barbara')
+    await sees(ada, 'the room by WebTransport', isIn('webtransport'))
+    await sees(edsger, 'the room by WebSocket', isIn('websocket'))
+    const shows = [await hide(ada.page), await hide(edsger.page)]
+
+    await world.expects('they stay, and hear of no motion', async (sees) => {
+      await sees(barbara, 'both away', ({ others }) => {
+        return others['Ada']?.status === 'away' && others['Edsger']?.status === 'away'
+      })
+      const movesOf = (): number => ada.knows.value.moves + edsger.knows.value.moves
+      const moves = movesOf()
+      const moving = setInterval(() => void barbara.order({ motion: [performance.now() % 1_000, 1] }), 100)
+      const isOver = await barbara.knows.until(({ lost, gone }) => lost.length + gone.length > 0, HIDDEN_MS)
+      clearInterval(moving)
+      if (isOver) throw new Unmet('who is hidden was lost')
+      if (movesOf() > moves) throw new Unmet('who is hidden was told of motion')
+    })
+    await barbara.order({ motion: [30, -30] })
+    for (const show of shows) await show()
+    for (const guest of [ada, edsger]) {
+      await sees(
+        guest,
+        'everybody',
+        ({ status, others, cursors }) => {
+          const isThere = status === 'connected' && Object.keys(others).length === 2
+          return isThere && isDeepStrictEqual(cursors['Barbara'], [30, -30])
+        },
+        AT_ONCE_MS,
+      )
+    }
+    for (const { name } of [ada, edsger]) {
+      await sees(barbara, `${name} back`, ({ others }) => others[name]?.status === 'active')
+    }
+    blocked.close()
+  },
+  // What browsers write to the console when nobody answers.
+  { complaints: /net::ERR_|WebTransport/ },
+)

@@ -9,13 +9,6 @@ import type { BrowserGuest, Guest } from './support/guest.ts'
 import { scenario } from './support/scenario.ts'
 import { Unmet, type World } from './support/world.ts'
 
-/** So many maps in one another, which is what a field of a presence may have at most. */
-const DEPTH_MAX = 8
-
-function nested(depth: number): unknown {
-  return depth === 0 ? 1 : { inner: nested(depth - 1) }
-}
-
 scenario('what is over a limit is refused where it is said or by an error, and nothing else suffers', async (world) => {
   const [ada, grace] = await Promise.all([world.page('Ada'), world.page('Grace')])
   await world.sees(grace, 'Ada', ({ others }) => others['Ada'] !== undefined)
@@ -25,18 +18,19 @@ scenario('what is over a limit is refused where it is said or by an error, and n
 })
 
 /** Rules F3, F4, P3. */
-async function throwsWhatCannotBeSent({ expects }: World, ada: Guest, grace: Guest): Promise<void> {
-  const wrong: readonly (readonly [Command, string])[] = [
-    [{ presence: { born: new Date(0) } }, 'TypeError'],
-    [{ presence: { big: 1n } }, 'TypeError'],
-    [{ presence: { deep: nested(DEPTH_MAX + 1) } }, 'TypeError'],
-    [{ presence: { text: 'x'.repeat(5_000) } }, 'RangeError'],
-    [{ event: { name: 'shout', data: new Date(0) } }, 'TypeError'],
-    [{ event: { name: 'shout', data: 'x'.repeat(70_000) } }, 'RangeError'],
+async function throwsWhatCannotBeSent({ expects }: World, ada: BrowserGuest, grace: Guest): Promise<void> {
+  // Said in the page: not all of it comes through to there.
+  const wrong: readonly (readonly [() => void, string])[] = [
+    [() => order({ presence: { born: new Date(0) } }), 'TypeError'],
+    [() => order({ presence: { big: 1n } }), 'TypeError'],
+    [() => order({ presence: { deep: JSON.parse('{"in":'.repeat(9) + 1 + '}'.repeat(9)) } }), 'TypeError'],
+    [() => order({ presence: { text: 'x'.repeat(5_000) } }), 'RangeError'],
+    [() => order({ event: { name: 'shout', data: new Date(0) } }), 'TypeError'],
+    [() => order({ event: { name: 'shout', data: 'x'.repeat(70_000) } }), 'RangeError'],
   ]
-  for (const [index, [command, error]] of wrong.entries()) {
+  for (const [index, [say, error]] of wrong.entries()) {
     await expects(`wrong command ${index} throws a ${error}`, async (sees) => {
-      const thrown: unknown = await ada.order(command).catch((error: unknown) => error)
+      const thrown: unknown = await ada.page.evaluate(say).catch((error: unknown) => error)
       if (!String(thrown).includes(error)) throw new Unmet(`there was no ${error}, but ${thrown}`)
       await ada.order({ presence: { index } })
       await ada.order({ event: { name: 'whisper', data: index } })
@@ -95,5 +89,5 @@ scenario(
       foreign.close()
     }
   },
-  { complaints: /WebTransport|net::ERR_/ },
+  { complaints: /WebTransport|net::ERR_|can’t establish a connection/ },
 )

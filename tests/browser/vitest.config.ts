@@ -9,7 +9,7 @@ export default defineConfig({
     fileParallelism: false,
     // One process for all files: they share no state, and what they import is large.
     isolate: false,
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 30_000,
   },
 })

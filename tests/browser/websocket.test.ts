@@ -1,8 +1,7 @@
 // A network that lets no UDP through: a page comes in by WebSocket, all is there, and once UDP is back, so is
 // WebTransport.
 
-import { isDeepStrictEqual } from 'node:util'
-import type { Knowledge } from './page/knowledge.ts'
+import { exchange, isIn } from './support/exchange.ts'
 import { scenario } from './support/scenario.ts'
 import { silentPort } from './support/server.ts'
 
@@ -11,35 +10,19 @@ const DEADLINE = 1_500
 
 scenario(
   'W1: a page without UDP is in its room by WebSocket within 1.5 s, and by WebTransport when UDP is back',
-  async ({ server, page, sees }) => {
+  async (world) => {
+    const { server, page, sees } = world
     const blocked = await silentPort()
     let isBlocked = true
     const grace = await page('Grace')
     const ada = await page('Ada', {
       rumour: (discovery) => (isBlocked ? { ...discovery, quic: blocked.address } : discovery),
     })
-    const isIn =
-      (type: string) =>
-      ({ status, transport }: Knowledge): boolean =>
-        status === 'connected' && transport[0] === type
     await sees(ada, 'the room by WebSocket', isIn('websocket'), DEADLINE)
     await sees(ada, 'why', ({ transport }) => transport[1] === 'slower')
     await sees(grace, 'the room by WebTransport', isIn('webtransport'))
 
-    for (const [x, guest, other] of [
-      [1, ada, grace],
-      [2, grace, ada],
-    ] as const) {
-      const { name } = guest
-      await guest.order({ motion: [x, 7] })
-      await guest.order({ presence: { mood: name } })
-      await guest.order({ put: { id: name, fields: { x } } })
-      await guest.order({ event: { name: 'wave', data: x } })
-      await sees(other, `${name}'s cursor`, ({ cursors }) => isDeepStrictEqual(cursors[name], [x, 7]))
-      await sees(other, `${name}'s presence`, ({ others }) => others[name]?.presence['mood'] === name)
-      await sees(other, `${name}'s wave`, ({ events }) => events.some(({ from }) => from === name))
-      for (const one of [ada, grace]) await sees(one, `${name}'s record`, ({ records }) => records[name]?.['x'] === x)
-    }
+    await exchange(world, ada, grace)
 
     isBlocked = false
     await server.end('SIGKILL')

@@ -113,7 +113,7 @@ fn doctest(_: &mut Vec<String>) -> Result<()> {
 fn client(totals: &mut Vec<String>) -> Result<()> {
     node::build_page()?;
     node::run(node::CLIENT, "check")?;
-    vitest("client", node::CLIENT, totals, &[])?;
+    vitest("client", node::CLIENT, "test", totals, &[])?;
     node::install(node::REFERENCE)?;
     for script in ["lint", "packed", "size", "reference"] {
         node::run(node::CLIENT, script)?;
@@ -123,9 +123,16 @@ fn client(totals: &mut Vec<String>) -> Result<()> {
     shell::run(&mut cargo(words.iter().chain(&["http::page"])))
 }
 
-/// Pages in a real Chromium, and native clients beside them, against the real server.
+/// Pages in real browsers, and native clients beside them, against the real server.
 fn browser(totals: &mut Vec<String>) -> Result<()> {
-    tools::ensure_program("chromium", "chromium", "the browser tests")?;
+    for (program, package) in [
+        ("chromium", "chromium"),
+        ("firefox-esr", "firefox-esr"),
+        ("ip", "iproute2"),
+        ("nft", "nftables"),
+    ] {
+        tools::ensure_program(program, package, "the browser tests")?;
+    }
     node::build_page()?;
     shell::run(&mut cargo(["build", "-p", "hither-server"]))?;
     shell::run(&mut cargo(["build", "-p", "hither-client", "--examples"]))?;
@@ -133,17 +140,25 @@ fn browser(totals: &mut Vec<String>) -> Result<()> {
     // They start what lies beside this program: it was built by the same cargo.
     let programs = std::env::current_exe()?;
     let programs = programs.parent().context("this program lies in no folder")?;
-    vitest("browser", BROWSER, totals, &[("HITHER_BIN_DIR", programs)])
+    let variables = [("HITHER_BIN_DIR", programs)];
+    let open = vitest("browser", BROWSER, "test", totals, &variables);
+    // Not left out where the system makes no such network: that would look as if WebSocket had been tried.
+    let blocked = vitest("browser, UDP blocked", BROWSER, "test:blocked", totals, &variables)
+        .context(
+            "UDP is blocked in a network namespace, by `unshare --map-root-user --net` and nft",
+        );
+    open.and(blocked)
 }
 
-/// Runs the tests of a folder, and notes their totals under its name.
+/// Runs the tests of a folder by a script of its package.json, and notes their totals under a name.
 fn vitest(
     name: &str,
     folder: &str,
+    script: &str,
     totals: &mut Vec<String>,
     variables: &[(&str, &Path)],
 ) -> Result<()> {
-    let mut command = node::command(folder, "test");
+    let mut command = node::command(folder, script);
     // Colours would hide the totals. Where the environment asks for them, NO_COLOR alone does not do.
     command.env_remove("FORCE_COLOR").env("NO_COLOR", "1").envs(variables.iter().copied());
     let (stdout, passed) = shell::tee(&mut command, Stream::Stdout)?;

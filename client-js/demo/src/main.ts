@@ -45,9 +45,4 @@ function enter(): void {
   startNetwork(room, layer)
   speakOf(room)
   showConnection(client, room)
-
-  // Who closes the page is out at once, and not after the time that a lost connection is given.
-  addEventListener('pagehide', () => void client.logout())
-  // A page that the browser kept and shows again has left its room.
-  addEventListener('pageshow', ({ persisted }) => persisted && location.reload())
 }

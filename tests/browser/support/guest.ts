@@ -1,6 +1,6 @@
 // The guests of a test: what it can have them do, whatever they run in. Those in a browser are here, too.
 
-import type { Page } from 'playwright-core'
+import type { Page } from 'puppeteer-core'
 import { type Command, type Invitation, type Knowledge, nothing } from '../page/knowledge.ts'
 import { Watched } from './watched.ts'
 

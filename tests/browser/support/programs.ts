@@ -11,8 +11,9 @@ const programs = process.env['HITHER_BIN_DIR'] ?? here('../../../target/debug')
 export const HITHER = `${programs}/hither`
 /** The room in a terminal, a native client. */
 export const TERMINAL = `${programs}/examples/terminal`
-/** The browser. */
+/** The browsers. */
 export const CHROMIUM: string = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
+export const FIREFOX: string = process.env['FIREFOX'] ?? '/usr/bin/firefox-esr'
 /** The client as packages have it. */
 export const CLIENT: string = here('../../../client-js/dist')
 /** The demo page. */
@@ -28,6 +29,7 @@ const NEEDED = [
   [`${CLIENT}/index.js`, 'run `npm ci && npm run build` in client-js'],
   [`${DEMO}/index.html`, 'run `npm ci && npm run page` in client-js'],
   [CHROMIUM, 'install it, like by `apt-get install chromium`, or say by the variable CHROMIUM where it is'],
+  [FIREFOX, 'install it, like by `apt-get install firefox-esr`, or say by the variable FIREFOX where it is'],
 ] as const
 
 /** What is missing, as a sentence that says what to do about it. */

@@ -1,6 +1,6 @@
 // What a page shows, as an expectation of a scenario: whatever is not there in time is not met.
 
-import { errors } from 'playwright-core'
+import { TimeoutError } from 'puppeteer-core'
 import { Unmet, type World } from './world.ts'
 
 /** Expects what takes less than a deadline, in milliseconds, on pages. */
@@ -11,7 +11,12 @@ export function showsIn({ expects }: World): Shows {
   return (what, look) =>
     expects(what, async (_, ms) => {
       await look(ms).catch((error: unknown) => {
-        throw error instanceof errors.TimeoutError ? new Unmet(`${what}: ${error.message}`) : error
+        throw error instanceof TimeoutError ? new Unmet(`${what}: ${error.message}`) : error
       })
     })
+}
+
+/** Selects what assistive technology knows by a role and a name. */
+export function byRole(role: string, name: string): string {
+  return `::-p-aria([name="${name}"][role="${role}"])`
 }

@@ -1,6 +1,6 @@
 // The world of a scenario: a server, guests who come to it, and what is expected of them.
 
-import { chromium, type Page } from 'playwright-core'
+import type { Browser, BrowserContext, HTTPRequest, Page } from 'puppeteer-core'
 import type { Knowledge } from '../page/knowledge.ts'
 import { type BrowserGuest, enterFromBrowser, type Guest } from './guest.ts'
 import { enterNatively } from './native.ts'
@@ -52,20 +52,22 @@ const ROOM = 'default:lobby'
 const DEADLINE_MS = 5_000
 
 /**
- * Sets up a world around a server, in the browser at `endpoint`. No deadline is longer than `msMax`. `take` gets each
- * expectation, which has to hold, or must not.
+ * Sets up a world around a server, in a browser. No deadline is longer than `msMax`. `take` gets each expectation,
+ * which has to hold, or must not.
  */
-export async function setStage(
+export function setStage(
   server: Server,
-  endpoint: string,
+  browser: Browser,
   msMax: number,
   take: (what: string, check: () => Promise<void>) => Promise<void>,
-): Promise<Stage> {
-  const browser = await chromium.connect(endpoint)
+): Stage {
   const complaints: string[] = []
-  // A context for each page has a window for each: a browser draws no page that is behind another.
+  const contexts: BrowserContext[] = []
+  // Each page is of a user of its own, and in a window of its own: a page that is behind another one is hidden.
   const newPage = async (): Promise<Page> => {
-    const page = await browser.newPage()
+    const context = await browser.createBrowserContext()
+    contexts.push(context)
+    const page = await context.newPage({ type: 'window' })
     listen(page, complaints)
     return page
   }
@@ -110,7 +112,8 @@ export async function setStage(
   }
   const close = async (): Promise<void> => {
     await Promise.all(natives.map((guest) => guest.vanish()))
-    await browser.close()
+    await Promise.all(contexts.map((context) => context.close()))
+    await browser.disconnect()
     await server.close()
   }
   return { world, complaints, close }
@@ -118,16 +121,21 @@ export async function setStage(
 
 /** Has the page hear something else of where the server is. */
 async function spread(page: Page, rumour: (discovery: Discovery) => Discovery): Promise<void> {
-  await page.route('**/.well-known/hither', async (route) => {
+  const answer = async (request: HTTPRequest): Promise<void> => {
+    if (!request.url().endsWith('/.well-known/hither')) return request.continue()
     // A server that is gone says nothing.
-    const response = await route.fetch().catch(() => undefined)
-    if (response) await route.fulfill({ response, json: rumour((await response.json()) as Discovery) })
-    else await route.abort()
-  })
+    const response = await fetch(request.url()).catch(() => undefined)
+    if (!response) return request.abort()
+    const body = JSON.stringify(rumour((await response.json()) as Discovery))
+    return request.respond({ contentType: 'application/json', body })
+  }
+  await page.setRequestInterception(true)
+  // Who asks at the end of its page does not hear the answer.
+  page.on('request', (request) => void answer(request).catch(() => {}))
 }
 
 function listen(page: Page, complaints: string[]): void {
-  page.on('pageerror', (error) => complaints.push(`uncaught: ${error.stack ?? error.message}`))
+  page.on('pageerror', (error) => complaints.push(`uncaught: ${(error instanceof Error && error.stack) || error}`))
   page.on('console', (message) => {
     if (message.type() === 'error') complaints.push(`console: ${message.text()} (${message.location().url})`)
   })
