@@ -213,7 +213,7 @@ impl Room {
     }
 
     /// Puts the members that an earlier process has left into a room that is new. They are lost, and their grace begins
-    /// now; it is [`RESTORED_GRACE`] at least (S5).
+    /// now; it is 10 s at least (S5).
     pub fn handle_restored(&mut self, now: Timestamp, saved: SavedRoom) {
         let expiry = now + self.policy.grace.max(RESTORED_GRACE);
         for (slot, generation) in self.roster.restore(expiry, saved) {
