@@ -191,6 +191,10 @@ class RoomClient implements Client {
     this.#connection?.setAway(isHidden)
   }
 
+  handleToken(token: string): void {
+    this.#resumeToken = token
+  }
+
   handleNudge(): void {
     this.#machine.handleNudge(clock(), Math.random())
     this.#act()
@@ -271,8 +275,9 @@ class RoomClient implements Client {
       const { name, auth, motion } = this.#options
       if (newToken) this.#token = undefined
       const token = this.#token ?? (await auth?.())?.token
-      signal.throwIfAborted()
+      // One that came too late for this attempt is the next one's.
       this.#token = token
+      signal.throwIfAborted()
       const transport = await this.#connect(signal)
       if (signal.aborted) return transport.close(DONE)
       const hello = { name, token, reliableMotion: motion === 'stream', resumeToken: this.#resumeToken }

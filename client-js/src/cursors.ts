@@ -195,8 +195,13 @@ export class RoomCursors implements Cursors, MotionListener, Animated {
 
   /** The room is left, for good: no cursor is here any more, and nobody hears more. */
   handleLeft(): void {
-    for (const id of this.#cursors.keys()) this.handleLeave(id)
+    this.forget()
     this.#emitter.clear()
+  }
+
+  /** Nobody's cursor is known any more. */
+  forget(): void {
+    for (const id of this.#cursors.keys()) this.handleLeave(id)
   }
 
   /** A member is gone. */

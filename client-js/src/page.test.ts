@@ -120,6 +120,17 @@ describe('a page that is loaded anew', () => {
     expect(client.getStatus()).toBe('connected')
   })
 
+  it('S2: goes on with the token of the page that had the session meanwhile', async () => {
+    const client = make()
+    await enter(client, 'rt-1')
+    page.tell('pagehide')
+    for (const key of kept.keys()) kept.set(key, 'rt-2')
+    page.tell('pageshow')
+    await pass(250)
+    expect(server.newest.control).toContainEqual(expect.objectContaining({ type: 'hello', resumeToken: 'rt-2' }))
+    await Promise.all([client.logout(), pass(1_000)])
+  })
+
   it('resumes nothing that was left', async () => {
     const client = make()
     await enter(client, 'rt-1')

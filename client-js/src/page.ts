@@ -7,6 +7,8 @@ export interface PageListener {
   handleHidden(isHidden: boolean): void
   /** It is seen again, or its machine is online again. */
   handleNudge(): void
+  /** It is seen again as it was left, and this is the newest resume token of its kind. */
+  handleToken(token: string): void
   /** It is left; if the browser keeps it whole, it may be seen again. */
   handleLeft(): void
 }
@@ -64,9 +66,10 @@ export class Page {
       if (kept) ifStored(() => sessionStorage.setItem(this.#key, kept))
       listener.handleLeft()
     })
-    // A page that the browser has kept whole goes on with its own token.
+    // A page that the browser has kept whole goes on with its own token, or with that of the page in between.
     on('pageshow', () => {
-      this.takeToken()
+      const kept = this.takeToken()
+      if (kept) listener.handleToken(kept)
       listener.handleNudge()
     })
   }

@@ -247,6 +247,8 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     const changes = this.#others.replace(membership)
     this.#forgetGone(changes)
     this.#setMembership(membership, isSameEpoch)
+    // Frames never say of whom they had not shown that he is out of sight.
+    if (this.#viewport) this.cursors.forget()
     if (this.#viewport || this.#others.get(this.#followed)) this.#sendViewport()
     if (Object.keys(this.#unsent).length) membership.updatePresence(clock(), this.#unsent)
     // What waited goes before what the listeners below say.

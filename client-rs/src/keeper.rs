@@ -89,6 +89,7 @@ impl Keeper {
         let mut driver = first;
         let closed = loop {
             let closed = self.run_connection(driver).await;
+            self.handle.with(|session, _now| self.mailbox.drain(session));
             let closed = if self.handle.is_closing() { closed } else { closed.of_link() };
             // The first attempt is the caller's, who hears of its failure.
             let was_welcome = self.handle.with(|session, _now| session.user().is_some());
@@ -158,6 +159,7 @@ impl Keeper {
                 }
             };
             match outcome {
+                Some(Ok(_)) if self.handle.is_closing() => return Err(Closed::by_this_end()),
                 Some(Ok((link, token))) => return Ok(self.handle.begin_again(link, token)),
                 Some(Err(error)) => {
                     last = Closed::unreachable(&error);

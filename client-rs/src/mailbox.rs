@@ -200,7 +200,9 @@ impl Mailbox {
                     state.rooms.insert(room, inbox);
                     let _ = waiter.send(Ok(room)); // one that closed just now takes its answer back
                 }
-                None if state.rooms.contains_key(&room) => state.deliver(room, event),
+                None if state.rooms.get(&room).is_some_and(|inbox| !inbox.left) => {
+                    state.deliver(room, event);
+                }
                 None => {
                     let mut inbox = Inbox { request, polled: true, ..Inbox::default() };
                     inbox.push(event);

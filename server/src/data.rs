@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use hither_core::SavedSession;
 use hither_core::room::SavedRoom;
+use hither_protocol::limits::RESUME_MS;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
@@ -20,18 +21,22 @@ use hither_transport::Clock;
 /// The key: 32 bytes that sign resume tokens, and 32 for the transport's resets.
 const KEY_FILE: &str = "resume.key";
 const KEY_BYTES: usize = 64;
+/// Locked by the server that has the directory.
+const LOCK_FILE: &str = "lock";
 /// The last save.
 const SAVE_FILE: &str = "sessions.save";
 /// The form of a save; another one is not read.
 const VERSION: u32 = 1;
 /// The least time between two saves. What began in it before a kill is unknown after.
 const SAVE_EVERY: Duration = Duration::from_millis(250);
+/// The most.
+const SAVE_ANYWAY: Duration = Duration::from_secs(60);
 /// Saving takes at most one part in so many of the time.
 const SAVE_SHARE: u32 = 20;
 
-/// The data directory of a server.
+/// The data directory of a server, locked against others.
 #[derive(Clone, Debug)]
-pub(crate) struct DataDir(PathBuf);
+pub(crate) struct DataDir(PathBuf, #[expect(dead_code, reason = "it holds the lock")] Arc<File>);
 
 /// What is kept of a process.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -65,11 +70,14 @@ impl DataDir {
     /// Opens the directory, or makes it, for the owner alone.
     ///
     /// # Errors
-    /// [`DataError`].
+    /// [`DataError`]; also where another server has it.
     pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-        made.map_err(|source| DataError { path: path.to_owned(), source })?;
-        Ok(Self(path.to_owned()))
+        let failed = |source| DataError { path: path.to_owned(), source };
+        made.map_err(failed)?;
+        let lock = owners_only().create(true).open(path.join(LOCK_FILE)).map_err(failed)?;
+        lock.try_lock().map_err(|error| failed(error.into()))?;
+        Ok(Self(path.to_owned(), Arc::new(lock)))
     }
 
     /// The secrets of this directory, made the first time.
@@ -82,7 +90,7 @@ impl DataDir {
         Ok(Secrets::from_bytes(&key))
     }
 
-    /// The last save. Of a directory without one, nothing was known; of one whose save can't be read, nothing is
+    /// The last save. Where there is none, or one that can't be read or is older than sessions last, nothing is
     /// believed of what was before `now_ms`.
     pub(crate) fn load(&self, now_ms: u64) -> Saved {
         let path = self.0.join(SAVE_FILE);
@@ -92,13 +100,14 @@ impl DataDir {
             is_known.then_some(saved).ok_or_else(|| io::Error::other("of another version"))
         });
         match read {
-            Ok(saved) => saved,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Saved::default(),
+            Ok(saved) if now_ms.saturating_sub(saved.saved_ms) <= RESUME_MS => return saved,
+            Ok(_) => tracing::info!("the sessions of long ago are not taken up"),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "no session is taken up");
-                Saved { saved_ms: now_ms, ..Saved::default() }
             }
         }
+        Saved { saved_ms: now_ms, ..Saved::default() }
     }
 
     /// Replaces the last save; a process that is killed meanwhile leaves the one before.
@@ -142,11 +151,14 @@ pub(crate) struct Saver {
     pub(crate) rooms: Arc<Rooms>,
     /// Tells when there is something to save.
     pub(crate) changed: Arc<Notify>,
+    /// Held by the one save that is under way.
+    pub(crate) turn: tokio::sync::Mutex<()>,
 }
 
 impl Saver {
     /// Saves now. A failure is logged: the server goes on without.
     pub(crate) async fn save(&self) {
+        let _turn = self.turn.lock().await;
         // First the time: what begins while the rest is gathered is newer.
         let saved_ms = self.clock.now().as_millis();
         let (sessions, rooms) = (self.sessions.save(), self.rooms.save());
@@ -159,10 +171,12 @@ impl Saver {
         }
     }
 
-    /// Saves whenever something has changed, until it is aborted.
+    /// Saves whenever something has changed, and now and then so that the save is never older than the process, until
+    /// it is aborted.
     pub(crate) async fn run_saves(self: Arc<Self>) {
         loop {
-            self.changed.notified().await;
+            // Either will do.
+            let _ = tokio::time::timeout(SAVE_ANYWAY, self.changed.notified()).await;
             let began = self.clock.now();
             self.save().await;
             let took = self.clock.now().since(began);
@@ -172,19 +186,19 @@ impl Saver {
 }
 
 fn read_or_make_key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
-    let made: [u8; KEY_BYTES] = std::array::from_fn(|_| rand::random());
-    match owners_only().create_new(true).open(path) {
-        Ok(mut file) => {
-            file.write_all(&made)?;
-            file.sync_all()?;
-            return Ok(made);
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+    let mut key = [0; KEY_BYTES];
+    match File::open(path) {
+        Ok(mut file) => return file.read_exact(&mut key).map(|()| key),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    let mut key = [0; KEY_BYTES];
-    let mut file = File::open(path)?;
-    file.read_exact(&mut key)?;
+    key = std::array::from_fn(|_| rand::random());
+    // Whole, or not at all, whenever the process ends.
+    let new = path.with_extension("new");
+    let mut file = owners_only().create(true).truncate(true).open(&new)?;
+    file.write_all(&key)?;
+    file.sync_all()?;
+    fs::rename(new, path)?;
     Ok(key)
 }
 
@@ -223,10 +237,16 @@ mod tests {
     fn s5_what_was_saved_last_is_loaded() {
         let parent = tempfile::tempdir().unwrap();
         let dir = DataDir::open(&parent.path().join("data")).unwrap();
-        assert_eq!(dir.load(9), Saved::default());
+        let nothing = |saved_ms| Saved { saved_ms, ..Saved::default() };
+        assert_eq!(dir.load(9), nothing(9));
         dir.save(&Saved { version: VERSION, ..Saved::default() }).unwrap();
         dir.save(&saved()).unwrap();
         assert_eq!(dir.load(9), saved());
+        assert_eq!(dir.load(5 + RESUME_MS), saved());
+        assert_eq!(dir.load(6 + RESUME_MS), nothing(6 + RESUME_MS));
+        assert!(DataDir::open(&parent.path().join("data")).is_err(), "it has a server");
+        drop(dir);
+        DataDir::open(&parent.path().join("data")).unwrap();
     }
 
     #[test]

@@ -226,8 +226,8 @@ impl Server {
         }
     }
 
-    /// Clients that have not gone; none of the server's own. Connections that are closed and wait for late packets do not
-    /// count.
+    /// Clients that have not gone; none of the server's own. Connections that are closed and wait for late packets do
+    /// not count.
     fn open_connections(&self) -> i64 {
         let clients = [Transport::Quic, Transport::WebTransport, Transport::WebSocket];
         clients.into_iter().map(|transport| self.metrics.connections[transport].get()).sum()

@@ -100,6 +100,8 @@ export class Membership {
   readonly #place: Int32Array
   #entered = false
   #eventLast: number
+  /** The last event that was looked at for being one's own. */
+  #returned = 0
   /** Events that are not told yet: before the roster is whole, nobody could say whose they are. */
   readonly #early: (EventMessage | Message<'direct'>)[]
   #now = 0
@@ -212,7 +214,7 @@ export class Membership {
     for (const member of page.members) this.members.set(member.slot, member)
     if (page.more || this.#entered) return
     this.#entered = true
-    for (const event of this.#early) if ('number' in event) this.listener.handleReturned(event)
+    for (const event of this.#early) if ('number' in event) this.#handleReturned(event)
     this.listener.handleEntered(this, this.#eventsLost)
     this.#tellMoved()
     this.#tellEvents()
@@ -303,12 +305,19 @@ export class Membership {
         if (event.number !== this.#eventLast + 1) this.listener.handleEventsLost()
         this.#eventLast = event.number
         if (event.from === this.slot && event.generation === this.generation) {
-          this.listener.handleReturned(event)
+          this.#handleReturned(event)
           continue
         }
       }
       this.listener.handleEvent(event)
     }
+  }
+
+  /** Once for each number: one that waited for its tick comes with the join and in the diff. */
+  #handleReturned(event: EventMessage): void {
+    if (event.number <= this.#returned) return
+    this.#returned = event.number
+    this.listener.handleReturned(event)
   }
 
   /** Tells what frames have brought of members that are known, unless it is old (rule M16). */

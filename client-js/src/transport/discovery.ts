@@ -27,7 +27,7 @@ export async function discover(
   const answer = (await response.json()) as { quic: string; ws?: string; cert_sha256?: string }
   const quic = new URL(`https://${answer.quic}${PATH}`)
   // A server that listens on all addresses is where its answer came from.
-  if (/^(0.0.0.0|\[::\])$/.test(quic.hostname)) quic.hostname = new URL(response.url).hostname
+  if (/^(0\.0\.0\.0|\[::\])$/.test(quic.hostname)) quic.hostname = new URL(response.url).hostname
   // Plain WebSocket is where this answer came from, by whatever name or proxy.
   const ws = answer.ws && new URL(PATH, response.url).href
   return endpoint(quic.href, certSha256 ?? answer.cert_sha256, ws)

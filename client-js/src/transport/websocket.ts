@@ -91,7 +91,8 @@ class WebSocketTransport implements Transport {
 
   close(code: number): void {
     this.#handler = undefined
-    this.#socket.close(code)
+    // A browser throws at any other.
+    this.#socket.close(code >= 3000 && code < 5000 ? code : 1000)
   }
 
   /** Sends a message of the control lane or of a room's; an empty one ends the lane. */

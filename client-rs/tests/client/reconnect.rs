@@ -127,7 +127,7 @@ async fn a_connection_that_breaks_is_made_again_and_rooms_stay() {
     })
     .await
     .0
-    .unwrap_err();
+    .unwrap();
     assert_eq!(soon(client.closed()).await.code, Some(4000));
 }
 

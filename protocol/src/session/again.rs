@@ -12,11 +12,12 @@ use super::room::Room;
 use super::{Joining, Session};
 use crate::document;
 use crate::ids::{Generation, RoomHandle, Slot};
+use crate::limits::PRESENCE_BYTES_MAX;
 use crate::message::control::{
     self, ErrorMessage, Hello, Join, Member, Presence, SendEvent, SetStatus, SetViewport, Status,
     ToServer, Viewport,
 };
-use crate::message::{FrameBuffer, Map, Refusal, encoded_len};
+use crate::message::{FrameBuffer, Map, Refusal, Rights, encoded_len};
 use crate::motion::Position;
 use crate::time::Timestamp;
 
@@ -96,6 +97,7 @@ impl Session {
     /// [`Event::Left`].
     pub fn begin_again(&mut self, token: Option<String>) {
         self.is_connected = true;
+        self.last_handle.get_or_insert(u32::MAX);
         self.hello.token = token.or(self.hello.token.take());
         let resume_token = self.resume_token.clone();
         self.send(&ToServer::Hello(Hello { resume_token, ..self.hello.clone() }));
@@ -105,8 +107,10 @@ impl Session {
         let mut joins: Vec<Join> =
             self.joining.iter().map(|(request, j)| j.join(*request)).collect();
         for (handle, room) in &mut self.rooms {
-            let (request, again) = (self.next_request, Some(*handle));
-            self.next_request += 1;
+            // Who waits for an entry that was never whole waits for its number.
+            let request = if room.was_entered() { self.next_request } else { room.request() };
+            self.next_request = self.next_request.max(request + 1);
+            let again = Some(*handle);
             room.standing.unsaid.clear();
             let (presence, seen) = (room.standing.presence.clone(), Some(room.seen()));
             let name = room.name().clone();
@@ -145,17 +149,21 @@ impl Session {
     pub(super) fn handle_join_refused(&mut self, joining: &Joining, code: Refusal) -> bool {
         let room = joining.again.and_then(|handle| self.rooms.remove(&handle));
         if let Some(room) = room {
-            self.events.push_back(Event::Left { room: room.handle(), reason: Some(code) });
+            self.events.push_back(room.ended(Some(code)));
             return true;
         }
         joining.is_left
     }
 
-    /// The server's own handle, unless that names another room here, from an earlier process of the server.
-    fn free_handle(&self, wire: RoomHandle) -> RoomHandle {
+    /// By which the application is to name another room: the server's own handle on the first connection; then one that
+    /// it never had, since another process of the server begins its handles anew, and the application may still hold
+    /// those of rooms that are over.
+    fn free_handle(&mut self, wire: RoomHandle) -> RoomHandle {
+        let Some(last) = self.last_handle else { return wire };
         let is_free = |handle: &RoomHandle| !self.rooms.contains_key(handle);
-        let others = (0..u32::MAX).rev().map(RoomHandle);
-        std::iter::once(wire).chain(others).find(is_free).unwrap_or(wire)
+        let free = (0..last).rev().map(RoomHandle).find(is_free).unwrap_or(wire);
+        self.last_handle = Some(free.0);
+        free
     }
 }
 
@@ -174,8 +182,24 @@ impl Room {
     }
 
     /// Patches the own presence, here at once and there as soon as may be.
-    pub(super) fn update_presence(&mut self, patch: Map, transmits: &mut VecDeque<Transmit>) {
-        document::patch(&mut self.standing.presence, &patch);
+    pub(super) fn update_presence(
+        &mut self,
+        patch: Map,
+        transmits: &mut VecDeque<Transmit>,
+        events: &mut VecDeque<Event>,
+    ) {
+        let mut presence = self.standing.presence.clone();
+        document::patch(&mut presence, &patch);
+        // What the server is going to refuse has no effect here either, or the next join would be refused for it.
+        let refusal = if !self.rights().contains(Rights::PRESENCE) {
+            Some(Refusal::Forbidden)
+        } else {
+            (encoded_len(&presence) > PRESENCE_BYTES_MAX).then_some(Refusal::TooLarge)
+        };
+        if let Some(code) = refusal {
+            return events.push_back(Event::Refused(refused(self.handle(), code)));
+        }
+        self.standing.presence = presence;
         self.patch_self(&patch);
         if self.standing.is_attached {
             say(transmits, &ToServer::Presence(Presence { room: self.wire(), patch }));
@@ -213,7 +237,7 @@ impl Room {
     fn take_over(
         &mut self,
         now: Timestamp,
-        old: Self,
+        mut old: Self,
         transmits: &mut VecDeque<Transmit>,
         events: &mut VecDeque<Event>,
     ) {
@@ -235,11 +259,11 @@ impl Room {
         if let Some(position) = old.mover.position() {
             self.set_motion(now, position);
         }
-        let own = (old.slot(), old.generation());
-        let mut standing = old.standing;
-        for event in self.missed().iter().filter(|event| (event.from, event.generation) == own) {
-            standing.confirm(event);
+        if old.was_entered() && !old.is_entered() {
+            self.take_over_untold(&old);
         }
+        let mut standing = std::mem::take(&mut old.standing);
+        self.find_own_events(&old, |event| standing.confirm(event));
         let Standing { presence, unsaid, viewport, sent, events: waiting, .. } = standing;
         let sent = if is_same_epoch && !self.has_lost_events() { sent } else { VecDeque::new() };
         self.shown = old.shown;
@@ -262,7 +286,7 @@ impl Room {
                 self.broadcast(event, transmits);
             } else {
                 // In another epoch the same slots may be other people's.
-                events.push_back(Event::Refused(not_sent(self.handle())));
+                events.push_back(Event::Refused(refused(self.handle(), Refusal::NotFound)));
             }
         }
         if let Some(mut edits) = edits {
@@ -316,12 +340,8 @@ fn say(transmits: &mut VecDeque<Transmit>, message: &ToServer) {
     transmits.push_back(Transmit::Control(message.encode()));
 }
 
-fn not_sent(room: RoomHandle) -> ErrorMessage {
-    ErrorMessage {
-        request: None,
-        room: Some(room),
-        code: Refusal::NotFound,
-        message: "the members that it was for may be others by now".to_owned(),
-        retry_after_ms: None,
-    }
+/// A refusal in the server's place.
+fn refused(room: RoomHandle, code: Refusal) -> ErrorMessage {
+    let message = code.name().to_owned();
+    ErrorMessage { request: None, room: Some(room), code, message, retry_after_ms: None }
 }

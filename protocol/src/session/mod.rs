@@ -57,6 +57,8 @@ pub struct Session {
     rooms: BTreeMap<RoomHandle, Room>,
     /// The rooms by what the server calls them on the present connection.
     handles: BTreeMap<RoomHandle, RoomHandle>,
+    /// The last handle that was made up here; none on the first connection.
+    last_handle: Option<u32>,
     next_request: u32,
     /// The number of the last motion sample, of all rooms together.
     last_sample: u32,
@@ -108,6 +110,7 @@ impl Session {
             joining: BTreeMap::new(),
             rooms: BTreeMap::new(),
             handles: BTreeMap::new(),
+            last_handle: None,
             next_request: 1,
             last_sample: 0,
             acks: VecDeque::new(),
@@ -194,7 +197,7 @@ impl Session {
     /// Patches the member's own presence, here at once and by the server's tick at the others; nil removes a field.
     pub fn update_presence(&mut self, room: RoomHandle, patch: Map) {
         if let Some(state) = self.rooms.get_mut(&room) {
-            state.update_presence(patch, &mut self.transmits);
+            state.update_presence(patch, &mut self.transmits, &mut self.events);
         }
     }
 

@@ -1,5 +1,7 @@
 //! One room as a member sees it: who is there, what they say, where they point, and its document.
 
+mod events;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -42,6 +44,8 @@ pub struct Room {
     early: Vec<Direct>,
     events_lost: bool,
     resumed: bool,
+    /// The last event that was looked at for being one's own when the room was joined again.
+    confirmed: u64,
     entered: bool,
     leaving: bool,
     members: BTreeMap<Slot, Member>,
@@ -79,6 +83,7 @@ impl Room {
             early: Vec::new(),
             events_lost: joined.events_lost,
             resumed: joined.resumed,
+            confirmed: 0,
             entered: false,
             leaving: false,
             members: BTreeMap::new(),
@@ -177,7 +182,7 @@ impl Room {
 
     /// What the application is told when the membership has ended; before its roster was whole, the entry has failed.
     pub(super) fn ended(self, reason: Option<Refusal>) -> Event {
-        if self.entered {
+        if self.was_entered() {
             return Event::Left { room: self.handle, reason };
         }
         Event::Refused(ErrorMessage {
@@ -187,6 +192,16 @@ impl Room {
             message: "the membership ended before the roster was whole".to_owned(),
             retry_after_ms: None,
         })
+    }
+
+    /// Whether it was entered, over this connection or one before.
+    pub(super) fn was_entered(&self) -> bool {
+        self.entered || self.standing.before.is_some()
+    }
+
+    /// The number of the entry that it came to be by.
+    pub(super) fn request(&self) -> u32 {
+        self.request
     }
 
     /// By which it is named on the wire of the present connection.
@@ -200,15 +215,6 @@ impl Room {
 
     pub(super) fn set_handle(&mut self, handle: RoomHandle) {
         self.handle = handle;
-    }
-
-    /// The events that came with the join and are not told yet.
-    pub(super) fn missed(&self) -> &[control::Event] {
-        &self.missed
-    }
-
-    pub(super) fn has_lost_events(&self) -> bool {
-        self.events_lost
     }
 
     pub(super) fn epoch(&self) -> Epoch {
@@ -264,15 +270,6 @@ impl Room {
                 self.handle_event(event, events);
             }
             events.extend(std::mem::take(&mut self.early).into_iter().map(Event::Direct));
-        }
-    }
-
-    /// Takes an event for this member alone; it is told once those are known who may have sent it.
-    pub(super) fn handle_direct(&mut self, direct: Direct, events: &mut VecDeque<Event>) {
-        if self.entered {
-            events.push_back(Event::Direct(direct));
-        } else {
-            self.early.push(direct);
         }
     }
 
@@ -384,7 +381,8 @@ impl Room {
         header: &FrameHeader,
         reader: Reader<'_>,
     ) -> Result<Received, DecodeError> {
-        let Self { view, moved, mover, beat, playback, slot: own, generation, .. } = self;
+        let Self { view, moved, shown, mover, beat, playback, standing, .. } = self;
+        let (own, generation) = (&self.slot, &self.generation);
         let mut playback = playback.as_mut().filter(|_| header.epoch_check == self.epoch.check());
         if let Some(playback) = &mut playback {
             playback.handle_frame(now, header.tick);
@@ -399,10 +397,12 @@ impl Room {
                 mover.handle_echo(place.position);
             }
         })?;
-        if received.parts != 0 && !self.standing.places.is_empty() {
-            self.standing.places.clear();
-            // Frames say now who of them is still to be seen.
-            self.moved.extend(&self.shown);
+        let slots = view.format().axes.slots_per_part();
+        if received.parts != 0 && !standing.places.is_empty() {
+            // Frames say now who of these parts is still to be seen.
+            let is_told = |slot: &Slot| received.parts >> (slot.index() / slots) & 1 == 1;
+            standing.places.retain(|slot, _| !is_told(slot));
+            moved.extend(shown.iter().filter(|slot| is_told(slot)));
         }
         let part = own.index() / view.format().axes.slots_per_part();
         if received.parts >> part & 1 == 1
@@ -473,26 +473,5 @@ impl Room {
             self.moved.insert(slot);
         }
         new
-    }
-
-    fn handle_event(&mut self, event: control::Event, events: &mut VecDeque<Event>) {
-        if event.number <= self.event_last {
-            return;
-        }
-        if event.number != self.event_last + 1 {
-            events.push_back(Event::EventsLost { room: self.handle });
-        }
-        self.event_last = event.number;
-        if event.from == self.slot && event.generation == self.generation {
-            return self.confirm(&event);
-        }
-        events.push_back(Event::Broadcast {
-            room: self.handle,
-            from: event.from,
-            number: event.number,
-            name: event.name,
-            data: event.data,
-            time_ms: event.time_ms,
-        });
     }
 }

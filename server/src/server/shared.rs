@@ -55,7 +55,7 @@ impl Assembly {
         rooms.restore(saved.rooms);
         let saver = data.map(|dir| {
             let (sessions, rooms) = (sessions.clone(), rooms.clone());
-            Arc::new(Saver { dir, clock, sessions, rooms, changed })
+            Arc::new(Saver { dir, clock, sessions, rooms, changed, turn: Default::default() })
         });
         let shared = Shared {
             rooms,

@@ -26,6 +26,8 @@ const CLOSE_DEADLINE: Duration = Duration::from_secs(1);
 
 /// WebSocket's own code for an end without a code of ours, which a link has as 0.
 const NO_CODE: u16 = 1000;
+/// From which on codes are for applications (RFC 6455, 7.4.2).
+const CODES_OF_OURS: u16 = 3000;
 
 /// Why a bridge ends.
 #[derive(Debug)]
@@ -121,7 +123,8 @@ impl From<Option<CloseFrame>> for End {
     fn from(frame: Option<CloseFrame>) -> Self {
         let Some(frame) = frame else { return Self::Peer(0, String::new()) };
         let code = match u16::from(frame.code) {
-            NO_CODE => 0,
+            // WebSocket's own, as a proxy says them that goes: no word of the server's.
+            code if code < CODES_OF_OURS => 0,
             code => code.into(),
         };
         Self::Peer(code, frame.reason.to_string())

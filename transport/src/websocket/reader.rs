@@ -10,7 +10,7 @@ use futures_util::{Stream, StreamExt};
 use hither_protocol::message::frame;
 use hither_protocol::{CloseCode, RoomHandle, limits};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::tungstenite;
 
 use super::Shared;
@@ -151,7 +151,10 @@ impl<'a> Reader<'a> {
 
     /// A lane that the peer opened: a stream for the application, whose answers are the writer's.
     async fn open(&self, room: Option<RoomHandle>) -> Result<SendStream, End> {
-        let (send, recv) = self.far.open_stream().await.map_err(|_| End::Closed)?;
+        // Lanes that have ended give their places back once what they said is written.
+        let opened = timeout(SILENCE, self.far.open_stream()).await;
+        let opened = opened.map_err(|_| End::from(Violation("too many lanes")))?;
+        let (send, recv) = opened.map_err(|_| End::Closed)?;
         // It fails if the writer has ended, and the bridge with it.
         let _ = self.to_writer.send(Opened { room, send: None, recv }).await;
         Ok(send)

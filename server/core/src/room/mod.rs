@@ -194,6 +194,8 @@ impl Room {
         self.motion.set_away(now, slot, status == Status::Away);
         self.dirty = true;
         let (events, events_lost) = self.replay.after(self.id.epoch, seen);
+        // One that has been told of events that wait for their tick is not told of them again.
+        let seen = seen.filter(|_| !events_lost).map_or(0, |seen| seen.number);
         let joined = Joined {
             request,
             room: self.id.handle,
@@ -203,7 +205,7 @@ impl Room {
             tick: self.tick,
             rights,
             motion: self.policy.motion.clone(),
-            event_last: self.replay.last_flushed(),
+            event_last: self.replay.last_flushed().max(seen),
             events,
             events_lost,
             resumed: lost.is_some(),
@@ -216,7 +218,7 @@ impl Room {
     /// now; it is 10 s at least (S5).
     pub fn handle_restored(&mut self, now: Timestamp, saved: SavedRoom) {
         let expiry = now + self.policy.grace.max(RESTORED_GRACE);
-        for (slot, generation) in self.roster.restore(expiry, saved) {
+        for (slot, generation) in self.roster.restore(now, expiry, saved) {
             self.motion.add_member(now, slot, generation);
             self.motion.remove_viewer(slot);
         }

@@ -215,6 +215,7 @@ impl Roster {
     /// are free. What can't have been kept by this is left out.
     pub(super) fn restore(
         &mut self,
+        now: Timestamp,
         expiry: Timestamp,
         saved: SavedRoom,
     ) -> Vec<(Slot, Generation)> {
@@ -235,7 +236,7 @@ impl Roster {
         self.len = restored.len();
         self.lost = restored.iter().map(|(slot, _)| (expiry, *slot)).collect();
         let free = (0..self.slots.len()).filter(|index| self.slots[*index].is_none());
-        self.free = free.map(|index| (expiry, Slot(index as u16))).collect();
+        self.free = free.map(|index| (now + QUARANTINE, Slot(index as u16))).collect();
         restored
     }
 

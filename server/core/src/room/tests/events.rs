@@ -101,7 +101,7 @@ fn v2_who_comes_back_gets_what_was_missed() {
     let (ben, joined) = stage.rejoin("ben", seen);
     assert!(!joined.events_lost);
     assert_eq!(joined.event_last, 3);
-    assert_eq!(joined.events.iter().map(|event| event.number).collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(joined.events.iter().map(|event| event.number).collect::<Vec<_>>(), [2, 3, 4]);
     stage.tick();
     let data = |number: u64| (number, Value::Int(number as i64));
     assert_eq!(stage.heard(ben), [data(2), data(3), data(4)], "each once, the waiting one too");

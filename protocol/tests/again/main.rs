@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails the test")]
 
+mod odd;
+
 use hither_protocol::message::control::{self, *};
 use hither_protocol::message::edits::{
     Ack, Edit, Edits, EditsToClient, EditsToServer, Op, OpKind, Snapshot,
@@ -70,7 +72,8 @@ impl Stage {
 
     fn joined(&mut self, request: u32, room: u32, epoch: Epoch, slot: Slot, resumed: bool) {
         let room = RoomHandle(room);
-        let joined = Joined { request, room, epoch, slot, resumed, ..Joined::default() };
+        let rights = hither_protocol::message::Rights::ALL;
+        let joined = Joined { request, room, epoch, slot, rights, resumed, ..Joined::default() };
         self.say(ToClient::Joined(Joined { motion: MotionFormat::default(), ..joined }));
     }
 
@@ -355,125 +358,4 @@ fn sixty_four_edits_are_unanswered_at_most_and_others_wait_for_answers() {
         stage.say_edits(ack(number));
     }
     assert_eq!(submits(&mut stage), (66..=70).collect::<Vec<_>>());
-}
-
-#[test]
-fn a_room_that_is_left_or_refused_meanwhile_is_left() {
-    let mut stage = Stage::entered();
-    let request = stage.again();
-    let (code, message) = (Refusal::Forbidden, String::new());
-    let refused =
-        ErrorMessage { request: Some(request), room: None, code, message, retry_after_ms: None };
-    stage.say(ToClient::Error(refused));
-    assert_eq!(stage.events(), [Event::Left { room: stage.room, reason: Some(code) }]);
-    assert!(stage.session.room(stage.room).is_none());
-
-    let mut stage = Stage::entered();
-    let request = stage.again();
-    stage.session.leave(stage.room);
-    assert_eq!(stage.events(), [Event::Left { room: stage.room, reason: None }]);
-    assert_eq!(stage.said(), []);
-    stage.joined(request, 6, EPOCH, OWN, true);
-    assert_eq!(stage.said(), [ToServer::Leave(Leave { room: RoomHandle(6) })]);
-
-    let mut stage = Stage::entered();
-    stage.session.leave(stage.room);
-    stage.session.handle_disconnected();
-    assert_eq!(stage.events(), [Event::Left { room: stage.room, reason: None }]);
-    stage.session.begin_again(None);
-    assert!(matches!(stage.said()[..], [ToServer::Hello(_)]), "and no join");
-}
-
-#[test]
-fn what_was_asked_for_and_not_answered_is_asked_for_again_under_its_number() {
-    let mut stage = Stage::entered();
-    let name = "default:b".parse().unwrap();
-    let request = stage.session.enter(name, map("x", 1), None);
-    stage.said();
-    stage.session.handle_disconnected();
-    stage.session.begin_again(None);
-    let said = stage.said();
-    let [ToServer::Hello(_), ToServer::Join(first), ToServer::Join(second)] = &said[..] else {
-        panic!("{said:?}")
-    };
-    assert_eq!((first.request, first.room.as_str()), (request, "default:b"));
-    // The server's name for it may be one by which the application knows another room.
-    let again = second.request;
-    stage.joined(request, stage.room.0, LATER, Slot(0), false);
-    stage.joined(again, 2, LATER, OWN, true);
-    stage.roster(4, vec![member(0, 0, "me")]);
-    stage.roster(2, vec![member(0, 0, "ann"), member(1, 0, "me")]);
-    let entered: Vec<_> = stage
-        .events()
-        .into_iter()
-        .filter_map(|event| match event {
-            Event::Entered { request, room, .. } => Some((request, room)),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(entered[1], (again, stage.room));
-    assert_eq!(entered[0].0, request);
-    assert_ne!(entered[0].1, stage.room);
-}
-
-// proves V5
-#[test]
-fn own_events_that_did_not_come_back_are_sent_again_and_no_others() {
-    let echo = |number, name: &str| control::Event {
-        number,
-        from: OWN,
-        generation: Generation(0),
-        name: name.into(),
-        data: Value::Nil,
-        time_ms: 1,
-    };
-    // What of the events is in `joined`, whether events are lost, the epoch, and what is sent again.
-    type Case<'a> = (&'a [&'a str], bool, Epoch, &'a [&'a str]);
-    let cases: [Case; 5] = [
-        (&[], false, EPOCH, &["c", "d", "late"]),
-        (&["c"], false, EPOCH, &["d", "late"]),
-        // What was before one that has come was refused.
-        (&["d"], false, EPOCH, &["late"]),
-        (&[], true, EPOCH, &["late"]),
-        (&[], true, LATER, &["late"]),
-    ];
-    for (missed, events_lost, epoch, expected) in cases {
-        let mut stage = Stage::entered();
-        let room = stage.room;
-        for name in ["a", "b", "c", "d"] {
-            stage.session.broadcast(room, name, Value::Nil, vec![]);
-        }
-        stage.session.broadcast(room, "to one", Value::Nil, vec![Slot(0)]);
-        // The first was refused, the second has come back.
-        stage.say(ToClient::Diff(Diff {
-            room: RoomHandle(4),
-            events: vec![echo(1, "b")],
-            ..Diff::default()
-        }));
-        stage.said();
-        stage.session.handle_disconnected();
-        stage.session.broadcast(room, "late", Value::Nil, vec![]);
-        let request = stage.again();
-        let events = missed.iter().zip(2..).map(|(name, number)| echo(number, name)).collect();
-        let joined = Joined {
-            request,
-            room: RoomHandle(4),
-            epoch,
-            slot: OWN,
-            resumed: true,
-            events,
-            events_lost,
-            ..Joined::default()
-        };
-        stage.say(ToClient::Joined(joined));
-        let sent: Vec<_> = stage
-            .said()
-            .into_iter()
-            .map(|message| match message {
-                ToServer::Event(event) => event.name,
-                other => panic!("{other:?}"),
-            })
-            .collect();
-        assert_eq!(sent, expected, "{missed:?}, {events_lost}, {epoch:?}");
-    }
 }
