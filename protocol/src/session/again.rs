@@ -191,19 +191,18 @@ impl Room {
         let mut presence = self.standing.presence.clone();
         document::patch(&mut presence, &patch);
         // What the server is going to refuse has no effect here either, or the next join would be refused for it.
-        let refusal = if !self.rights().contains(Rights::PRESENCE) {
-            Some(Refusal::Forbidden)
-        } else {
-            (encoded_len(&presence) > PRESENCE_BYTES_MAX).then_some(Refusal::TooLarge)
-        };
-        if let Some(code) = refusal {
-            return events.push_back(Event::Refused(refused(self.handle(), code)));
+        if encoded_len(&presence) > PRESENCE_BYTES_MAX {
+            let refused = refused(self.handle(), Refusal::TooLarge);
+            return events.push_back(Event::Refused(refused));
         }
-        self.standing.presence = presence;
-        self.patch_self(&patch);
+        let is_allowed = self.rights().contains(Rights::PRESENCE);
+        if is_allowed {
+            self.standing.presence = presence;
+            self.patch_self(&patch);
+        }
         if self.standing.is_attached {
             say(transmits, &ToServer::Presence(Presence { room: self.wire(), patch }));
-        } else {
+        } else if is_allowed {
             self.standing.unsaid.extend(patch);
         }
     }

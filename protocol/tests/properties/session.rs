@@ -7,7 +7,7 @@ use hither_protocol::message::control::{
     self, AxisFormat, Diff, Direct, Hello, Joined, Left, Member, MotionFormat, Roster, Status,
     ToClient, ToServer,
 };
-use hither_protocol::message::{Map, Value};
+use hither_protocol::message::{Map, Rights, Value};
 use hither_protocol::motion::frame::{FrameHeader, FrameWriter, PartHeader};
 use hither_protocol::motion::upward::{Upward, read};
 use hither_protocol::motion::{Axes, Entry, Place, Position};
@@ -40,8 +40,9 @@ fn join(session: &mut Session, axes: u8) {
     let request = session.enter("default:lobby".parse().unwrap(), Map::new(), None);
     let axes = vec![AxisFormat::default(); axes.into()];
     let motion = MotionFormat { axes, ..MotionFormat::default() };
+    let (epoch, rights) = (Epoch(9), Rights::ALL);
     let joined =
-        Joined { request, room: ROOM, epoch: Epoch(9), slot: OWN, motion, ..Joined::default() };
+        Joined { request, room: ROOM, epoch, slot: OWN, motion, rights, ..Joined::default() };
     tell(session, ToClient::Joined(joined));
 }
 
