@@ -116,9 +116,7 @@ async fn serve_connection(
         Err(error) => return tracing::debug!(%error, "no http connection"),
     };
     let mut builder = http1::Builder::new();
-    // A connection for a WebSocket has one request, and its place for no longer.
     builder
-        .keep_alive(place.is_none())
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_DEADLINE)
         .max_buf_size(HEAD_BYTES_MAX)

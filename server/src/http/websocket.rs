@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{ORIGIN, RETRY_AFTER, UPGRADE};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::{CONNECTION, ORIGIN, RETRY_AFTER, UPGRADE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use axum::{Extension, Router};
@@ -28,7 +29,15 @@ pub(crate) fn websocket_router(shared: Arc<Shared>) -> Router {
 
 /// The same on a listener that serves nothing else, where who asks for another path is a client of another version.
 pub(crate) fn websockets_only(shared: Arc<Shared>) -> Router {
-    Router::new().fallback(upgrade).with_state(shared)
+    Router::new().fallback(upgrade).layer(map_response(close_refused)).with_state(shared)
+}
+
+/// Ends the connection of who was refused, which has its place for no longer.
+async fn close_refused(mut response: Response) -> Response {
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 async fn upgrade(
@@ -83,7 +92,7 @@ mod tests {
     async fn ask(router: Router, path: &str, more: &str) -> String {
         let (addr, _stop, _task) = start(router).await;
         let request = format!(
-            "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: upgrade, close\r\nupgrade: websocket\r\n\
+            "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
              sec-websocket-version: 13\r\n{more}\r\n"
         );
         let mut stream = TcpStream::connect(addr).await.unwrap();
@@ -109,6 +118,7 @@ mod tests {
             let answer = ask(router(), path, &headers).await;
             let expected = format!("HTTP/1.1 {status}");
             assert!(answer.starts_with(&expected), "{path} {headers}: {answer}");
+            assert!(answer.contains("connection: close"), "{path} {headers}: {answer}");
         }
         stopping.send_replace(true);
         let answer = ask(router(), path, KEY).await;
