@@ -12,6 +12,7 @@ mod bounds;
 mod client;
 mod clock;
 mod congestion;
+mod connection_id;
 mod link;
 mod listener;
 pub mod memory;

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use aws_lc_rs::hmac;
 use hither_protocol::CloseCode;
 use quinn::{Connection, Endpoint, EndpointConfig, ServerConfig, TransportConfig};
-use quinn_proto::HashedConnectionIdGenerator;
 use tokio::sync::watch;
 #[cfg(feature = "webtransport")]
 use web_transport_proto::http::StatusCode;
 
 use crate::bounds::{Side, bound_incoming, transport_config};
+use crate::connection_id::ConnectionIds;
 use crate::link::{Closed, Link, Transport};
 use crate::quic::{Owned, QuicLink};
 use crate::runtime::PatientRuntime;
@@ -273,11 +273,10 @@ enum RequestKind {
 /// An endpoint that knows the connections of an earlier one with this key well enough to reset them.
 fn endpoint_config(reset_key: &[u8; 32]) -> EndpointConfig {
     let key = hmac::Key::new(hmac::HMAC_SHA256, reset_key);
-    // Ids are checked by a hash that gives its key away to who sees many of them, so it has one of its own.
     let ids = hmac::sign(&key, b"connection ids");
-    let ids = ids.as_ref().iter().take(8).fold(0, |key, byte| key << 8 | u64::from(*byte));
+    let ids = hmac::Key::new(hmac::HMAC_SHA256, ids.as_ref());
     let mut config = EndpointConfig::new(Arc::new(key));
-    config.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(ids)));
+    config.cid_generator(move || Box::new(ConnectionIds::new(ids.clone())));
     config
 }
 
