@@ -142,6 +142,25 @@ impl Tick {
     }
 }
 
+/// A room's document from its beginning on, below 2^53: the numbers of two documents' edits never mix, even if both were
+/// one room's, before and after its data were lost or a backup was put in their place.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+pub struct DocumentId(pub u64);
+
+/// By which a server knows a client's numbers of edits again, over all sessions (rule D7): 16 random bytes, that the
+/// client makes up and that are told to nobody else.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct EditorId(#[serde(with = "serde_bytes")] pub [u8; 16]);
+
+impl fmt::Debug for EditorId {
+    /// It is a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EditorId(..)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

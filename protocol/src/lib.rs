@@ -19,7 +19,7 @@ pub mod time;
 pub mod varint;
 
 pub use close::{CloseCode, Reaction};
-pub use ids::{Epoch, Generation, RoomHandle, RoomName, Slot, Tick};
+pub use ids::{DocumentId, EditorId, Epoch, Generation, RoomHandle, RoomName, Slot, Tick};
 pub use reconnect::Reconnect;
 pub use time::Timestamp;
 

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Map, Refusal, messages};
-use crate::ids::{Generation, RoomHandle, Slot};
+use crate::document::Failure;
+use crate::ids::{DocumentId, EditorId, Generation, RoomHandle, Slot};
 
 messages! {
     /// What a client sends on an edits lane.
@@ -30,7 +31,7 @@ messages! {
 }
 
 /// Opens the edits lane of a room (D1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Open {
     /// The room, which this session has joined.
     #[serde(rename = "h")]
@@ -38,15 +39,32 @@ pub struct Open {
     /// The member's own slot, so that a stream of an earlier membership that comes late is not taken for one of this.
     #[serde(rename = "s")]
     pub slot: Slot,
-    /// The last sequence number that the client has applied, to be sent what came after it instead of a snapshot.
-    #[serde(rename = "q", default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<u64>,
+    /// Whose numbers the edits of this lane have.
+    #[serde(rename = "e")]
+    pub editor: EditorId,
+    /// The last edit that the client has applied, to be sent what came after it instead of a snapshot.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Place>,
+    /// The editor's numbers that were submitted and not answered, rising: answers that there are come first (D7).
+    #[serde(rename = "u", default, skip_serializing_if = "Vec::is_empty")]
+    pub unanswered: Vec<u64>,
+}
+
+/// A place in the order of a document's edits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The document.
+    #[serde(rename = "d")]
+    pub document: DocumentId,
+    /// The number of the edit.
+    #[serde(rename = "q")]
+    pub sequence: u64,
 }
 
 /// An edit on its way to the server (D2).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Submit {
-    /// The session's number for this edit in this room, from 1, rising; a number that came before is answered again.
+    /// The editor's number for this edit, from 1, rising; a number that came before is answered again.
     #[serde(rename = "n")]
     pub number: u64,
     /// 1 to 64 operations, applied whole or not at all.
@@ -63,9 +81,19 @@ pub struct Op {
     /// The record's id; 1 to 128 bytes.
     #[serde(rename = "i")]
     pub record: String,
-    /// The fields, for put and patch.
+    /// The fields of put and patch, and the numbers to be added by increment.
     #[serde(rename = "f", default, skip_serializing_if = "Map::is_empty")]
     pub fields: Map,
+    /// The condition: the version that the record has, or 0 if there must be none. Else the edit has no effect.
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    pub if_version: Option<u64>,
+}
+
+impl Op {
+    /// An operation without a condition.
+    pub fn new(kind: OpKind, record: impl Into<String>, fields: Map) -> Self {
+        Self { kind, record: record.into(), fields, if_version: None }
+    }
 }
 
 /// What an operation does.
@@ -78,6 +106,8 @@ pub enum OpKind {
     Patch,
     /// 3. The record is no more; it need not exist.
     Remove,
+    /// 4. Each number is added to the field of its name, which is 0 where it is missing; the record must exist.
+    Increment,
 }
 
 impl From<OpKind> for u8 {
@@ -86,6 +116,7 @@ impl From<OpKind> for u8 {
             OpKind::Put => 1,
             OpKind::Patch => 2,
             OpKind::Remove => 3,
+            OpKind::Increment => 4,
         }
     }
 }
@@ -98,6 +129,7 @@ impl TryFrom<u8> for OpKind {
             1 => Ok(Self::Put),
             2 => Ok(Self::Patch),
             3 => Ok(Self::Remove),
+            4 => Ok(Self::Increment),
             _ => Err("an operation of a later version"),
         }
     }
@@ -106,6 +138,9 @@ impl TryFrom<u8> for OpKind {
 /// A page of the document (D3).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
+    /// Which document it is.
+    #[serde(rename = "d")]
+    pub document: DocumentId,
     /// The sequence number of the last edit that is in the first page; the same in every page. Records of later pages
     /// may be of later versions, whose edits come, too.
     #[serde(rename = "q")]
@@ -158,7 +193,7 @@ pub struct Edit {
     /// The generation of that slot.
     #[serde(rename = "g")]
     pub generation: Generation,
-    /// That member's session's number for it.
+    /// Its editor's number for it.
     #[serde(rename = "n")]
     pub number: u64,
     /// What it does.
@@ -169,7 +204,7 @@ pub struct Edit {
 /// An edit is durable (D5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ack {
-    /// The session's number for it.
+    /// The editor's number for it.
     #[serde(rename = "n")]
     pub number: u64,
     /// Its place in the room's order.
@@ -183,7 +218,7 @@ pub struct Ack {
 /// An edit has no effect (D6).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reject {
-    /// The session's number for it.
+    /// The editor's number for it.
     #[serde(rename = "n")]
     pub number: u64,
     /// Why.
@@ -192,7 +227,21 @@ pub struct Reject {
     /// A sentence for the developer.
     #[serde(rename = "m")]
     pub message: String,
+    /// What it is over, where it is over a size, a depth or a count.
+    #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// What that would be with this edit; where a condition does not hold, the record's version, 0 for none.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<u64>,
     /// When to try again under a new number, in milliseconds from now.
     #[serde(rename = "ra", default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
+}
+
+impl Reject {
+    /// Says why an edit has no effect.
+    pub fn new(number: u64, failure: Failure, message: String) -> Self {
+        let Failure { refusal: code, limit, value } = failure;
+        Self { number, code, message, limit, value, retry_after_ms: None }
+    }
 }

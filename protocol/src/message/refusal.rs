@@ -29,13 +29,17 @@ pub enum Refusal {
     RoomClosed,
     /// 11. The edit needs a record that does not exist.
     NoRecord,
+    /// 12. The edit's condition does not hold: the record has another version.
+    Conflict,
+    /// 13. The server's own rules for this namespace do not allow it.
+    Invalid,
     /// A code that this version does not know, with its number.
     Other(u32),
 }
 
 impl Refusal {
     /// Every code that this version knows, in the order of its number.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::BadRequest,
         Self::Forbidden,
         Self::NotFound,
@@ -47,6 +51,8 @@ impl Refusal {
         Self::Unavailable,
         Self::RoomClosed,
         Self::NoRecord,
+        Self::Conflict,
+        Self::Invalid,
     ];
 
     /// The name in metrics and in `vectors/close.json`.
@@ -63,6 +69,8 @@ impl Refusal {
             Self::Unavailable => "unavailable",
             Self::RoomClosed => "room_closed",
             Self::NoRecord => "no_record",
+            Self::Conflict => "conflict",
+            Self::Invalid => "invalid",
             Self::Other(_) => "other",
         }
     }
@@ -82,6 +90,8 @@ impl From<Refusal> for u32 {
             Refusal::Unavailable => 9,
             Refusal::RoomClosed => 10,
             Refusal::NoRecord => 11,
+            Refusal::Conflict => 12,
+            Refusal::Invalid => 13,
             Refusal::Other(number) => number,
         }
     }

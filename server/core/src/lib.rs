@@ -19,10 +19,12 @@ mod rate;
 pub mod room;
 pub mod session;
 mod sessions;
+mod validator;
 
 pub use grant::{Grant, Pattern, PatternError, RoomGrant};
-pub use policy::{Rates, RoomPolicy, SessionPolicy};
+pub use policy::{DOCUMENT_BYTES_MAX, RECORDS_MAX, Rates, RoomPolicy, SessionPolicy};
 pub use rate::Bucket;
 pub use room::{NewMember, Output, Recipient, Room, RoomId};
 pub use session::{Effect, Session, SessionId};
 pub use sessions::{ConnectionId, ResumeClaims, SavedSession, Sessions, Verdict};
+pub use validator::{Proposal, Validator};

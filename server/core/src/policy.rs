@@ -2,9 +2,17 @@
 
 use std::time::Duration;
 
+use hither_protocol::document::Caps;
 use hither_protocol::limits;
 use hither_protocol::message::control::MotionFormat;
 use hither_protocol::motion::Format;
+
+use crate::validator::Validator;
+
+/// The largest document of a room, in bytes, unless its namespace has less.
+pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The most records of a document, unless its namespace has fewer.
+pub const RECORDS_MAX: usize = 65_536;
 
 /// What a namespace decides for its rooms.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +29,14 @@ pub struct RoomPolicy {
     pub event_bytes_max: usize,
     /// Largest record, encoded, in bytes.
     pub record_bytes_max: usize,
+    /// Largest document, all its records together, in bytes.
+    pub document_bytes_max: usize,
+    /// Most records of a document.
+    pub records_max: usize,
+    /// Most levels of arrays and maps in a field of a record.
+    pub depth_max: usize,
+    /// The program's own rule for edits.
+    pub validator: Option<Validator>,
     /// What one session may send.
     pub rates: Rates,
 }
@@ -53,6 +69,15 @@ impl RoomPolicy {
         Duration::from_secs(1) / self.format().tick_hz
     }
 
+    /// The most that its document may have.
+    pub(crate) fn caps(&self) -> Caps {
+        Caps {
+            record_bytes: self.record_bytes_max,
+            document_bytes: self.document_bytes_max,
+            records: self.records_max,
+        }
+    }
+
     /// What its frames are made of.
     pub fn format(&self) -> Format {
         self.motion.format()
@@ -68,6 +93,10 @@ impl Default for RoomPolicy {
             presence_bytes_max: limits::PRESENCE_BYTES_MAX,
             event_bytes_max: limits::EVENT_BYTES_MAX,
             record_bytes_max: limits::RECORD_BYTES_MAX,
+            document_bytes_max: DOCUMENT_BYTES_MAX,
+            records_max: RECORDS_MAX,
+            depth_max: limits::DEPTH_MAX,
+            validator: None,
             rates: Rates::default(),
         }
     }

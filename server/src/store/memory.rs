@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 use std::future::ready;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use hither_core::room::{LoggedEdit, SavedDocument};
 use hither_protocol::RoomName;
-use hither_protocol::document::Document;
-use hither_protocol::message::edits::{Edit, OpKind};
 
 use super::{Pending, Store, StoreError};
 
@@ -22,48 +21,50 @@ pub struct MemoryStore {
 
 #[derive(Debug, Default)]
 struct Rooms {
-    documents: HashMap<RoomName, Document>,
+    documents: HashMap<RoomName, SavedDocument>,
     bytes: usize,
 }
 
 impl MemoryStore {
-    /// Keeps at most `bytes_max` bytes of records.
+    /// Takes no more edits once its records have `bytes_max` bytes.
     pub fn new(bytes_max: usize) -> Self {
         Self { bytes_max, rooms: Mutex::default() }
+    }
+
+    fn rooms(&self) -> MutexGuard<'_, Rooms> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Store for MemoryStore {
-    fn load(&self, room: &RoomName) -> Pending<Document> {
-        let rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
-        let document = rooms.documents.get(room).cloned().unwrap_or_default();
-        Box::pin(ready(Ok(document)))
+    fn is_available(&self) -> bool {
+        self.rooms().bytes < self.bytes_max
     }
 
-    fn append(&self, room: &RoomName, edit: &Edit) -> Pending<()> {
-        let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
-        Box::pin(ready(rooms.append(room, edit, self.bytes_max)))
+    fn load(&self, room: &RoomName) -> Pending<SavedDocument> {
+        let saved = self.rooms().documents.get(room).cloned();
+        Box::pin(ready(Ok(saved.unwrap_or_else(|| SavedDocument::new(super::new_id())))))
+    }
+
+    fn append(&self, room: &RoomName, edit: LoggedEdit) -> Pending<()> {
+        Box::pin(ready(self.rooms().append(room, edit)))
     }
 }
 
 impl Rooms {
-    fn append(&mut self, room: &RoomName, edit: &Edit, bytes_max: usize) -> Result<(), StoreError> {
+    fn append(&mut self, room: &RoomName, logged: LoggedEdit) -> Result<(), StoreError> {
         let Self { documents, bytes } = self;
-        let removes = edit.ops.iter().all(|op| op.kind == OpKind::Remove);
-        if *bytes >= bytes_max && !removes {
-            return Err(StoreError::Full);
-        }
-        let document = documents.entry(room.clone()).or_insert_with(|| {
+        let saved = documents.entry(room.clone()).or_insert_with(|| {
             *bytes += DOCUMENT_BYTES;
-            Document::default()
+            SavedDocument::new(logged.document)
         });
-        let last = document.sequence();
-        if edit.sequence != last + 1 {
-            return Err(StoreError::OutOfOrder { last, got: edit.sequence });
+        let (last, got) = (saved.document.sequence(), logged.edit.sequence);
+        if got != last + 1 {
+            return Err(StoreError::OutOfOrder { last, got });
         }
-        *bytes -= document.bytes();
-        document.apply(edit.sequence, &edit.ops);
-        *bytes += document.bytes();
+        *bytes -= saved.document.bytes();
+        saved.apply(logged);
+        *bytes += saved.document.bytes();
         Ok(())
     }
 }

@@ -8,30 +8,42 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-use hither_protocol::RoomName;
-use hither_protocol::document::Document;
-use hither_protocol::message::edits::Edit;
+use hither_core::room::{LoggedEdit, SavedDocument};
+use hither_protocol::{DocumentId, RoomName};
 
 /// What a store answers with, later.
 pub type Pending<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
 
 /// Keeps the documents of rooms. One room is written by one server process at a time.
 pub trait Store: fmt::Debug + Send + Sync {
-    /// The room's document with every edit that was stored; an empty one if it has none.
-    fn load(&self, room: &RoomName) -> Pending<Document>;
+    /// Whether edits are taken now. While they are not, rooms reject new ones; those that were given before stay with
+    /// the store, and their futures with them, until it can go on.
+    fn is_available(&self) -> bool;
+
+    /// The room's document with every edit that was given before; a new one if it has none.
+    fn load(&self, room: &RoomName) -> Pending<SavedDocument>;
 
     /// Makes an edit durable. Edits of a room take their place in the order of the calls, even when the futures are
-    /// awaited in another; the future is ready when this edit and those before it are durable.
-    fn append(&self, room: &RoomName, edit: &Edit) -> Pending<()>;
+    /// awaited in another; the future is ready when this edit and those before it are durable. An error is for good:
+    /// the room has no truth any more.
+    fn append(&self, room: &RoomName, edit: LoggedEdit) -> Pending<()>;
+}
+
+/// An id for a document that begins: below 2^53, and not to be met again.
+fn new_id() -> DocumentId {
+    DocumentId(rand::random::<u64>() >> 11)
 }
 
 /// Why a store did not do it. Never the client's fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The operator's: it has no room left.
-    #[error("the store is full")]
-    Full,
+    /// The operator's: it can't be read or written now, or has no room left.
+    #[error("the store is not available: {0}")]
+    Unavailable(String),
+    /// The machine's: what was kept of this room is not what was written.
+    #[error("what is kept of the room is damaged: {0}")]
+    Damaged(String),
     /// The server's: the edit does not follow the last that was stored.
     #[error("edit {got} does not follow edit {last}")]
     OutOfOrder {
@@ -46,37 +58,45 @@ pub enum StoreError {
 pub(crate) mod contract {
     //! What every store promises, as one suite that each adapter runs.
 
-    use hither_protocol::message::edits::{Op, OpKind};
-    use hither_protocol::{Generation, Slot};
+    use hither_protocol::message::edits::{Edit, Op, OpKind};
+    use hither_protocol::{EditorId, Generation, Slot};
 
     use super::*;
 
-    pub(crate) fn edit(sequence: u64, record: &str) -> Edit {
-        let op = Op { kind: OpKind::Put, record: record.to_owned(), fields: Default::default() };
-        Edit {
+    pub(crate) fn edit(sequence: u64, record: &str) -> LoggedEdit {
+        let edit = Edit {
             sequence,
             time_ms: 1,
             user: "u".to_owned(),
             slot: Slot(0),
             generation: Generation(0),
             number: sequence,
-            ops: vec![op],
-        }
+            ops: vec![Op::new(OpKind::Put, record, Default::default())],
+        };
+        LoggedEdit { document: DocumentId(7), editor: EditorId([1; 16]), edit }
     }
 
     pub(crate) async fn run(store: &dyn Store) {
         let room: RoomName = "default:a".parse().unwrap();
         let other: RoomName = "default:b".parse().unwrap();
-        assert!(store.load(&room).await.unwrap().is_empty());
+        assert!(store.is_available());
+        assert!(store.load(&room).await.unwrap().document.is_empty());
         let (first, second) =
-            (store.append(&room, &edit(1, "x")), store.append(&room, &edit(2, "y")));
+            (store.append(&room, edit(1, "x")), store.append(&room, edit(2, "y")));
+        // A load has what was given before, durable or not.
+        let loaded = store.load(&room).await.unwrap();
+        assert_eq!((loaded.document.sequence(), loaded.document.len()), (2, 2));
         second.await.unwrap();
         first.await.unwrap();
-        let document = store.load(&room).await.unwrap();
-        assert_eq!((document.sequence(), document.len()), (2, 2));
-        assert!(store.load(&other).await.unwrap().is_empty());
-        let gap = store.append(&room, &edit(4, "z")).await;
+        let saved = store.load(&room).await.unwrap();
+        assert_eq!(saved, loaded);
+        assert_eq!(saved.editors.save(1).count(), 1);
+        assert_eq!(saved.time_ms, 1);
+        let unborn = store.load(&other).await.unwrap().document;
+        assert_eq!(saved.document.id(), DocumentId(7));
+        assert!(unborn.is_empty() && unborn.id() != saved.document.id());
+        let gap = store.append(&room, edit(4, "z")).await;
         assert_eq!(gap, Err(StoreError::OutOfOrder { last: 2, got: 4 }));
-        assert_eq!(store.load(&room).await.unwrap().sequence(), 2);
+        assert_eq!(store.load(&room).await.unwrap(), saved);
     }
 }

@@ -6,7 +6,7 @@
 
 mod changes;
 mod directs;
-mod document;
+mod edits;
 mod motion;
 mod pace;
 mod replay;
@@ -21,7 +21,7 @@ use bytes::Bytes;
 use hither_protocol::message::control::{
     Direct, Event, Joined, Left, SendEvent, Status, ToClient, Viewport,
 };
-use hither_protocol::message::edits::{Edit, EditsToClient, Submit};
+use hither_protocol::message::edits::{EditsToClient, Open, Submit};
 use hither_protocol::message::{Map, Refusal, encoded_len};
 use hither_protocol::motion::upward::{Ack, Sample};
 use hither_protocol::{Epoch, Generation, RoomHandle, RoomName, Slot, Tick, Timestamp};
@@ -29,7 +29,8 @@ use hither_protocol::{Epoch, Generation, RoomHandle, RoomName, Slot, Tick, Times
 use crate::policy::RoomPolicy;
 use changes::Changes;
 use directs::Directs;
-use document::EditLog;
+use edits::{Author, EditLog};
+pub use edits::{Editors, LoggedEdit, Recent, SavedDocument, SavedEditor};
 use motion::Motion;
 use pace::Pace;
 use replay::Replay;
@@ -63,7 +64,7 @@ pub enum Output {
     /// Send this datagram, whose first byte is reserved for the transport.
     Datagram(Slot, Bytes),
     /// Make this edit durable, after those before it, then call [`Room::handle_stored`].
-    Store(Edit),
+    Store(LoggedEdit),
 }
 
 /// Whom an output is for.
@@ -334,19 +335,24 @@ impl Room {
         self.edits.close_lane(slot);
     }
 
-    /// Opens a member's edits lane: what it lacks of the document follows by [`Self::poll_snapshot`].
-    pub fn handle_open(&mut self, slot: Slot, after: Option<u64>) {
-        self.edits.open(slot, after, &mut self.outputs);
+    /// Opens a member's edits lane: what the first page lacks of the document follows by [`Self::poll_snapshot`].
+    pub fn handle_open(&mut self, open: &Open) {
+        self.edits.open(open.slot, open, &mut self.outputs);
     }
 
-    /// Takes an edit: orders it and asks for it to be stored; it is answered by ack or reject (D2, D5 to D7).
+    /// Takes an edit: orders it and asks for it to be stored; it is answered by ack or reject (D2, D5 to D7). Nothing
+    /// happens if the member has no edits lane.
     pub fn handle_submit(&mut self, now: Timestamp, slot: Slot, submit: Submit) {
         let time_ms = self.time_ms(now);
         let Some(member) = self.roster.get(slot) else { return };
-        let author =
-            document::Author { slot, generation: member.generation, user: member.user.id.clone() };
-        let record_bytes_max = self.policy.record_bytes_max;
-        self.edits.submit(author, submit, time_ms, record_bytes_max, &mut self.outputs);
+        let author = Author { slot, generation: member.generation, user: member.user.clone() };
+        self.edits.submit(author, submit, time_ms, &self.policy, &mut self.outputs);
+    }
+
+    /// Whether the store takes edits: while it does not, they are rejected as unavailable, and those that it was given
+    /// before wait.
+    pub fn handle_store_state(&mut self, is_available: bool) {
+        self.edits.set_refusing(!is_available);
     }
 
     /// The store has all edits up to `sequence`: they are acked at once and told to all in the tick.
@@ -357,8 +363,9 @@ impl Room {
     }
 
     /// Puts the document as the store has it into a room that is new.
-    pub fn handle_loaded(&mut self, document: hither_protocol::document::Document) {
-        self.edits.load(document);
+    pub fn handle_loaded(&mut self, saved: SavedDocument) {
+        self.last_time_ms = self.last_time_ms.max(saved.time_ms);
+        self.edits.load(saved);
     }
 
     /// What members are told when their room is of no use any more, as a message of the control lane.
@@ -411,7 +418,7 @@ impl Room {
         Some(ToClient::Roster(page).encode())
     }
 
-    /// The next page of the document for a member whose edits lane was opened; `None` once it has all.
+    /// The next page of the document for a member whose edits lane was opened, at most 32 KiB; `None` once it has all.
     pub fn poll_snapshot(&mut self, slot: Slot) -> Option<Bytes> {
         Some(EditsToClient::Snapshot(self.edits.page(slot)?).encode())
     }
@@ -432,10 +439,9 @@ impl Room {
     }
 
     fn remove(&mut self, now: Timestamp, slot: Slot) {
-        let generation = self.generation(slot);
         if self.roster.remove(now, slot) {
             self.motion.remove_member(slot);
-            self.edits.close(slot, generation);
+            self.edits.close_lane(slot);
             self.directs.remove(slot);
             self.changes.leave(slot);
             self.dirty = true;

@@ -113,17 +113,6 @@ pub struct Begun {
     pub resumed: bool,
 }
 
-/// The room whose edits lane was opened: call `Room::handle_open`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EditsOpened {
-    /// The room.
-    pub room: RoomHandle,
-    /// The member's slot.
-    pub slot: Slot,
-    /// The last edit that the client has.
-    pub after: Option<u64>,
-}
-
 /// What a datagram holds for a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Motion {

@@ -16,7 +16,7 @@ use hither_protocol::limits::{
 use hither_protocol::message::control::{
     Bye, ErrorMessage, Hello, Pong, Status, ToClient, ToServer, User, Welcome,
 };
-use hither_protocol::message::edits::{EditsToClient, EditsToServer, Reject};
+use hither_protocol::message::edits::{EditsToClient, EditsToServer, Open, Reject};
 use hither_protocol::message::{FrameBuffer, MessageError, Refusal, Rights};
 use hither_protocol::motion::DecodeError;
 use hither_protocol::motion::upward::{self, Upward};
@@ -25,7 +25,7 @@ use hither_protocol::{CloseCode, RoomHandle, RoomName, Slot, Timestamp, VERSION}
 use crate::grant::Grant;
 use crate::policy::{RoomPolicy, SessionPolicy};
 use crate::rate::Bucket;
-pub use effect::{Begun, EditsOpened, Effect, Motion};
+pub use effect::{Begun, Effect, Motion};
 pub use id::SessionId;
 pub use membership::Dropped;
 use membership::{Allowance, Membership, NotTaken, rate_limited};
@@ -175,14 +175,14 @@ impl Session {
         self.rooms.remove(&room);
     }
 
-    /// Takes the first message of an edits lane, which says whose document it is about. `None`: the lane is to be
-    /// ended, as the session is not in that room, maybe not any more, or in another slot by now.
-    pub fn handle_open(&mut self, message: &[u8]) -> Option<EditsOpened> {
+    /// Takes the first message of an edits lane, which says whose document it is about: call `Room::handle_open`.
+    /// `None`: the lane is to be ended, as the session is not in that room, maybe not any more, or in another slot by
+    /// now.
+    pub fn handle_open(&mut self, message: &[u8]) -> Option<Open> {
         match EditsToServer::decode(message) {
             Ok(Some(EditsToServer::Open(open))) => {
                 let slot = self.rooms.get(&open.room)?.slot;
-                let opened = EditsOpened { room: open.room, slot, after: open.after };
-                return (open.slot == slot).then_some(opened);
+                return (open.slot == slot).then_some(open);
             }
             Ok(_) => {
                 self.close(CloseCode::Malformed, "the first message of an edits lane is open");
@@ -208,7 +208,8 @@ impl Session {
             Ok(()) => Effect::Submit { room, slot, submit },
             Err((code, retry_after_ms)) => {
                 let message = code.name().to_owned();
-                let reject = Reject { number: submit.number, code, message, retry_after_ms };
+                let reject = Reject::new(submit.number, code.into(), message);
+                let reject = Reject { retry_after_ms, ..reject };
                 self.effects.push_back(Effect::Refused(code));
                 Effect::SendEdits(room, EditsToClient::Reject(reject).encode())
             }
