@@ -7,16 +7,15 @@ use std::time::Duration;
 
 use super::again::Standing;
 use super::beat::{Beat, Path};
-use super::edits::{Edits, Known};
+use super::edits::{Edits, Records, Way};
 use super::event::{Event, Transmit};
 use super::motion::Mover;
-use crate::document::{self, Document};
-use crate::ids::{Epoch, Generation, RoomHandle, RoomName, Slot, Tick};
+use crate::document;
+use crate::ids::{EditorId, Epoch, Generation, RoomHandle, RoomName, Slot, Tick};
 use crate::limits::AXES_MAX;
 use crate::message::control::{
     self, Diff, Direct, ErrorMessage, Joined, Member, MotionFormat, Roster, Seen,
 };
-use crate::message::edits::Op;
 use crate::message::{Map, MessageError, Refusal, Rights};
 use crate::motion::frame::FrameHeader;
 use crate::motion::{Axes, DecodeError, Position, Received, View};
@@ -166,9 +165,24 @@ impl Room {
         self.view.position(slot, generation).or_else(|| before().map(|(_, place)| *place))
     }
 
-    /// The document; `None` until it is loaded.
-    pub fn document(&self) -> Option<&Document> {
-        self.edits.as_ref()?.document()
+    /// The records of its document with this session's own edits; `None` until they are loaded.
+    pub fn records(&self) -> Option<Records<'_>> {
+        self.edits.as_ref()?.records()
+    }
+
+    /// How many edits of this session wait to be sent, or for their answer.
+    pub fn unanswered_edits(&self) -> usize {
+        self.edits.as_ref().map_or(0, Edits::unanswered)
+    }
+
+    /// Whether there is something to undo.
+    pub fn can_undo(&self) -> bool {
+        self.edits.as_ref().is_some_and(|edits| edits.can(Way::Undo))
+    }
+
+    /// Whether there is something to redo.
+    pub fn can_redo(&self) -> bool {
+        self.edits.as_ref().is_some_and(|edits| edits.can(Way::Redo))
     }
 
     /// Where a member is to be seen at `now`; what that takes is kept from the first call on.
@@ -433,24 +447,17 @@ impl Room {
 
     pub(super) fn open_document(
         &mut self,
+        editor: EditorId,
         transmits: &mut VecDeque<Transmit>,
-        events: &mut VecDeque<Event>,
-    ) {
-        if self.edits.is_none() {
-            let edits = self.edits.insert(Edits::new(self.handle));
-            if self.standing.is_attached {
-                let known = Known { is_same_epoch: true, is_resumed: true };
-                edits.open((self.wire, self.slot), known, transmits, events);
+    ) -> &mut Edits {
+        let Self { edits, handle, wire, slot, standing, .. } = self;
+        edits.get_or_insert_with(|| {
+            let mut edits = Edits::new(*handle, editor);
+            if standing.is_attached {
+                edits.open((*wire, *slot), transmits);
             }
-        }
-    }
-
-    pub(super) fn submit(
-        &mut self,
-        ops: Vec<Op>,
-        transmits: &mut VecDeque<Transmit>,
-    ) -> Option<u64> {
-        Some(self.edits.as_mut()?.submit(ops, transmits))
+            edits
+        })
     }
 
     pub(super) fn handle_edits(

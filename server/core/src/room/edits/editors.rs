@@ -61,8 +61,9 @@ impl Editors {
             Fate::Acked(ack) => Some(*ack),
             Fate::Ordered | Fate::Rejected(_) => None,
         };
-        let saved = self.editors.iter().filter(is_kept).map(move |(id, editor)| {
-            SavedEditor { id: *id, acks: editor.latest.iter().filter_map(acked).collect() }
+        let saved = self.editors.iter().filter(is_kept).map(move |(id, editor)| SavedEditor {
+            id: *id,
+            acks: editor.latest.iter().filter_map(acked).collect(),
         });
         saved.filter(|saved| !saved.acks.is_empty())
     }
