@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(presence(PRESENCE_BYTES_MAX - 6), Ok(()));
         assert!(presence(PRESENCE_BYTES_MAX - 5).is_err());
 
-        let op = |fields| Op { kind: OpKind::Put, record: "r".into(), fields };
+        let op = |fields| Op::new(OpKind::Put, "r", fields);
         assert_eq!(check_edit(&vec![op(Map::new()); 64]), Ok(()));
         assert!(check_edit(&vec![op(Map::new()); 65]).is_err());
         let half = || op(Map::from([("a".into(), text(RECORD_BYTES_MAX / 2))]));

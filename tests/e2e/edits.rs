@@ -6,7 +6,7 @@ use hither_protocol::message::edits::{Edit, EditsToClient};
 use crate::support::{EditsLane, Host, enter, field, on_all, slot, soon, until};
 
 fn op(kind: OpKind, record: &str, fields: Map) -> Op {
-    Op { kind, record: record.into(), fields }
+    Op::new(kind, record, fields)
 }
 
 fn put(record: &str, value: i32) -> Op {

@@ -128,7 +128,7 @@ async fn forbidden(room: &Room) {
 }
 
 fn put() -> Vec<Op> {
-    vec![Op { kind: OpKind::Put, record: "a".into(), fields: field("x", 1) }]
+    vec![Op::new(OpKind::Put, "a", field("x", 1))]
 }
 
 // proves E1

@@ -164,7 +164,7 @@ impl Run {
             "put" => {
                 let (record, fields) = (text(&step["record"]).to_owned(), map(&step["fields"]));
                 let room = self.room();
-                let op = Op { kind: OpKind::Put, record, fields };
+                let op = Op::new(OpKind::Put, record, fields);
                 tokio::spawn(async move { room.submit(vec![op]).await });
             }
             "viewport" => {

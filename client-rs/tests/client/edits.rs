@@ -11,11 +11,7 @@ use hither_protocol::message::edits::{
 use crate::server::{Lane, OWN, ROOM, Server, entered, soon};
 
 fn put(record: &str) -> Vec<Op> {
-    vec![Op {
-        kind: OpKind::Put,
-        record: record.into(),
-        fields: Map::from([("x".into(), 1.into())]),
-    }]
+    vec![Op::new(OpKind::Put, record, Map::from([("x".into(), 1.into())]))]
 }
 
 async fn open(server: &Server) -> Lane {
@@ -131,7 +127,7 @@ async fn the_late_end_of_a_lane_does_not_end_the_next_one_of_the_room() {
     let (client, room, mut server) = entered().await;
     // More than the lane's window, so that the lane hangs until the server gives it up.
     let large = Map::from([("x".into(), "x".repeat(50_000).into())]);
-    let op = Op { kind: OpKind::Put, record: "a".into(), fields: large };
+    let op = Op::new(OpKind::Put, "a", large);
     let submits =
         async { tokio::join!(room.submit(vec![op.clone()]), room.submit(vec![op.clone()])) };
     let script = async {

@@ -112,7 +112,7 @@ async fn a_room_that_the_server_closed_can_be_joined_again() {
 
     let (mut edits, _answers) = client.link.open_stream().await.unwrap();
     let open = Open { room: first.room, slot: first.slot, after: None };
-    let put = Op { kind: OpKind::Put, record: "r".into(), fields: Default::default() };
+    let put = Op::new(OpKind::Put, "r", Default::default());
     for message in
         [EditsToServer::Open(open), EditsToServer::Submit(Submit { number: 1, ops: vec![put] })]
     {

@@ -244,7 +244,7 @@ async fn a_store_that_fails_closes_the_room_as_unavailable() {
     let (mut ada, mut bob) = (Guest::new(), Guest::new());
     let joined = ada.join(&rooms, &name("a")).await.unwrap();
     bob.join(&rooms, &name("a")).await.unwrap();
-    let put = Op { kind: OpKind::Put, record: "r".into(), fields: Default::default() };
+    let put = Op::new(OpKind::Put, "r", Default::default());
     let submit = Submit { number: 1, ops: vec![put] };
     joined.cell.with(|room, now| room.handle_submit(now, joined.slot, submit)).unwrap();
     for guest in [&mut ada, &mut bob] {
