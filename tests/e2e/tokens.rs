@@ -222,7 +222,8 @@ async fn the_others_work(here: &Room, there: &Room, right: &str) {
             .await;
     }
     there.open_document().unwrap();
-    let records = || there.read(|room| room.document().map(|document| document.len())).flatten();
+    let records =
+        || there.read(|room| room.records().map(|records| records.iter().count())).flatten();
     until("the document is seen", || records() == Some(usize::from(right != "edit"))).await;
 }
 
