@@ -97,7 +97,7 @@ async fn a_silent_death_is_seen_as_lost_in_two_and_a_half_seconds_and_as_a_leave
     // At different times of their keep-alives.
     let cut = async {
         for (client, slot) in clients.into_iter().zip(&slots) {
-            sleep(Duration::from_millis(53)).await;
+            sleep(Duration::from_millis(23)).await;
             relay.cut(client, Duration::from_secs(3_600));
             began.insert(*slot, Instant::now());
         }
