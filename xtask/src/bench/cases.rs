@@ -13,7 +13,8 @@ pub(super) struct Case {
     pub(super) transport: &'static str,
     /// Rooms and members in each, as `100x10`; in the idle and storm series, sessions.
     pub(super) mix: String,
-    /// Looks of each member at its mouse per second, 0 in the idle and storm series. Its room ticks as often, or sends at once.
+    /// Looks of each member at its mouse per second, 0 in the idle and storm series. Its room ticks as often, or sends
+    /// at once.
     pub(super) hz: u32,
     /// Percent of packets lost each way, at 30 ms of delay; None without a relay.
     pub(super) loss: Option<u32>,
