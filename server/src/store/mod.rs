@@ -1,8 +1,10 @@
 //! Where documents are durable: the port, apart from its adapters, so that rooms know only what it promises.
 
 mod memory;
+mod sqlite;
 
 pub use memory::MemoryStore;
+pub use sqlite::{OpenError, Retention, SqliteOptions, SqliteStore};
 
 use std::fmt;
 use std::future::Future;
@@ -27,6 +29,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// awaited in another; the future is ready when this edit and those before it are durable. An error is for good:
     /// the room has no truth any more.
     fn append(&self, room: &RoomName, edit: LoggedEdit) -> Pending<()>;
+
+    /// Takes nothing more; the future is ready when everything that was given before is durable.
+    fn close(&self) -> Pending<()>;
 }
 
 /// An id for a document that begins: below 2^53, and not to be met again.
