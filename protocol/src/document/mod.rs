@@ -279,9 +279,8 @@ mod tests {
     fn d2_a_condition_is_on_the_version_that_the_record_had_before_the_edit() {
         let mut document = Document::default();
         let put = |if_version| Op { if_version: Some(if_version), ..op(OpKind::Put, "a", &[]) };
-        let conflict = |value| {
-            Err(Failure { refusal: Refusal::Conflict, limit: None, value: Some(value) })
-        };
+        let conflict =
+            |value| Err(Failure { refusal: Refusal::Conflict, limit: None, value: Some(value) });
         assert_eq!(document.commit(&[put(1)], CAPS), conflict(0));
         document.commit(&[put(0)], CAPS).unwrap();
         assert_eq!(document.commit(&[put(0)], CAPS), conflict(1));
@@ -399,7 +398,10 @@ mod tests {
         let rest: Vec<_> = overlay.records_after(&document, Some("c")).map(|(id, ..)| id).collect();
         assert_eq!(rest, ["d", "e"]);
         let on_its_version = Op { if_version: Some(3), ..op(OpKind::Put, "c", &[]) };
-        assert!(overlay.commit(&document, &[on_its_version]).is_err(), "the version will be another");
+        assert!(
+            overlay.commit(&document, &[on_its_version]).is_err(),
+            "the version will be another"
+        );
     }
 
     #[test]
@@ -417,9 +419,8 @@ mod tests {
         for edit in edits {
             overlay.restore(&document.commit(&[edit], CAPS).unwrap());
         }
-        let told = |document, overlay: &Overlay| {
-            overlay.tell_after(document, None).collect::<Vec<_>>()
-        };
+        let told =
+            |document, overlay: &Overlay| overlay.tell_after(document, None).collect::<Vec<_>>();
         assert_eq!(told(&document, &overlay), told(&durable, &Overlay::default()));
     }
 }

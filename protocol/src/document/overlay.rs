@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::iter;
+use std::sync::Arc;
 
 use super::entry::{self, Entry};
 use super::{Before, Document, Failure};
@@ -32,6 +33,11 @@ impl Overlay {
     /// A record's fields, with what is laid over the document.
     pub fn get<'a>(&'a self, document: &'a Document, id: &str) -> Option<&'a Map> {
         Some(&self.entry(document, id)?.fields)
+    }
+
+    /// The same, to be kept.
+    pub fn share(&self, document: &Document, id: &str) -> Option<Arc<Map>> {
+        Some(self.entry(document, id)?.fields.clone())
     }
 
     /// All records, with what is laid over the document, in the order of their ids, those after `after`.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::ids::{RoomHandle, Slot};
 use crate::message::control::{Bye, Direct, ErrorMessage, Member, Pong};
-use crate::message::edits::{Ack, Reject};
+use crate::message::edits::{Ack, Edit, Reject};
 use crate::message::{Refusal, Value};
 use crate::reconnect::LostConnection;
 
@@ -82,17 +82,24 @@ pub enum Event {
     },
     /// Another member sent an event to this one.
     Direct(Direct),
-    /// The room's document is whole.
+    /// The room's document is whole, for the first time or anew: all records may be shown otherwise.
     DocumentLoaded {
         /// The room.
         room: RoomHandle,
     },
-    /// The room's document has changed by an edit, one's own or another's.
-    DocumentChanged {
+    /// An edit has its place, one's own or another's, and the document has it; [`Self::RecordsChanged`] follows.
+    Edited {
         /// The room.
         room: RoomHandle,
-        /// The edit's place.
-        sequence: u64,
+        /// Its place, who made it and what it does.
+        edit: Edit,
+    },
+    /// Records are shown otherwise now, maybe, by edits with or without their place, or since one was rejected.
+    RecordsChanged {
+        /// The room.
+        room: RoomHandle,
+        /// Their ids, in order.
+        records: Vec<String>,
     },
     /// An edit of this session is durable.
     EditAcked {
@@ -101,15 +108,15 @@ pub enum Event {
         /// Its number, place and time.
         ack: Ack,
     },
-    /// An edit of this session was sent, its connection was lost before the answer, and the server has forgotten the
-    /// member that sent it, or its numbers (S5): it may have its effect or not.
+    /// An edit of this session was sent and not answered, and no server knows its number any more (D7): it may have its
+    /// effect or not.
     EditUnanswered {
         /// The room.
         room: RoomHandle,
         /// Its number.
         number: u64,
     },
-    /// An edit of this session has no effect.
+    /// An edit of this session has no effect, and is not shown any more.
     EditRejected {
         /// The room.
         room: RoomHandle,

@@ -11,6 +11,7 @@ mod event;
 mod motion;
 mod room;
 
+pub use edits::{Records, Resolve};
 pub use event::{Event, Transmit};
 pub use room::Room;
 
@@ -20,8 +21,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use self::beat::Path;
+use self::edits::Way;
 use crate::close::CloseCode;
-use crate::ids::{RoomHandle, RoomName, Slot};
+use crate::ids::{EditorId, RoomHandle, RoomName, Slot};
 use crate::limits::{
     AXES_MAX, DATAGRAM_RECORDS_MAX, MOTION_DATAGRAM_BYTES_MAX, ROOMS_PER_SESSION_MAX,
 };
@@ -49,6 +51,10 @@ const ACKS_MAX: usize = 16;
 pub struct Session {
     hello: Hello,
     is_connected: bool,
+    disconnected_at: Option<Timestamp>,
+    /// Who numbers this client's edits, and the last number, of all rooms together.
+    editor: EditorId,
+    last_edit: u64,
     status: Status,
     control: FrameBuffer,
     user: Option<User>,
@@ -96,13 +102,17 @@ struct Joining {
 }
 
 impl Session {
-    /// Begins a session; `hello` is the first thing to be sent. Its version is set here.
-    pub fn new(hello: Hello) -> Self {
+    /// Begins a session; `hello` is the first thing to be sent. Its version is set here. `editor` is made up of 16
+    /// random bytes, for this session alone.
+    pub fn new(hello: Hello, editor: EditorId) -> Self {
         let hello = Hello { version: crate::VERSION, ..hello };
         let reliable_motion = hello.reliable_motion;
         Self {
             reliable_motion,
             is_connected: true,
+            disconnected_at: None,
+            editor,
+            last_edit: 0,
             status: Status::Active,
             control: FrameBuffer::default(),
             user: None,
@@ -212,17 +222,68 @@ impl Session {
     /// Opens the room's document; [`Event::DocumentLoaded`] says when it is there. Nothing happens if it is open.
     pub fn open_document(&mut self, room: RoomHandle) {
         if let Some(state) = self.rooms.get_mut(&room) {
-            state.open_document(&mut self.transmits, &mut self.events);
+            state.open_document(self.editor, &mut self.transmits);
         }
     }
 
-    /// Submits an edit and returns its number, which [`Event::EditAcked`] or [`Event::EditRejected`] repeats. Opens the
-    /// document if it is not. While 64 are unanswered it waits for their answers (D7). `None` if this session is not in
-    /// the room.
+    /// Submits an edit and returns its number, which [`Event::EditAcked`] or [`Event::EditRejected`] repeats. It is shown
+    /// at once. Opens the document if it is not. While 64 are unanswered it waits for their answers (D7). `None` if this
+    /// session is not in the room.
     pub fn submit(&mut self, room: RoomHandle, ops: Vec<Op>) -> Option<u64> {
         let state = self.rooms.get_mut(&room)?;
-        state.open_document(&mut self.transmits, &mut self.events);
-        state.submit(ops, &mut self.transmits)
+        self.last_edit += 1;
+        let edits = state.open_document(self.editor, &mut self.transmits);
+        edits.submit(self.last_edit, ops, &mut self.transmits, &mut self.events);
+        Some(self.last_edit)
+    }
+
+    /// Takes back the last group of this session's own edits in a room by edits of their own, whose numbers it returns;
+    /// `None` if there is nothing to take back. What was put is as it was before, whoever has changed it since.
+    pub fn undo(&mut self, room: RoomHandle) -> Option<Vec<u64>> {
+        self.go(room, Way::Undo)
+    }
+
+    /// Does again what was undone last, as long as nothing else was done since; as [`Self::undo`].
+    pub fn redo(&mut self, room: RoomHandle) -> Option<Vec<u64>> {
+        self.go(room, Way::Redo)
+    }
+
+    /// From now on the edits in a room are undone together, until [`Self::end_group`] was called as often.
+    pub fn begin_group(&mut self, room: RoomHandle) {
+        if let Some(edits) = self.edits(room) {
+            edits.undo().begin_group();
+        }
+    }
+
+    /// Ends what [`Self::begin_group`] began.
+    pub fn end_group(&mut self, room: RoomHandle) {
+        if let Some(edits) = self.edits(room) {
+            edits.undo().end_group();
+        }
+    }
+
+    /// Who decides between a value of one's own that waits to be sent and another's that has come: it is asked with the
+    /// record, the field, one's own value and the other (nil for none), for patches alone. Without one, one's own is
+    /// sent, and being the later one it stays.
+    pub fn set_resolver(&mut self, room: RoomHandle, resolve: Option<Box<Resolve>>) {
+        if let Some(edits) = self.edits(room) {
+            edits.set_resolver(resolve);
+        }
+    }
+
+    fn go(&mut self, room: RoomHandle, way: Way) -> Option<Vec<u64>> {
+        let edits = self.rooms.get_mut(&room)?.edits.as_mut()?;
+        let last = &mut self.last_edit;
+        let next = || {
+            *last += 1;
+            *last
+        };
+        edits.go(way, next, &mut self.transmits, &mut self.events)
+    }
+
+    /// The document of a room, which is opened if it is not.
+    fn edits(&mut self, room: RoomHandle) -> Option<&mut edits::Edits> {
+        Some(self.rooms.get_mut(&room)?.open_document(self.editor, &mut self.transmits))
     }
 
     /// Says whether the user is there, to all rooms. While `Away` the server sends no motion.
@@ -266,6 +327,13 @@ impl Session {
         }
     }
 
+    /// The server has ended a room's edits lane, and the connection is there: the lane is opened again after a second.
+    pub fn handle_edits_ended(&mut self, now: Timestamp, room: RoomHandle) {
+        if let Some(room) = self.rooms.get_mut(&room) {
+            room.handle_edits_ended(now);
+        }
+    }
+
     /// Takes a datagram, without the byte that is reserved for the transport.
     pub fn handle_datagram(&mut self, now: Timestamp, datagram: &[u8]) {
         if !self.handle_frame(now, Reader::new(datagram)) {
@@ -276,7 +344,7 @@ impl Session {
     /// Tells the session that time has passed.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         for room in self.rooms.values_mut() {
-            room.handle_timeout(now);
+            room.handle_timeout(now, &mut self.transmits);
         }
     }
 

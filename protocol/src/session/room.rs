@@ -7,16 +7,15 @@ use std::time::Duration;
 
 use super::again::Standing;
 use super::beat::{Beat, Path};
-use super::edits::{Edits, Known};
+use super::edits::{Edits, Records, Way};
 use super::event::{Event, Transmit};
 use super::motion::Mover;
-use crate::document::{self, Document};
-use crate::ids::{Epoch, Generation, RoomHandle, RoomName, Slot, Tick};
+use crate::document;
+use crate::ids::{EditorId, Epoch, Generation, RoomHandle, RoomName, Slot, Tick};
 use crate::limits::AXES_MAX;
 use crate::message::control::{
     self, Diff, Direct, ErrorMessage, Joined, Member, MotionFormat, Roster, Seen,
 };
-use crate::message::edits::Op;
 use crate::message::{Map, MessageError, Refusal, Rights};
 use crate::motion::frame::FrameHeader;
 use crate::motion::{Axes, DecodeError, Position, Received, View};
@@ -166,9 +165,24 @@ impl Room {
         self.view.position(slot, generation).or_else(|| before().map(|(_, place)| *place))
     }
 
-    /// The document; `None` until it is loaded.
-    pub fn document(&self) -> Option<&Document> {
-        self.edits.as_ref()?.document()
+    /// The records of its document with this session's own edits; `None` until they are loaded.
+    pub fn records(&self) -> Option<Records<'_>> {
+        self.edits.as_ref()?.records()
+    }
+
+    /// How many edits of this session wait to be sent, or for their answer.
+    pub fn unanswered_edits(&self) -> usize {
+        self.edits.as_ref().map_or(0, Edits::unanswered)
+    }
+
+    /// Whether there is something to undo.
+    pub fn can_undo(&self) -> bool {
+        self.edits.as_ref().is_some_and(|edits| edits.can(Way::Undo))
+    }
+
+    /// Whether there is something to redo.
+    pub fn can_redo(&self) -> bool {
+        self.edits.as_ref().is_some_and(|edits| edits.can(Way::Redo))
     }
 
     /// Where a member is to be seen at `now`; what that takes is kept from the first call on.
@@ -357,14 +371,19 @@ impl Room {
         }
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Timestamp) {
+    pub(super) fn handle_timeout(&mut self, now: Timestamp, transmits: &mut VecDeque<Transmit>) {
         self.mover.handle_timeout(now);
         self.beat.handle_timeout(now);
+        let edits = self.edits.as_mut();
+        if let Some(edits) = edits.filter(|e| e.reopen_at().is_some_and(|at| at <= now)) {
+            edits.open((self.wire, self.slot), transmits);
+        }
     }
 
     /// When something of this room is due.
     pub(super) fn due(&self, path: Path) -> impl Iterator<Item = Timestamp> {
-        self.sample_due(path).into_iter().chain(self.beat.due())
+        let reopen = self.edits.as_ref().and_then(Edits::reopen_at);
+        self.sample_due(path).into_iter().chain(self.beat.due()).chain(reopen)
     }
 
     /// When the own sample is due, if there is one.
@@ -433,24 +452,17 @@ impl Room {
 
     pub(super) fn open_document(
         &mut self,
+        editor: EditorId,
         transmits: &mut VecDeque<Transmit>,
-        events: &mut VecDeque<Event>,
-    ) {
-        if self.edits.is_none() {
-            let edits = self.edits.insert(Edits::new(self.handle));
-            if self.standing.is_attached {
-                let known = Known { is_same_epoch: true, is_resumed: true };
-                edits.open((self.wire, self.slot), known, transmits, events);
+    ) -> &mut Edits {
+        let Self { edits, handle, wire, slot, standing, .. } = self;
+        edits.get_or_insert_with(|| {
+            let mut edits = Edits::new(*handle, editor);
+            if standing.is_attached {
+                edits.open((*wire, *slot), transmits);
             }
-        }
-    }
-
-    pub(super) fn submit(
-        &mut self,
-        ops: Vec<Op>,
-        transmits: &mut VecDeque<Transmit>,
-    ) -> Option<u64> {
-        Some(self.edits.as_mut()?.submit(ops, transmits))
+            edits
+        })
     }
 
     pub(super) fn handle_edits(
@@ -460,6 +472,12 @@ impl Room {
         events: &mut VecDeque<Event>,
     ) -> Result<(), MessageError> {
         self.edits.as_mut().map_or(Ok(()), |edits| edits.handle_chunk(chunk, transmits, events))
+    }
+
+    pub(super) fn handle_edits_ended(&mut self, now: Timestamp) {
+        if let Some(edits) = &mut self.edits {
+            edits.handle_ended(now);
+        }
     }
 
     /// Keeps a member; true if it was not there before.

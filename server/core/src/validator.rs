@@ -28,9 +28,7 @@ pub struct Validator(Arc<Rule>);
 
 impl Validator {
     /// A rule: an error has the edit rejected as `invalid`, with it as the message.
-    pub fn new(
-        rule: impl Fn(&Proposal<'_>) -> Result<(), String> + Send + Sync + 'static,
-    ) -> Self {
+    pub fn new(rule: impl Fn(&Proposal<'_>) -> Result<(), String> + Send + Sync + 'static) -> Self {
         Self(Arc::new(rule))
     }
 

@@ -7,7 +7,7 @@ pub use memory::MemoryStore;
 pub use sqlite::{OpenError, Retention, SqliteOptions, SqliteStore};
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::Pin;
 
 use hither_core::room::{LoggedEdit, SavedDocument};
@@ -30,8 +30,10 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// the room has no truth any more.
     fn append(&self, room: &RoomName, edit: LoggedEdit) -> Pending<()>;
 
-    /// Takes nothing more; the future is ready when everything that was given before is durable.
-    fn close(&self) -> Pending<()>;
+    /// Takes nothing more; the future is ready when everything that was given before is durable, or given up.
+    fn close(&self) -> Pending<()> {
+        Box::pin(ready(Ok(())))
+    }
 }
 
 /// An id for a document that begins: below 2^53, and not to be met again.

@@ -1,137 +1,200 @@
-//! A room's document as a member has it, and the edits that it has submitted and knows nothing of yet. Apart from the
-//! room, since both outlive a connection.
+//! A room's document as a member has it: what is confirmed, its own edits on top of that, and the lane that carries
+//! both. Apart from the room, since all but the lane outlives a connection.
 
-use std::collections::VecDeque;
+mod pending;
+mod undo;
 
-use bytes::Bytes;
+pub use pending::Resolve;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::event::{Event, Transmit};
-use crate::document::Document;
-use crate::ids::{RoomHandle, Slot};
-use crate::message::edits::{Edit, EditsToClient, EditsToServer, Op, Open, Snapshot, Submit};
-use crate::message::{FrameBuffer, MessageError};
+use crate::document::{Document, Overlay};
+use crate::ids::{EditorId, RoomHandle, Slot};
+use crate::limits::{EDIT_OPS_MAX, RECORD_BYTES_MAX};
+use crate::message::edits::{
+    Edit, EditsToClient, EditsToServer, Op, OpKind, Open, Snapshot, Submit,
+};
+use crate::message::{FrameBuffer, Map, MessageError, encoded_len};
+use crate::time::Timestamp;
+use pending::Pending;
+use undo::Undo;
+pub(super) use undo::Way;
 
-/// So many edits are sent and unanswered at most: no more answers does a server repeat (D7).
-const EDITS_UNANSWERED_MAX: usize = 64;
+/// How long a client waits before it opens a lane again that the server has ended.
+const REOPEN_AFTER: Duration = Duration::from_secs(1);
 
-/// The edits lane of a room that its member has opened, over all its connections.
+/// The document of a room that its member has opened, over all its connections.
 #[derive(Debug)]
 pub(super) struct Edits {
     /// By which the application names the room.
     room: RoomHandle,
+    editor: EditorId,
     buffer: FrameBuffer,
+    /// As the server has it.
     document: Option<Document>,
     /// The pages of the next one that have come.
     loading: Option<Document>,
-    /// Whether the document is of an earlier epoch, and shown until there is another.
-    is_stale: bool,
     /// Whether the lane is open on the present connection.
     is_open: bool,
-    last_number: u64,
-    /// In the order of their numbers; those that were sent are the first.
-    unanswered: VecDeque<Unanswered>,
+    /// When it is to be opened again, if the server has ended it.
+    reopen_at: Option<Timestamp>,
+    pending: Pending,
+    undo: Undo,
 }
 
-/// What the server knows of a member that joins again.
+/// A document as it is shown: what the server has, and one's own edits that it does not have yet.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Known {
-    /// Its document is the one that it was, by the numbers of its edits.
-    pub(super) is_same_epoch: bool,
-    /// The member is the one that it was; its edits' numbers are known only in the same epoch.
-    pub(super) is_resumed: bool,
+pub struct Records<'a> {
+    document: &'a Document,
+    shown: &'a Overlay,
 }
 
-/// An edit without an ack or a reject.
-#[derive(Debug)]
-struct Unanswered {
-    number: u64,
-    submit: Bytes,
-    is_sent: bool,
+impl<'a> Records<'a> {
+    /// A record's fields.
+    pub fn get(&self, id: &str) -> Option<&'a Map> {
+        self.shown.get(self.document, id)
+    }
+
+    /// All records, an id and fields each, in the order of their ids.
+    pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a Map)> + use<'a> {
+        self.shown.records_after(self.document, None).map(|(id, _, fields)| (id, fields))
+    }
+
+    /// The number of the edit that changed a record last, as far as the server has said: for conditions. `None` if the
+    /// server has no such record.
+    pub fn version(&self, id: &str) -> Option<u64> {
+        self.document.version(id)
+    }
+
+    /// As the server has them.
+    pub fn confirmed(&self) -> &'a Document {
+        self.document
+    }
 }
 
 impl Edits {
-    pub(super) fn new(room: RoomHandle) -> Self {
+    pub(super) fn new(room: RoomHandle, editor: EditorId) -> Self {
         Self {
             room,
+            editor,
             buffer: FrameBuffer::default(),
             document: None,
             loading: None,
-            is_stale: false,
             is_open: false,
-            last_number: 0,
-            unanswered: VecDeque::new(),
+            reopen_at: None,
+            pending: Pending::default(),
+            undo: Undo::default(),
         }
     }
 
-    /// The document; `None` until it is loaded.
-    pub(super) fn document(&self) -> Option<&Document> {
-        self.document.as_ref()
+    /// What is shown; `None` until the document is loaded.
+    pub(super) fn records(&self) -> Option<Records<'_>> {
+        let document = self.document.as_ref()?;
+        Some(Records { document, shown: self.pending.shown() })
     }
 
-    /// The bytes of edits that nothing is known of yet.
+    /// How many edits are not answered.
+    pub(super) fn unanswered(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// The bytes of edits that are not answered.
     pub(super) fn unanswered_bytes(&self) -> usize {
-        self.unanswered.iter().map(|edit| edit.submit.len()).sum()
+        self.pending.bytes()
     }
 
-    /// Submits an edit, now or once there is a lane and fewer than 64 are unanswered; returns its number.
-    pub(super) fn submit(&mut self, ops: Vec<Op>, transmits: &mut VecDeque<Transmit>) -> u64 {
-        self.last_number += 1;
-        let number = self.last_number;
-        let submit = EditsToServer::Submit(Submit { number, ops }).encode();
-        self.unanswered.push_back(Unanswered { number, submit, is_sent: false });
-        self.send_waiting(transmits);
-        number
+    pub(super) fn undo(&mut self) -> &mut Undo {
+        &mut self.undo
     }
 
-    /// Opens the lane on a connection, for a member that the server calls so: for the edits since the last one, if that
-    /// is of the same epoch (D3). What was sent before and not answered is sent again if the server knows the numbers
-    /// (D7); else nobody knows what became of it.
-    pub(super) fn open(
+    pub(super) fn can(&self, way: Way) -> bool {
+        self.undo.can(way)
+    }
+
+    pub(super) fn set_resolver(&mut self, resolve: Option<Box<Resolve>>) {
+        self.pending.set_resolver(resolve);
+    }
+
+    /// Submits an edit under a number, now or once there is a lane and fewer than 64 are unanswered. It is shown at
+    /// once.
+    pub(super) fn submit(
         &mut self,
-        (wire, slot): (RoomHandle, Slot),
-        known: Known,
+        number: u64,
+        ops: Vec<Op>,
         transmits: &mut VecDeque<Transmit>,
         events: &mut VecDeque<Event>,
     ) {
+        let inverse = self.push(number, ops, transmits, events);
+        self.undo.remember(Way::Do, vec![(number, inverse)]);
+    }
+
+    /// Undoes, or redoes, the last group by edits of its own, whose numbers `next_number` gives; returns these, or
+    /// nothing if there is no group. What would be done to a record that somebody has removed is left out.
+    pub(super) fn go(
+        &mut self,
+        way: Way,
+        mut next_number: impl FnMut() -> u64,
+        transmits: &mut VecDeque<Transmit>,
+        events: &mut VecDeque<Event>,
+    ) -> Option<Vec<u64>> {
+        let ops = self.undo.take(way)?;
+        let mut steps = Vec::new();
+        for ops in in_edits(self.without_missing(ops)) {
+            let number = next_number();
+            steps.push((number, self.push(number, ops, transmits, events)));
+        }
+        let numbers = steps.iter().map(|(number, _)| *number).collect();
+        self.undo.remember(way, steps);
+        Some(numbers)
+    }
+
+    /// Opens the lane on a connection, for a member that the server calls so: for the edits since the last one (D3).
+    /// What was sent before and not answered is sent again (D7).
+    pub(super) fn open(
+        &mut self,
+        (wire, slot): (RoomHandle, Slot),
+        transmits: &mut VecDeque<Transmit>,
+    ) {
         self.is_open = true;
-        self.is_stale |= !known.is_same_epoch;
-        let after = self.current().map(|document| document.sequence());
-        let open = EditsToServer::Open(Open { room: wire, slot, after });
-        transmits.push_back(Transmit::Edits(self.room, open.encode()));
-        if !(known.is_resumed && known.is_same_epoch) {
-            let room = self.room;
-            let lost = self.unanswered.iter().filter(|edit| edit.is_sent);
-            events.extend(lost.map(|edit| Event::EditUnanswered { room, number: edit.number }));
-            self.unanswered.retain(|edit| !edit.is_sent);
-        }
-        for edit in &mut self.unanswered {
-            edit.is_sent = false;
-        }
-        self.send_waiting(transmits);
+        self.reopen_at = None;
+        let after = self.document.as_ref().map(Document::place);
+        let unanswered = self.pending.send_again();
+        let open = Open { room: wire, slot, editor: self.editor, after, unanswered };
+        transmits.push_back(Transmit::Edits(self.room, EditsToServer::Open(open).encode()));
+        self.send(transmits);
     }
 
-    /// Sends what waits for a lane and for answers to what was sent: a server repeats the latest answers alone (D7).
-    fn send_waiting(&mut self, transmits: &mut VecDeque<Transmit>) {
-        if !self.is_open {
-            return;
-        }
-        for edit in self.unanswered.iter_mut().take(EDITS_UNANSWERED_MAX).filter(|e| !e.is_sent) {
-            edit.is_sent = true;
-            transmits.push_back(Transmit::Edits(self.room, edit.submit.clone()));
-        }
+    /// The server has ended the lane alone: it can't have the document now (D1).
+    pub(super) fn handle_ended(&mut self, now: Timestamp) {
+        self.close();
+        self.reopen_at = Some(now + REOPEN_AFTER);
     }
 
-    /// The document that the server's next edits are for.
-    fn current(&mut self) -> Option<&mut Document> {
-        self.document.as_mut().filter(|_| !self.is_stale)
+    /// When the lane is to be opened again.
+    pub(super) fn reopen_at(&self) -> Option<Timestamp> {
+        self.reopen_at
     }
 
     /// The connection is gone.
     pub(super) fn close(&mut self) {
         self.is_open = false;
+        self.reopen_at = None;
         self.buffer = FrameBuffer::default();
         // A snapshot that came in part is none.
         self.loading = None;
+    }
+
+    /// The server does not know the numbers any more: nobody knows what became of edits that were sent (D7).
+    pub(super) fn forget_sent(&mut self, events: &mut VecDeque<Event>) {
+        let room = self.room;
+        for number in self.pending.forget_sent() {
+            self.undo.forget(number);
+            events.push_back(Event::EditUnanswered { room, number });
+        }
+        self.change(BTreeSet::new(), events, |edits, _| edits.rebuild());
     }
 
     /// Takes the next bytes of the lane.
@@ -147,46 +210,92 @@ impl Edits {
                 self.handle_message(message, events);
             }
         }
-        self.send_waiting(transmits);
+        self.send(transmits);
         Ok(())
+    }
+
+    fn push(
+        &mut self,
+        number: u64,
+        ops: Vec<Op>,
+        transmits: &mut VecDeque<Transmit>,
+        events: &mut VecDeque<Event>,
+    ) -> Vec<Op> {
+        let inverse = self.change(ids(&ops), events, |edits, _| {
+            edits.pending.push(Submit { number, ops }, edits.document.as_ref())
+        });
+        self.send(transmits);
+        inverse
+    }
+
+    fn send(&mut self, transmits: &mut VecDeque<Transmit>) {
+        if !self.is_open {
+            return;
+        }
+        let submits = self.pending.take_sendable().map(|submit| {
+            Transmit::Edits(self.room, EditsToServer::Submit(submit.clone()).encode())
+        });
+        transmits.extend(submits);
+    }
+
+    fn without_missing(&self, ops: Vec<Op>) -> Vec<Op> {
+        let Some(records) = self.records() else { return ops };
+        let mut there = BTreeSet::new();
+        let is_possible = |op: &Op| match op.kind {
+            OpKind::Put => {
+                there.insert(op.record.clone());
+                true
+            }
+            OpKind::Remove => true,
+            OpKind::Patch | OpKind::Increment => {
+                there.contains(&op.record) || records.get(&op.record).is_some()
+            }
+        };
+        ops.into_iter().filter(is_possible).collect()
     }
 
     fn handle_message(&mut self, message: EditsToClient, events: &mut VecDeque<Event>) {
         let room = self.room;
         match message {
             EditsToClient::Snapshot(page) => self.handle_snapshot(page, events),
-            EditsToClient::Edits(batch) => {
-                let is_loading = self.loading.is_some();
-                for Edit { sequence, ops, .. } in batch.edits {
-                    let document = if is_loading { self.loading.as_mut() } else { self.current() };
-                    // What the snapshot has comes again if it was under way, and may come before its first page.
-                    let Some(document) = document.filter(|d| d.sequence() + 1 == sequence) else {
-                        continue;
-                    };
-                    document.apply(sequence, &ops);
-                    if !is_loading {
-                        events.push_back(Event::DocumentChanged { room, sequence });
-                    }
-                }
-            }
+            EditsToClient::Edits(batch) => self.handle_edits(batch.edits, events),
             EditsToClient::Ack(ack) => {
-                if self.handle_answer(ack.number) {
+                if self.pending.handle_ack(ack) {
                     events.push_back(Event::EditAcked { room, ack });
                 }
             }
             EditsToClient::Reject(reject) => {
-                if self.handle_answer(reject.number) {
-                    events.push_back(Event::EditRejected { room, reject });
-                }
+                let number = reject.number;
+                let Some(submit) = self.pending.handle_reject(number) else { return };
+                self.undo.forget(number);
+                events.push_back(Event::EditRejected { room, reject });
+                self.change(ids(&submit.ops), events, |edits, _| edits.rebuild());
             }
         }
     }
 
-    /// Whether this is the first answer to a number: one may come again (D7).
-    fn handle_answer(&mut self, number: u64) -> bool {
-        let before = self.unanswered.len();
-        self.unanswered.retain(|edit| edit.number != number);
-        self.unanswered.len() != before
+    fn handle_edits(&mut self, batch: Vec<Edit>, events: &mut VecDeque<Event>) {
+        if let Some(loading) = &mut self.loading {
+            for edit in batch {
+                if edit.sequence == loading.sequence() + 1 {
+                    loading.apply(edit.sequence, &edit.ops);
+                }
+            }
+            return;
+        }
+        let changed = batch.iter().flat_map(|edit| ids(&edit.ops)).collect();
+        self.change(changed, events, |edits, events| {
+            let Some(document) = &mut edits.document else { return };
+            for edit in batch {
+                // What the snapshot has comes again if it was under way.
+                if edit.sequence == document.sequence() + 1 {
+                    document.apply(edit.sequence, &edit.ops);
+                    edits.pending.resolve(document, &edit.ops);
+                    events.push_back(Event::Edited { room: edits.room, edit });
+                }
+            }
+            edits.rebuild();
+        });
     }
 
     fn handle_snapshot(&mut self, page: Snapshot, events: &mut VecDeque<Event>) {
@@ -195,10 +304,70 @@ impl Edits {
         document.load(page, first);
         if more {
             self.loading = Some(document);
-        } else {
-            self.document = Some(document);
-            self.is_stale = false;
-            events.push_back(Event::DocumentLoaded { room: self.room });
+            return;
+        }
+        if self.document.as_ref().is_some_and(|old| old.id() != document.id()) {
+            self.pending.forget_acked();
+        }
+        self.document = Some(document);
+        self.rebuild();
+        events.push_back(Event::DocumentLoaded { room: self.room });
+    }
+
+    fn rebuild(&mut self) {
+        if let Some(document) = &self.document {
+            self.pending.rebuild(document);
         }
     }
+
+    /// Changes records with these ids, and tells which of them, and of those with own edits, are shown otherwise then.
+    fn change<T>(
+        &mut self,
+        mut ids: BTreeSet<String>,
+        events: &mut VecDeque<Event>,
+        act: impl FnOnce(&mut Self, &mut VecDeque<Event>) -> T,
+    ) -> T {
+        ids.extend(self.pending.shown().ids().map(str::to_owned));
+        let before: Vec<_> = ids.iter().map(|id| self.fields(id)).collect();
+        let done = act(self, events);
+        let is_changed = |(id, before): &(String, _)| self.fields(id) != *before;
+        let changed = ids.into_iter().zip(before).filter(is_changed).map(|(id, _)| id);
+        let records: Vec<String> = changed.collect();
+        if !records.is_empty() {
+            events.push_back(Event::RecordsChanged { room: self.room, records });
+        }
+        done
+    }
+
+    fn fields(&self, id: &str) -> Option<Arc<Map>> {
+        self.pending.shown().share(self.document.as_ref()?, id)
+    }
+}
+
+/// The records that operations are about.
+fn ids(ops: &[Op]) -> BTreeSet<String> {
+    ops.iter().map(|op| op.record.clone()).collect()
+}
+
+/// Operations as edits that are not too large (D2).
+fn in_edits(ops: Vec<Op>) -> Vec<Vec<Op>> {
+    let mut edits: Vec<Vec<Op>> = Vec::new();
+    let mut bytes = 0;
+    for op in ops {
+        let len = encoded_len(&op);
+        // The list's own head has three bytes.
+        let fits =
+            |edit: &&mut Vec<Op>| edit.len() < EDIT_OPS_MAX && bytes + len < RECORD_BYTES_MAX;
+        match edits.last_mut().filter(fits) {
+            Some(edit) => {
+                edit.push(op);
+                bytes += len;
+            }
+            None => {
+                edits.push(vec![op]);
+                bytes = 3 + len;
+            }
+        }
+    }
+    edits
 }

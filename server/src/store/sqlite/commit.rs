@@ -42,8 +42,7 @@ pub(super) fn commit(
 ) -> Result<Committed, StoreError> {
     let mut damaged = HashMap::new();
     loop {
-        let transaction =
-            connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut batch = Batch::new(&transaction, is_again)?;
         let mut fates = Vec::with_capacity(appends.len());
         let mut newly_damaged = None;

@@ -10,9 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use super::options::Retention;
 use super::read::{Log, at_snapshot};
-use super::rows::{
-    LogRow, RoomRow, editor_hash, encode, read_editor, read_record, record_hash,
-};
+use super::rows::{LogRow, RoomRow, editor_hash, encode, read_editor, read_record, record_hash};
 use super::schema::Meta;
 use crate::store::StoreError;
 
@@ -41,7 +39,8 @@ impl Plan {
     /// Whether a room's log is long.
     pub(super) fn is_long(&self, room: &RoomRow) -> bool {
         let kept = room.sequence - room.trimmed;
-        self.has_much_to_fold(room) || kept >= self.retention.edits + STEP_EDITS.max(self.fold_edits)
+        self.has_much_to_fold(room)
+            || kept >= self.retention.edits + STEP_EDITS.max(self.fold_edits)
     }
 
     /// Whether it is so long that loads get slow.
@@ -238,7 +237,8 @@ fn trim(
     let step = room.snapshot.min(room.trimmed + STEP_EDITS);
     let by_count = room.sequence.saturating_sub(retention.edits).min(step);
     let too_old = now_ms.saturating_sub(millis(retention.age));
-    let sql = "SELECT max(sequence) FROM edits WHERE room = ?1 AND sequence <= ?2 AND time_ms <= ?3";
+    let sql =
+        "SELECT max(sequence) FROM edits WHERE room = ?1 AND sequence <= ?2 AND time_ms <= ?3";
     let of = params![room.id, step.cast_signed(), too_old.cast_signed()];
     let by_age = transaction.prepare_cached(sql)?.query_row(of, |row| row.get::<_, Option<i64>>(0));
     let by_age = by_age.optional()?.flatten().map_or(0, i64::cast_unsigned);

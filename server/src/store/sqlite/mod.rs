@@ -180,7 +180,11 @@ impl From<rusqlite::Error> for StoreError {
             | rusqlite::Error::Utf8Error(..) => true,
             _ => false,
         };
-        if is_damage { Self::Damaged(error.to_string()) } else { Self::Unavailable(error.to_string()) }
+        if is_damage {
+            Self::Damaged(error.to_string())
+        } else {
+            Self::Unavailable(error.to_string())
+        }
     }
 }
 

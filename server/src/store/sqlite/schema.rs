@@ -97,12 +97,15 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), Foreign> {
     if !is_new && application != APPLICATION_ID {
         return Err(Foreign::Application);
     }
-    let done = usize::try_from(version).ok().filter(|done| *done <= STEPS.len() && (is_new || *done > 0));
+    let done =
+        usize::try_from(version).ok().filter(|done| *done <= STEPS.len() && (is_new || *done > 0));
     migrate(connection, &STEPS[done.ok_or(Foreign::Version(version))?..], version)?;
     let mut expected = Connection::open_in_memory()?;
     migrate(&mut expected, &STEPS, 0)?;
     if tables(connection)? != tables(&expected)? {
-        return Err(StoreError::Damaged("the tables are others than they were made".to_owned()).into());
+        return Err(
+            StoreError::Damaged("the tables are others than they were made".to_owned()).into()
+        );
     }
     Ok(())
 }
@@ -147,7 +150,11 @@ impl Meta {
     pub(super) fn save(self, connection: &Connection) -> Result<(), StoreError> {
         let sql = "UPDATE meta SET commits = ?1, rooms = ?2, hash = ?3";
         let (commits, rooms) = (self.commits.cast_signed(), self.rooms.cast_signed());
-        connection.prepare_cached(sql)?.execute(params![commits, rooms, self.hash().cast_signed()])?;
+        connection.prepare_cached(sql)?.execute(params![
+            commits,
+            rooms,
+            self.hash().cast_signed()
+        ])?;
         Ok(())
     }
 

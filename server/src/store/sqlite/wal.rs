@@ -105,8 +105,7 @@ impl Header {
         let (page_bytes, salts) = (word(bytes, 8) as usize, [0; 8]);
         let has_size = page_bytes.is_power_of_two() && (512..=PAGE_BYTES_MAX).contains(&page_bytes);
         let page_bytes = if has_size { page_bytes } else { PAGE_BYTES };
-        let mut header =
-            Self { is_big_endian, page_bytes, salts, sum: Sum(0, 0), is_whole: false };
+        let mut header = Self { is_big_endian, page_bytes, salts, sum: Sum(0, 0), is_whole: false };
         header.salts.copy_from_slice(&bytes[16..24]);
         header.sum = header.sum.of(&bytes[..24], &header);
         header.is_whole = word(bytes, 0) & !1 == MAGIC
@@ -169,7 +168,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let connection = Connection::open(dir.path().join("db")).unwrap();
         connection
-            .execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE a (b); INSERT INTO a VALUES (1)")
+            .execute_batch(
+                "PRAGMA journal_mode = WAL; CREATE TABLE a (b); INSERT INTO a VALUES (1)",
+            )
             .unwrap();
         for _ in 0..commits {
             connection.execute("UPDATE a SET b = b + 1", []).unwrap();

@@ -61,8 +61,9 @@ impl Editors {
             Fate::Acked(ack) => Some(*ack),
             Fate::Ordered | Fate::Rejected(_) => None,
         };
-        let saved = self.editors.iter().filter(is_kept).map(move |(id, editor)| {
-            SavedEditor { id: *id, acks: editor.latest.iter().filter_map(acked).collect() }
+        let saved = self.editors.iter().filter(is_kept).map(move |(id, editor)| SavedEditor {
+            id: *id,
+            acks: editor.latest.iter().filter_map(acked).collect(),
         });
         saved.filter(|saved| !saved.acks.is_empty())
     }
@@ -75,7 +76,7 @@ impl Editors {
 
     /// Whether a number has come before.
     pub(super) fn has_had(&self, id: EditorId, number: u64) -> bool {
-        self.editors.get(&id).is_some_and(|editor| number <= editor.last)
+        self.editors.get(&id).is_some_and(|editor| (1..=editor.last).contains(&number))
     }
 
     /// A number has come, of an edit that is on its way now.

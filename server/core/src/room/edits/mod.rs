@@ -212,11 +212,15 @@ impl EditLog {
             let of_slot = self.lanes.get(&edit.slot).filter(|lane| lane.editor == editor);
             let slot = match of_slot {
                 Some(_) => Some(edit.slot),
-                None => self.lanes.iter().find(|(_, lane)| lane.editor == editor).map(|(slot, _)| *slot),
+                None => {
+                    self.lanes.iter().find(|(_, lane)| lane.editor == editor).map(|(slot, _)| *slot)
+                }
             };
-            outputs.extend(slot.map(|slot| {
-                Output::Edits(Recipient::One(slot), EditsToClient::Ack(ack).encode())
-            }));
+            outputs.extend(
+                slot.map(|slot| {
+                    Output::Edits(Recipient::One(slot), EditsToClient::Ack(ack).encode())
+                }),
+            );
             self.stored.push_back((ordered.bytes, edit));
         }
         !self.stored.is_empty()
@@ -246,9 +250,8 @@ impl EditLog {
         policy: &RoomPolicy,
     ) -> Result<Before, Reject> {
         let Submit { number, ops } = submit;
-        let reject = |failure: Failure| {
-            Reject::new(*number, failure, failure.refusal.name().to_owned())
-        };
+        let reject =
+            |failure: Failure| Reject::new(*number, failure, failure.refusal.name().to_owned());
         let retry = |refusal: Refusal, retry_after_ms| Reject {
             retry_after_ms: Some(retry_after_ms),
             ..reject(refusal.into())
@@ -284,8 +287,7 @@ fn check_form(number: u64, ops: &[Op], bytes: usize, policy: &RoomPolicy) -> Res
         return Err(Refusal::BadRequest.into());
     }
     let depth = ops.iter().flat_map(|op| op.fields.values()).map(Value::depth).max().unwrap_or(0);
-    let sizes =
-        [(ops.len(), EDIT_OPS_MAX), (bytes, RECORD_BYTES_MAX), (depth, policy.depth_max)];
+    let sizes = [(ops.len(), EDIT_OPS_MAX), (bytes, RECORD_BYTES_MAX), (depth, policy.depth_max)];
     match sizes.into_iter().find(|(size, cap)| size > cap) {
         None => Ok(()),
         Some((size, cap)) => Err(Failure {
@@ -390,7 +392,9 @@ mod tests {
     fn d5_an_ack_comes_when_the_store_has_the_edit_and_not_before() {
         let mut log = open_log();
         let outputs = submit(&mut log, 1, vec![put("a", 1)]);
-        assert!(matches!(outputs.as_slices().0, [Output::Store(logged)] if logged.edit.sequence == 1));
+        assert!(
+            matches!(outputs.as_slices().0, [Output::Store(logged)] if logged.edit.sequence == 1)
+        );
         let mut outputs = VecDeque::new();
         log.flush(&mut outputs);
         assert!(outputs.is_empty(), "nobody is told of what is not durable");
