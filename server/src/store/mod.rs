@@ -4,7 +4,7 @@ mod memory;
 mod sqlite;
 
 pub use memory::MemoryStore;
-pub use sqlite::{OpenError, Retention, SqliteOptions, SqliteStore};
+pub use sqlite::{Backup, BackupError, OpenError, Retention, SqliteOptions, SqliteStore, back_up};
 
 use std::fmt;
 use std::future::{Future, ready};
@@ -30,7 +30,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// the room has no truth any more.
     fn append(&self, room: &RoomName, edit: LoggedEdit) -> Pending<()>;
 
-    /// Takes nothing more; the future is ready when everything that was given before is durable, or given up.
+    /// Takes nothing more; the future is ready when everything that was given before is durable; an error says
+    /// that it was given up, or that the store was closed before.
     fn close(&self) -> Pending<()> {
         Box::pin(ready(Ok(())))
     }

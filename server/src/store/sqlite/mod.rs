@@ -5,6 +5,7 @@
 //! A room is its snapshot (`records` and `editors`) and its log (`edits`) behind that, each row with a check, and the
 //! log a chain of them, which ends in the row of the room. `writer` commits, `loader` reads, `open` makes sure.
 
+mod backup;
 mod commit;
 mod compact;
 mod digest;
@@ -20,6 +21,7 @@ mod shared;
 mod wal;
 mod writer;
 
+pub use backup::{Backup, BackupError, back_up};
 pub use open::OpenError;
 pub use options::{Retention, SqliteOptions};
 
@@ -47,14 +49,13 @@ use crate::metrics::Metrics;
 
 /// How long a load waits for a store that fails.
 const LOAD_DEADLINE: Duration = Duration::from_secs(5);
-/// How long a store that is dropped waits for what is not durable yet.
-const DROP_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Documents in a SQLite database.
 #[derive(Debug)]
 pub struct SqliteStore {
     shared: Arc<Shared>,
     commands: Sender<Command>,
+    drop_deadline: Duration,
 }
 
 impl SqliteStore {
@@ -68,7 +69,8 @@ impl SqliteStore {
         options: SqliteOptions,
         metrics: Arc<Metrics>,
     ) -> Result<Self, OpenError> {
-        let SqliteOptions { retention, queue_bytes_max, fold_edits, wal_bytes, vfs } = options;
+        let SqliteOptions { retention, queue_bytes_max, fold_edits, wal_bytes, .. } = options;
+        let SqliteOptions { drop_deadline, vfs, .. } = options;
         let files = Files { folder: folder.to_owned(), vfs };
         let open::Opened { connection, mark } = open::open(&files)?;
         let shared = Arc::new(Shared::new(queue_bytes_max, metrics));
@@ -85,7 +87,7 @@ impl SqliteStore {
             committed,
             work: Work::default(),
         };
-        let store = Self { shared: shared.clone(), commands };
+        let store = Self { shared: shared.clone(), commands, drop_deadline };
         let run = |name: &str, run: Box<dyn FnOnce() + Send>| {
             let source = |source| OpenError::Io { path: folder.to_owned(), source };
             thread::Builder::new().name(name.to_owned()).spawn(run).map_err(source)
@@ -147,15 +149,15 @@ impl Store for SqliteStore {
         let (done, ended) = oneshot::channel();
         // One that is closed already drops it.
         let _ = self.ask(Command::Close(done));
-        Box::pin(async move { Ok(ended.await.unwrap_or_default()) })
+        Box::pin(async move { ended.await.map_err(|_| closed()) })
     }
 }
 
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         drop(self.close());
-        self.shared.give_up_at(Instant::now() + DROP_DEADLINE);
-        if !self.shared.wait_for_end(DROP_DEADLINE) {
+        self.shared.give_up_at(Instant::now() + self.drop_deadline);
+        if !self.shared.wait_for_end(self.drop_deadline) {
             tracing::error!("the disk does not answer: edits may not be stored");
         }
     }

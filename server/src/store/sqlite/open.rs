@@ -128,7 +128,7 @@ pub(super) fn open(files: &Files) -> Result<Opened, OpenError> {
 ///
 /// # Errors
 /// `Io` and `LostTail`.
-pub(super) fn check_log(files: &Files) -> Result<(), OpenError> {
+fn check_log(files: &Files) -> Result<(), OpenError> {
     let path = files.log();
     let scan = match wal::scan(&path) {
         Ok(scan) => scan,
@@ -151,7 +151,7 @@ pub(super) fn check_log(files: &Files) -> Result<(), OpenError> {
 }
 
 /// Looks at every room's own row: one that is not found by its name would begin anew.
-fn check_rooms(connection: &Connection) -> Result<Meta, StoreError> {
+pub(super) fn check_rooms(connection: &Connection) -> Result<Meta, StoreError> {
     let agrees = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
     let found = connection.query_row("PRAGMA integrity_check(rooms)", [], agrees)?;
     if found != "ok" {

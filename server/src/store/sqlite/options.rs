@@ -4,7 +4,6 @@ use std::time::Duration;
 
 /// The knobs of a durable store.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct SqliteOptions {
     /// How long the log keeps what is in the snapshot.
     pub retention: Retention,
@@ -17,6 +16,8 @@ pub struct SqliteOptions {
     /// Bytes that the write-ahead log has when it is begun anew, as soon as no reader needs it. Costs as much disk.
     /// Default: 16 MiB.
     pub wal_bytes: u64,
+    /// How long a store that is dropped waits for what is not durable yet. Default: 2 s.
+    pub drop_deadline: Duration,
     /// The VFS of SQLite's that keeps the files, by its name. Default: SQLite's own. Others are for tests.
     pub vfs: Option<String>,
 }
@@ -37,6 +38,7 @@ impl Default for SqliteOptions {
             queue_bytes_max: 64 * 1024 * 1024,
             fold_edits: 200,
             wal_bytes: 16 * 1024 * 1024,
+            drop_deadline: Duration::from_secs(2),
             vfs: None,
         }
     }

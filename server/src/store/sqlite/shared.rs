@@ -32,7 +32,7 @@ struct End {
 
 impl Shared {
     pub(super) fn new(queue_bytes_max: usize, metrics: Arc<Metrics>) -> Self {
-        let shared = Self {
+        Self {
             queue_bytes_max,
             queue_bytes: AtomicUsize::new(0),
             is_broken: AtomicBool::new(false),
@@ -40,9 +40,7 @@ impl Shared {
             end: Mutex::default(),
             changed: Condvar::new(),
             metrics,
-        };
-        shared.tell();
-        shared
+        }
     }
 
     pub(super) fn is_available(&self) -> bool {
@@ -64,13 +62,10 @@ impl Shared {
 
     /// Commits fail, or do not any more; whether that is news.
     pub(super) fn set_broken(&self, is_broken: bool) -> bool {
-        let was_broken = self.is_broken.swap(is_broken, Ordering::Relaxed);
-        self.tell();
-        was_broken != is_broken
+        self.is_broken.swap(is_broken, Ordering::Relaxed) != is_broken
     }
 
     fn tell(&self) {
-        self.metrics.store_available.set(self.is_available().into());
         let waiting = self.queue_bytes.load(Ordering::Relaxed);
         self.metrics.store_queue_bytes.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }

@@ -111,7 +111,7 @@ impl Writer {
             let Some(batch) = self.next(commands) else { break None };
             let Batch { appends, bytes, loads, close } = batch;
             if !appends.is_empty() && !self.store(appends, bytes) {
-                break close;
+                break None;
             }
             for load in loads {
                 // A loader that is gone drops it, which is an answer.
