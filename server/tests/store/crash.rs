@@ -12,7 +12,7 @@ use crate::plan::{check, close, edit, folder, open, room, soon};
 const CUTS: u64 = 500;
 const ROOMS: usize = 3;
 /// Edits of each room: enough for so many changes.
-const EDITS: u64 = 32;
+const EDITS: u64 = 80;
 
 /// Writes until it is done or the power is cut; how many edits of each room were acked.
 async fn work(folder: &Path, disk: &'static Disk) -> [u64; ROOMS] {

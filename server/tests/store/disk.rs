@@ -1,6 +1,9 @@
 //! A disk that can fail: a VFS of SQLite's that passes everything on to the system's, and books on the way what would be
 //! there after a power cut. It can cut the power at any write, be full, be slow, and lie.
 
+#![expect(unsafe_code, reason = "a VFS is C functions that SQLite calls")]
+#![expect(clippy::undocumented_unsafe_blocks, reason = "all by the contract that `parts` names")]
+
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::mem::size_of;
@@ -33,6 +36,8 @@ pub(crate) enum Fault {
     Slow,
     /// The next sync of the log is done, and said to have failed.
     Lie,
+    /// The next sync of the log fails, and what it had to write is never written, and can be read all the same.
+    Lossy,
 }
 
 /// A file as it would be found, and what was written since it was last synced.
@@ -213,8 +218,9 @@ impl Disk {
         if self.is_cut() {
             return SQLITE_IOERR;
         }
-        let is_lie = name.ends_with("-wal") && state.fault == Fault::Lie;
-        if is_lie {
+        let fails = name.ends_with("-wal") && matches!(state.fault, Fault::Lie | Fault::Lossy);
+        let is_lossy = fails && state.fault == Fault::Lossy;
+        if fails {
             state.fault = Fault::None;
         }
         state.changes += 1;
@@ -224,9 +230,9 @@ impl Disk {
         }
         let file = state.files.entry(name.clone()).or_default();
         for change in std::mem::take(&mut file.pending) {
-            apply(&mut file.durable, &change, &mut || true);
+            apply(&mut file.durable, &change, &mut || !is_lossy);
         }
-        if is_lie { SQLITE_IOERR_FSYNC } else { SQLITE_OK }
+        if fails { SQLITE_IOERR_FSYNC } else { SQLITE_OK }
     }
 }
 
@@ -393,90 +399,28 @@ unsafe extern "C" fn sync(file: *mut sqlite3_file, flags: c_int) -> c_int {
     }
 }
 
-unsafe extern "C" fn file_size(file: *mut sqlite3_file, size: *mut sqlite3_int64) -> c_int {
-    unsafe {
-        let (_, _, real) = parts(file);
-        (*(*real).pMethods).xFileSize.unwrap()(real, size)
-    }
+/// What is passed on to the system as it is.
+macro_rules! forward {
+    ($($name:ident => $method:ident($($arg:ident: $kind:ty),*) $(-> $result:ty)?;)*) => {$(
+        unsafe extern "C" fn $name(file: *mut sqlite3_file $(, $arg: $kind)*) $(-> $result)? {
+            unsafe {
+                let (_, _, real) = parts(file);
+                (*(*real).pMethods).$method.unwrap()(real $(, $arg)*)
+            }
+        }
+    )*};
 }
 
-unsafe extern "C" fn lock(file: *mut sqlite3_file, lock: c_int) -> c_int {
-    unsafe {
-        let (_, _, real) = parts(file);
-        (*(*real).pMethods).xLock.unwrap()(real, lock)
-    }
-}
-
-unsafe extern "C" fn unlock(file: *mut sqlite3_file, lock: c_int) -> c_int {
-    unsafe {
-        let (_, _, real) = parts(file);
-        (*(*real).pMethods).xUnlock.unwrap()(real, lock)
-    }
-}
-
-unsafe extern "C" fn check_reserved_lock(file: *mut sqlite3_file, found: *mut c_int) -> c_int {
-    unsafe {
-        let (_, _, real) = parts(file);
-        (*(*real).pMethods).xCheckReservedLock.unwrap()(real, found)
-    }
-}
-
-unsafe extern "C" fn file_control(file: *mut sqlite3_file, op: c_int, arg: *mut c_void) -> c_int {
-    unsafe {
-        let (_, _, real) = parts(file);
-        (*(*real).pMethods).xFileControl.unwrap()(real, op, arg)
-    }
-}
-
-unsafe extern "C" fn sector_size(file: *mut sqlite3_file) -> c_int {
-    unsafe {
-        let (_, _, real) = parts(file);
-        (*(*real).pMethods).xSectorSize.unwrap()(real)
-    }
-}
-
-unsafe extern "C" fn device_characteristics(file: *mut sqlite3_file) -> c_int {
-    unsafe {
-        let (_, _, real) = parts(file);
-        (*(*real).pMethods).xDeviceCharacteristics.unwrap()(real)
-    }
-}
-
-unsafe extern "C" fn shm_map(
-    file: *mut sqlite3_file,
-    page: c_int,
-    size: c_int,
-    extend: c_int,
-    mapped: *mut *mut c_void,
-) -> c_int {
-    unsafe {
-        let (_, _, real) = parts(file);
-        (*(*real).pMethods).xShmMap.unwrap()(real, page, size, extend, mapped)
-    }
-}
-
-unsafe extern "C" fn shm_lock(
-    file: *mut sqlite3_file,
-    offset: c_int,
-    n: c_int,
-    flags: c_int,
-) -> c_int {
-    unsafe {
-        let (_, _, real) = parts(file);
-        (*(*real).pMethods).xShmLock.unwrap()(real, offset, n, flags)
-    }
-}
-
-unsafe extern "C" fn shm_barrier(file: *mut sqlite3_file) {
-    unsafe {
-        let (_, _, real) = parts(file);
-        (*(*real).pMethods).xShmBarrier.unwrap()(real);
-    }
-}
-
-unsafe extern "C" fn shm_unmap(file: *mut sqlite3_file, delete: c_int) -> c_int {
-    unsafe {
-        let (_, _, real) = parts(file);
-        (*(*real).pMethods).xShmUnmap.unwrap()(real, delete)
-    }
+forward! {
+    file_size => xFileSize(size: *mut sqlite3_int64) -> c_int;
+    lock => xLock(lock: c_int) -> c_int;
+    unlock => xUnlock(lock: c_int) -> c_int;
+    check_reserved_lock => xCheckReservedLock(found: *mut c_int) -> c_int;
+    file_control => xFileControl(op: c_int, arg: *mut c_void) -> c_int;
+    sector_size => xSectorSize() -> c_int;
+    device_characteristics => xDeviceCharacteristics() -> c_int;
+    shm_map => xShmMap(page: c_int, size: c_int, extend: c_int, map: *mut *mut c_void) -> c_int;
+    shm_lock => xShmLock(offset: c_int, count: c_int, flags: c_int) -> c_int;
+    shm_barrier => xShmBarrier();
+    shm_unmap => xShmUnmap(delete: c_int) -> c_int;
 }

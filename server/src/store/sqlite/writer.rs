@@ -317,7 +317,7 @@ fn no_connection() -> StoreError {
     StoreError::Unavailable("it is not connected".to_owned())
 }
 
-fn now_ms() -> u64 {
+pub(super) fn now_ms() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
