@@ -4,7 +4,7 @@ mod editors;
 mod saved;
 
 pub use editors::{Editors, SavedEditor};
-pub use saved::{LoggedEdit, Recent, SavedDocument};
+pub use saved::{LoggedEdit, RECENT_BYTES_MAX, Recent, SavedDocument};
 
 use std::collections::{BTreeMap, VecDeque};
 use std::mem;
