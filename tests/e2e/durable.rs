@@ -252,3 +252,34 @@ async fn a_document_is_there_after_a_stop_and_whoever_had_it_goes_on() {
     let documents = |room: &Room| room.read(|room| room.records().unwrap().confirmed().id());
     assert_eq!(documents(&room), documents(&there));
 }
+
+// proves D8
+#[tokio::test]
+async fn the_edits_of_a_room_can_be_looked_up_over_restarts() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = Process::lasting(dir.path());
+    let client = server.client(Transport::Quic).await;
+    let room = enter(&client, ROOM).await;
+    for index in 0..150 {
+        soon(room.submit(vec![Op::new(OpKind::Put, "r", field("n", index))])).await.unwrap();
+    }
+    server.kill();
+    server = server.again(dir.path());
+    for on in ALL {
+        let client = server.client(on).await;
+        let room = enter(&client, ROOM).await;
+        let mut edits = Vec::new();
+        loop {
+            let before = edits.first().map(|edit: &hither_client::Edit| edit.sequence);
+            let page = soon(room.history(before, 60)).await.unwrap();
+            if page.is_empty() {
+                break;
+            }
+            assert!(page.len() <= 60);
+            edits.splice(0..0, page);
+        }
+        let places: Vec<u64> = edits.iter().map(|edit| edit.sequence).collect();
+        assert_eq!(places, (1..=150).collect::<Vec<_>>());
+        assert_eq!(edits[149].ops[0].fields["n"], Value::Int(149));
+    }
+}
