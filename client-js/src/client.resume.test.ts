@@ -215,7 +215,7 @@ describe('a document', () => {
     server.newest.admit()
     const changes: unknown[] = []
     room.records.subscribe((ids) => changes.push(ids))
-    server.newest.sayEdits({ type: 'snapshot', sequence: 4, records, more: false })
+    server.newest.sayEdits({ type: 'snapshot', document: 1, sequence: 4, records, more: false })
     await reconnect()
     welcome('rt-2')
     server.newest.admit(8, [], joined)
@@ -247,7 +247,12 @@ describe('a document', () => {
 
   it('D3: that can not be caught up comes as a snapshot, which counts once it is whole', async () => {
     const [room, changes] = await loaded({})
-    const page = { type: 'snapshot', sequence: 90, records: [{ id: 'b', version: 80, fields: {} }] } as const
+    const page = {
+      type: 'snapshot',
+      document: 1,
+      sequence: 90,
+      records: [{ id: 'b', version: 80, fields: {} }],
+    } as const
     server.newest.sayEdits({ ...page, records: [...page.records], more: true })
     expect([room.records.get('a'), room.records.get('b')]).toEqual([{ x: 1 }, undefined])
     await reconnect()

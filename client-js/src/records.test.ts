@@ -47,6 +47,7 @@ describe('records', () => {
     room.records.subscribe((ids) => changes.push(ids))
     connection.sayEdits({
       type: 'snapshot',
+      document: 1,
       sequence: 4,
       records: [{ id: 'a', version: 2, fields: { x: 1 } }],
       more: true,
@@ -55,6 +56,7 @@ describe('records', () => {
     expect([room.records.isLoaded, contents()]).toEqual([false, {}])
     connection.sayEdits({
       type: 'snapshot',
+      document: 1,
       sequence: 4,
       records: [{ id: 'b', version: 5, fields: { x: 9 } }],
       more: false,
@@ -65,9 +67,10 @@ describe('records', () => {
   it('D3: of a later page that are newer than an edit are not changed by it', () => {
     const changes: (readonly string[])[] = []
     room.records.subscribe((ids) => changes.push(ids))
-    connection.sayEdits({ type: 'snapshot', sequence: 4, records: [], more: true })
+    connection.sayEdits({ type: 'snapshot', document: 1, sequence: 4, records: [], more: true })
     connection.sayEdits({
       type: 'snapshot',
+      document: 1,
       sequence: 4,
       records: [{ id: 'b', version: 6, fields: { x: 6 } }],
       more: false,
@@ -82,17 +85,17 @@ describe('records', () => {
     const changes: (readonly string[])[] = []
     room.records.subscribe((ids) => changes.push(ids))
     const a = (version: number): RecordMessage => ({ id: 'a', version, fields: { x: version } })
-    connection.sayEdits({ type: 'snapshot', sequence: 2, records: [a(2)], more: false })
-    connection.sayEdits({ type: 'snapshot', sequence: 4, records: [a(4)], more: true })
+    connection.sayEdits({ type: 'snapshot', document: 1, sequence: 2, records: [a(2)], more: false })
+    connection.sayEdits({ type: 'snapshot', document: 1, sequence: 4, records: [a(4)], more: true })
     connection.sayEdits({ type: 'edits', edits: [edit(5, { kind: 2, record: 'a', fields: { y: 5 } })] })
     expect([contents(), changes]).toEqual([{ a: { x: 2 } }, [['a']]])
-    connection.sayEdits({ type: 'snapshot', sequence: 4, records: [], more: false })
+    connection.sayEdits({ type: 'snapshot', document: 1, sequence: 4, records: [], more: false })
     expect([contents(), changes]).toEqual([{ a: { x: 4, y: 5 } }, [['a'], ['a']]])
   })
 
   it('D2, D4: change by edits in their order, each once', () => {
     room.records.subscribe(() => {})
-    connection.sayEdits({ type: 'snapshot', sequence: 0, records: [], more: false })
+    connection.sayEdits({ type: 'snapshot', document: 1, sequence: 0, records: [], more: false })
     const put = edit(1, { kind: 1, record: 'a', fields: { x: 1, y: 1 } })
     const patch = edit(
       2,
@@ -128,7 +131,13 @@ describe('records', () => {
   it('stay as they were while the connection is gone, and are then as the server has them', async () => {
     const changes: (readonly string[])[] = []
     room.records.subscribe((ids) => changes.push(ids))
-    connection.sayEdits({ type: 'snapshot', sequence: 1, records: [{ id: 'a', version: 1, fields: {} }], more: false })
+    connection.sayEdits({
+      type: 'snapshot',
+      document: 1,
+      sequence: 1,
+      records: [{ id: 'a', version: 1, fields: {} }],
+      more: false,
+    })
     connection.die()
     expect(contents()).toEqual({ a: {} })
     await pass(250)
@@ -136,6 +145,7 @@ describe('records', () => {
     expect(contents()).toEqual({ a: {} })
     server.newest.sayEdits({
       type: 'snapshot',
+      document: 1,
       sequence: 2,
       records: [{ id: 'b', version: 2, fields: {} }],
       more: false,
@@ -295,7 +305,7 @@ describe('an edit', () => {
 describe('the records of a room that was left', () => {
   const snapshot = (...ids: string[]): EditsToClient => {
     const records = ids.map((id) => ({ id, version: 1, fields: {} }))
-    return { type: 'snapshot', sequence: 1, records, more: false }
+    return { type: 'snapshot', document: 1, sequence: 1, records, more: false }
   }
 
   beforeEach(() => {

@@ -1,6 +1,7 @@
 // One room as a member sees it, sans-IO: who is there, what they say, where they point, and its document. It mirrors
 // `session::Room` of the Rust crate hither-protocol.
 
+import { patched } from '../edits/entry.ts'
 import { type Axis, bring, cut } from '../motion/axes.ts'
 import type { FrameHeader } from '../motion/frame.ts'
 import { PlayClock } from '../motion/playback.ts'
@@ -11,7 +12,7 @@ import { sayEvent, sayPresence, sayViewport } from '../wire/control.ts'
 import type { Said } from '../wire/lane.ts'
 import type { Fields, Value } from '../wire/msgpack.ts'
 import { Beat } from './beat.ts'
-import { Document, type DocumentListener, patched } from './document.ts'
+import { EditsLane, type EditsLaneListener } from './edits-lane.ts'
 import { Mover } from './mover.ts'
 import type { Session } from './session.ts'
 
@@ -21,8 +22,8 @@ type Message<T extends ToClient['type']> = Extract<ToClient, { type: T }>
 export interface MembershipListener {
   /** Hears of the room's motion. */
   readonly cursors: MotionListener
-  /** Hears of the room's document. */
-  readonly records: DocumentListener
+  /** Hears what comes over the room's edits lane. */
+  readonly records: EditsLaneListener
   /** Whether it is not wanted any more. */
   readonly isLeft: boolean
   /** The roster is whole. `eventsLost`: some since `seen` can't be had any more (rule V4). */
@@ -61,6 +62,10 @@ export interface MotionListener {
 export interface Refusal {
   readonly code: number
   readonly message?: string
+  /** Of `too_large`: what it is over. */
+  readonly limit?: number | undefined
+  /** Of `too_large`: what that would be; of `conflict`: the version that the record has, 0 for none. */
+  readonly value?: number | undefined
   readonly retryAfterMs?: number | undefined
 }
 
@@ -87,7 +92,7 @@ export class Membership {
   readonly mover: Mover
   readonly members: Map<number, MemberMessage> = new Map()
   readonly listener: MembershipListener
-  readonly document: Document
+  readonly edits: EditsLane
   /** Others' positions that frames have brought. */
   cursorsIn = 0
   readonly #session: Session
@@ -127,7 +132,7 @@ export class Membership {
     this.#beat = new Beat(hz, session)
     this.mover = new Mover(1_000 / hz, axes.length, this.#beat)
     this.listener = listener
-    this.document = new Document(session, joined.room, joined.slot, listener.records)
+    this.edits = new EditsLane(session, joined.room, joined.slot, listener.records)
     this.#epoch = joined.epoch
     this.#eventsLost = joined.eventsLost
     this.#eventLast = joined.events[0] ? joined.events[0].number - 1 : joined.eventLast

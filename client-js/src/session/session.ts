@@ -165,7 +165,7 @@ export class Session {
   handleEdits(now: number, room: number, chunk: Uint8Array): void {
     this.counters.streamBytesIn += chunk.length
     this.#liveness.handleHeard(now)
-    this.#rooms.get(room)?.document.handleChunk(chunk)
+    this.#rooms.get(room)?.edits.handleChunk(chunk)
   }
 
   /** Takes a datagram; its ack goes up when it has company, or is due (rule M7). Never throws. */

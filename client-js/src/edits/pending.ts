@@ -1,0 +1,146 @@
+// One's own edits that the document does not have yet, and what it shows with them. Apart from the lane, which has only
+// to know what is to be sent.
+
+import { fits } from '../backlog.ts'
+import { isEqual } from '../equal.ts'
+import { editBytes, type Op } from '../wire/edits.ts'
+import { EDITOR_MS, EDITS_UNANSWERED_MAX } from '../wire/limits.ts'
+import type { Fields, Value } from '../wire/msgpack.ts'
+import type { Document } from './document.ts'
+import { own, PATCH } from './entry.ts'
+import { Overlay } from './overlay.ts'
+
+/** Decides between one's own value of a field, which waits to be sent, and the one that has come; null is none. */
+export type Resolve = (local: Value, remote: Value, of: { readonly record: string; readonly field: string }) => Value
+
+/** An edit under its editor's number. */
+export interface PendingEdit {
+  readonly number: number
+  ops: readonly Op[]
+  bytes: number
+  /** When it was sent first, in milliseconds since the Unix epoch: from then on it may have its effect. */
+  sentAt?: number | undefined
+  /** Whether it was sent on the present lane. */
+  isOnLane?: boolean
+  /** Its place, once it is acked; it comes with the edits of a tick. */
+  sequence?: number
+}
+
+/** Edits in the order of their numbers. */
+export class Pending {
+  /** What they change of the document, each whole or not at all, as the server is going to see them. */
+  shown: Overlay = new Overlay()
+  #edits: PendingEdit[] = []
+
+  /** Those that have no answer. */
+  get unanswered(): PendingEdit[] {
+    return this.#edits.filter(({ sequence }) => sequence === undefined)
+  }
+
+  /** Those of them that were sent, now or over an earlier connection. */
+  get sent(): PendingEdit[] {
+    return this.unanswered.filter(({ sentAt }) => sentAt !== undefined)
+  }
+
+  get #unsent(): PendingEdit[] {
+    return this.unanswered.filter(({ sentAt }) => sentAt === undefined)
+  }
+
+  /** Whether there is place for so many bytes more to wait. */
+  hasRoom(bytes: number): boolean {
+    return fits([...this.#unsent, { bytes }])
+  }
+
+  /** Adds an edit; gives the operations that take it back, if it can be shown. */
+  push(edit: PendingEdit, document: Document | undefined): readonly Op[] {
+    this.#edits.push(edit)
+    return (document && this.shown.commit(document, edit.ops)) ?? []
+  }
+
+  /** Puts edits before all others: those of a page before this one. */
+  unshift(edits: readonly PendingEdit[]): void {
+    this.#edits.unshift(...edits)
+  }
+
+  /** The edits to be sent now: those that wait, while fewer than 64 are unanswered (rule D7). */
+  takeSendable(now: number): PendingEdit[] {
+    const sendable = this.unanswered.slice(0, EDITS_UNANSWERED_MAX).filter(({ isOnLane }) => !isOnLane)
+    for (const edit of sendable) {
+      edit.isOnLane = true
+      edit.sentAt ??= now
+    }
+    return sendable
+  }
+
+  /** There is no lane any more: what was sent and not answered is to be sent again. */
+  handleClosed(): void {
+    for (const edit of this.#edits) edit.isOnLane = false
+  }
+
+  /** Takes out those that were sent so long ago that nobody knows what became of them (rule D7). */
+  takeForgotten(now: number): PendingEdit[] {
+    return this.#take(({ sentAt, sequence }) => sequence === undefined && now - (sentAt ?? now) >= EDITOR_MS)
+  }
+
+  /** Takes out those that have no answer. */
+  takeUnanswered(): PendingEdit[] {
+    return this.#take(({ sequence }) => sequence === undefined)
+  }
+
+  /** An edit has its place; true if it had no answer before. */
+  handleAck(number: number, sequence: number): boolean {
+    const edit = this.unanswered.find((edit) => edit.number === number)
+    if (edit) edit.sequence = sequence
+    return !!edit
+  }
+
+  /** An edit has no effect; takes it out, if it had no answer before. */
+  handleReject(number: number): PendingEdit | undefined {
+    return this.#take((edit) => edit.number === number && edit.sequence === undefined)[0]
+  }
+
+  /** An edit has come: where fields that wait to be sent have other values now, the resolver decides. Gives these edits. */
+  resolve(document: Document, ops: readonly Op[], resolve: Resolve): PendingEdit[] {
+    return this.#unsent.filter((edit) => {
+      const decided = edit.ops.map((op) => {
+        const others = ops.filter(({ record }) => op.kind === PATCH && record === op.record)
+        return others.length ? { ...op, fields: decide(op, others, document, resolve) } : op
+      })
+      if (isEqual(decided, edit.ops)) return false
+      edit.ops = decided
+      edit.bytes = editBytes(decided)
+      return true
+    })
+  }
+
+  /** The document has changed: what it has is not pending any more, and the rest is laid over it anew. */
+  rebuild(document: Document | undefined): void {
+    this.shown = new Overlay()
+    if (!document) return
+    this.#take(({ sequence }) => sequence !== undefined && sequence <= document.sequence)
+    // One that the server is going to reject shows nothing until then.
+    for (const { ops } of this.#edits) this.shown.commit(document, ops)
+  }
+
+  /** The document is another one: places of the one before say nothing. */
+  forgetAcked(): void {
+    this.#take(({ sequence }) => sequence !== undefined)
+  }
+
+  #take(is: (edit: PendingEdit) => boolean): PendingEdit[] {
+    const taken = this.#edits.filter(is)
+    if (taken.length) this.#edits = this.#edits.filter((edit) => !is(edit))
+    return taken
+  }
+}
+
+/** The fields of an own patch, with what the resolver says of those that the operations of others have named. */
+function decide(op: Op, others: readonly Op[], document: Document, resolve: Resolve): Fields {
+  const { record } = op
+  const decided = Object.entries(op.fields).map(([field, local]): [string, Value] => {
+    const remote = own(document.records.get(record)?.fields, field) ?? null
+    const isNamed = others.some(({ fields }) => Object.hasOwn(fields, field))
+    return [field, isNamed && !isEqual(local, remote) ? resolve(local, remote, { record, field }) : local]
+  })
+  return Object.fromEntries(decided)
+}
