@@ -176,8 +176,6 @@ impl Mailbox {
                     self.motion.notify_waiters();
                 }
             }
-            // Dropping their senders tells the waiters.
-            Activity::EditsEnded(room) => self.lock().submitting.retain(|(of, _), _| *of != room),
         }
     }
 
@@ -352,6 +350,8 @@ fn cost(event: &Event) -> usize {
         Event::MemberLeft { member, .. } => encoded_len(member),
         Event::Refused(error) => error.message.len(),
         Event::EditRejected { reject, .. } => reject.message.len(),
+        Event::Edited { edit, .. } => encoded_len(edit),
+        Event::RecordsChanged { records, .. } => encoded_len(records),
         _ => 0,
     }
 }
@@ -365,7 +365,8 @@ fn room_of(event: &Event) -> Option<RoomHandle> {
         | Event::Broadcast { room, .. }
         | Event::EventsLost { room }
         | Event::DocumentLoaded { room }
-        | Event::DocumentChanged { room, .. } => Some(*room),
+        | Event::Edited { room, .. }
+        | Event::RecordsChanged { room, .. } => Some(*room),
         Event::Direct(direct) => Some(direct.room),
         _ => None,
     }

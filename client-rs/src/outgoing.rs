@@ -50,17 +50,23 @@ pub struct Refused {
     pub message: String,
     /// Trying again makes sense after this, if the server said so.
     pub retry_after: Option<Duration>,
+    /// Of an edit that is too large: the limit that it is over.
+    pub limit: Option<u64>,
+    /// What that would be with it; of one whose condition does not hold, the version that the record has, 0 for none.
+    pub value: Option<u64>,
 }
 
 impl From<ErrorMessage> for Refused {
     fn from(ErrorMessage { code, message, retry_after_ms, .. }: ErrorMessage) -> Self {
-        Self { code, message, retry_after: retry_after_ms.map(Duration::from_millis) }
+        let retry_after = retry_after_ms.map(Duration::from_millis);
+        Self { code, message, retry_after, limit: None, value: None }
     }
 }
 
 impl From<Reject> for Refused {
-    fn from(Reject { code, message, retry_after_ms, .. }: Reject) -> Self {
-        Self { code, message, retry_after: retry_after_ms.map(Duration::from_millis) }
+    fn from(Reject { code, message, retry_after_ms, limit, value, .. }: Reject) -> Self {
+        let retry_after = retry_after_ms.map(Duration::from_millis);
+        Self { code, message, retry_after, limit, value }
     }
 }
 
@@ -133,7 +139,7 @@ mod tests {
         assert_eq!(presence(PRESENCE_BYTES_MAX - 6), Ok(()));
         assert!(presence(PRESENCE_BYTES_MAX - 5).is_err());
 
-        let op = |fields| Op { kind: OpKind::Put, record: "r".into(), fields };
+        let op = |fields| Op::new(OpKind::Put, "r", fields);
         assert_eq!(check_edit(&vec![op(Map::new()); 64]), Ok(()));
         assert!(check_edit(&vec![op(Map::new()); 65]).is_err());
         let half = || op(Map::from([("a".into(), text(RECORD_BYTES_MAX / 2))]));

@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use hither_protocol::limits::AXES_MAX;
 use hither_protocol::message::control::{Member, Viewport};
-use hither_protocol::message::edits::{Ack, Op};
 use hither_protocol::message::{Map, Value};
 use hither_protocol::motion::Position;
 use hither_protocol::session::{self, Event};
@@ -15,12 +14,12 @@ use hither_protocol::{RoomHandle, Slot};
 use crate::client::Connection;
 use crate::closed::Closed;
 use crate::mailbox::Popped;
-use crate::outgoing::{Refused, SendError, check_edit, check_event, check_presence};
+use crate::outgoing::{SendError, check_event, check_presence};
 
 /// A membership in a room. Dropping it leaves the room; [`Self::leave`] also waits until the server has let it go.
 pub struct Room {
-    connection: Arc<Connection>,
-    room: RoomHandle,
+    pub(crate) connection: Arc<Connection>,
+    pub(crate) room: RoomHandle,
     request: u32,
 }
 
@@ -128,40 +127,6 @@ impl Room {
         self.connection.send_to(self.room, to, name, data.into())
     }
 
-    /// Opens the room's document; [`Event::DocumentLoaded`] comes when it can be [read](Self::read). Nothing happens if
-    /// it is open.
-    ///
-    /// # Errors
-    /// [`SendError`].
-    pub fn open_document(&self) -> Result<(), SendError> {
-        self.connection.open_document(self.room)
-    }
-
-    /// Submits an edit of at most 64 operations and 60 KiB, which is applied whole or not at all, and waits until it is
-    /// durable. Opens the document if it is not. While 64 edits of the room are unanswered others wait to be sent. If
-    /// the future is dropped the edit may have its effect all the same.
-    ///
-    /// # Errors
-    /// [`SubmitError`].
-    pub async fn submit(&self, ops: Vec<Op>) -> Result<Ack, SubmitError> {
-        check_edit(&ops)?;
-        self.connection.check()?;
-        let Connection { handle, mailbox, .. } = &*self.connection;
-        mailbox.check_submits()?;
-        if handle.has_edits_ended(self.room) {
-            return Err(SubmitError::Unanswered);
-        }
-        let answer = handle.with(|session, _now| {
-            let number = session.submit(self.room, ops)?;
-            Some(mailbox.expect_answer(self.room, number))
-        });
-        match answer.ok_or(SendError::NotInRoom)?.await {
-            Ok(Ok(ack)) => Ok(ack),
-            Ok(Err(reject)) => Err(SubmitError::Rejected(reject.into())),
-            Err(_) => Err(SubmitError::Unanswered),
-        }
-    }
-
     /// All members, this one too, in the order of their slots.
     pub fn members(&self) -> Vec<Member> {
         self.read(|room| room.members().cloned().collect()).unwrap_or_default()
@@ -235,22 +200,6 @@ impl fmt::Debug for Room {
     }
 }
 
-/// Why an edit was not acked.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SubmitError {
-    /// The server said no: the edit has no effect, and never will.
-    #[error(transparent)]
-    Rejected(Refused),
-    /// It was not sent, and has no effect.
-    #[error(transparent)]
-    NotSent(#[from] SendError),
-    /// The room was left, or the connection or its edits lane ended, before the answer. If the edit was sent, it may
-    /// have its effect or not.
-    #[error("the edit was not answered")]
-    Unanswered,
-}
-
 /// What both handles of a room send: checked first, so that a mistake costs nobody the connection.
 impl Connection {
     pub(crate) fn update_presence(&self, room: RoomHandle, patch: Map) -> Result<(), SendError> {
@@ -289,10 +238,6 @@ impl Connection {
         if to.is_empty() { Ok(()) } else { self.send_event(room, name, data, to) }
     }
 
-    pub(crate) fn open_document(&self, room: RoomHandle) -> Result<(), SendError> {
-        self.act(room, |session| session.open_document(room))
-    }
-
     /// Acts on a session that is in the room.
     pub(crate) fn act<T>(
         &self,
@@ -304,7 +249,9 @@ impl Connection {
             if session.room(room).is_none() {
                 return Err(SendError::NotInRoom);
             }
-            Ok(act(session))
+            let done = act(session);
+            self.mailbox.drain(session);
+            Ok(done)
         })
     }
 }

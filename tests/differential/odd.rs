@@ -68,9 +68,10 @@ pub(crate) fn edits(rng: &mut StdRng) -> Bytes {
     match rng.random_range(0..4) {
         0 => frame(LATER),
         1 => {
-            let code = Refusal::Other(rng.random_range(12..=u32::MAX));
-            let (message, retry_after_ms) = (String::new(), Some((1 << 53) - 1));
-            EditsToClient::Reject(Reject { number, code, message, retry_after_ms }).encode()
+            let code = Refusal::Other(rng.random_range(14..=u32::MAX));
+            let reject = Reject::new(number, code.into(), String::new());
+            let retry_after_ms = Some((1 << 53) - 1);
+            EditsToClient::Reject(Reject { retry_after_ms, ..reject }).encode()
         }
         _ => {
             let edit = Edit {

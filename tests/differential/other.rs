@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hither_protocol::message::control::{Hello, Status};
 use hither_protocol::motion::Position;
 use hither_protocol::session::{Event, Session, Transmit};
-use hither_protocol::{RoomHandle, Timestamp};
+use hither_protocol::{EditorId, RoomHandle, Timestamp};
 use hither_tests::net::StreamId;
 use hither_tests::server::{CONTROL, ConnectionId, Server};
 use rand::RngExt;
@@ -28,7 +28,7 @@ impl Other {
     pub(crate) fn new(id: ConnectionId) -> Self {
         Self {
             id,
-            session: Session::new(Hello::default()),
+            session: Session::new(Hello::default(), EditorId((id as u128 + 1).to_be_bytes())),
             rooms: Vec::new(),
             streams: BTreeMap::new(),
             next_stream: CONTROL + 1,

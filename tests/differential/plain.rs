@@ -46,11 +46,11 @@ pub(crate) fn plain_room(room: &Room, handle: RoomHandle) -> Json {
         Some([&[i32::from(member.slot.0)], &position[..axes]].concat())
     });
     let members = room.members().map(|member| plain_member(member, member.slot == room.slot()));
-    let records = room.document().map(|document| {
-        let records = document.records_after(None);
-        records
-            .map(|record| (record.id, json!([record.version, plain_map(&record.fields)])))
-            .collect::<serde_json::Map<_, _>>()
+    let records = room.records().map(|records| {
+        let plain = |(id, fields): (&str, _)| {
+            (id.to_owned(), json!([records.version(id), plain_map(fields)]))
+        };
+        records.iter().map(plain).collect::<serde_json::Map<_, _>>()
     });
     json!({
         "format": [

@@ -75,7 +75,7 @@ pub(crate) fn ops(rng: &mut StdRng, padding: usize) -> Vec<Op> {
         let record =
             format!("{}-{}", KEYS[rng.random_range(3..KEYS.len())], rng.random_range(0..3));
         let fields = if kind == OpKind::Remove { Map::new() } else { presence(rng, padding) };
-        Op { kind, record, fields }
+        Op::new(kind, record, fields)
     };
     (0..rng.random_range(1..=3)).map(|_| op(rng)).collect()
 }

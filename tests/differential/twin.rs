@@ -8,7 +8,7 @@ use hither_protocol::message::control::{Hello, SetViewport, ToServer};
 use hither_protocol::message::{Map, MessageError};
 use hither_protocol::motion::Position;
 use hither_protocol::session::{Session, Transmit};
-use hither_protocol::{RoomHandle, Timestamp};
+use hither_protocol::{EditorId, RoomHandle, Timestamp};
 use serde_json::{Value as Json, json};
 
 use crate::news::News;
@@ -19,6 +19,9 @@ use crate::step::Step;
 
 /// Virtual time goes in steps of so many microseconds: an eighth of a millisecond is exact in TypeScript's numbers.
 pub(crate) const GRID_MICROS: u64 = 125;
+
+/// Both ends are told that they are this editor, since what they send is compared.
+pub(crate) const EDITOR: EditorId = EditorId([0xed; 16]);
 
 /// Both ends of one client.
 pub(crate) struct Twin {
@@ -60,7 +63,7 @@ impl Twin {
     pub(crate) fn new(start: Timestamp, hello: Hello) -> Self {
         Self {
             is_reliable: hello.reliable_motion,
-            session: Session::new(hello),
+            session: Session::new(hello, EDITOR),
             is_lied_to: false,
             hears_noise: false,
             start,

@@ -164,7 +164,7 @@ async fn f5_unknown_kinds_and_keys_are_skipped() {
 }
 
 fn put(record: &str) -> Op {
-    Op { kind: OpKind::Put, record: record.into(), fields: field("x", 1) }
+    Op::new(OpKind::Put, record, field("x", 1))
 }
 
 /// A member, and an edits lane of its room that may be open already.
@@ -218,9 +218,9 @@ async fn what_makes_no_sense_is_refused_and_the_connection_lives() {
         let long = "r".repeat(129);
         let many = (0..65).map(|_| put("a")).collect();
         let deep = (0..9).fold(1.into(), |inner, _| hither_client::Value::Array(vec![inner]));
-        let deep = Op { kind: OpKind::Put, record: "a".into(), fields: field("x", deep) };
+        let deep = Op::new(OpKind::Put, "a", field("x", deep));
         let big = "x".repeat(MESSAGE_BYTES_MAX - 1_000);
-        let big = Op { kind: OpKind::Put, record: "a".into(), fields: field("x", big) };
+        let big = Op::new(OpKind::Put, "a", field("x", big));
         for (number, (ops, code)) in (1..).zip([
             (vec![], Refusal::BadRequest),
             (vec![put("")], Refusal::BadRequest),

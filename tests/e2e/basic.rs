@@ -21,7 +21,7 @@ async fn walk(server: &Target, on: Transport) -> Result<()> {
     here.set_motion(Position::xy(12, 34));
     let moved = soon(there.next_motion()).await.context("the room is over")?;
     ensure!(moved == (slot(&here), Some(Position::xy(12, 34))));
-    let put = Op { kind: OpKind::Put, record: "a".into(), fields: field("x", 1) };
+    let put = Op::new(OpKind::Put, "a", field("x", 1));
     ensure!(soon(there.submit(vec![put])).await?.sequence == 1);
     ada.close().await;
     bob.close().await;

@@ -6,7 +6,7 @@ use hither_protocol::message::edits::{Edit, EditsToClient};
 use crate::support::{EditsLane, Host, enter, field, on_all, slot, soon, until};
 
 fn op(kind: OpKind, record: &str, fields: Map) -> Op {
-    Op { kind, record: record.into(), fields }
+    Op::new(kind, record, fields)
 }
 
 fn put(record: &str, value: i32) -> Op {
@@ -25,11 +25,11 @@ async fn refusal(room: &Room, ops: Vec<Op>) -> Refusal {
 }
 
 fn record(room: &Room, id: &str) -> Option<Map> {
-    room.read(|room| room.document()?.get(id).cloned()).flatten()
+    room.read(|room| room.records()?.get(id).cloned()).flatten()
 }
 
 fn last(room: &Room) -> Option<u64> {
-    room.read(|room| Some(room.document()?.sequence())).flatten()
+    room.read(|room| Some(room.records()?.confirmed().sequence())).flatten()
 }
 
 /// Takes edits until the one at this place has come.
@@ -167,7 +167,8 @@ async fn d3_a_document_of_many_pages_comes_whole() {
         there.open_document().unwrap();
         // More than may wait for one viewer: it comes as the viewer takes it.
         until("the snapshot is whole", || {
-            there.read(|room| room.document().map(|document| document.len())).flatten() == Some(12)
+            there.read(|room| room.records().map(|records| records.iter().count())).flatten()
+                == Some(12)
         })
         .await;
         assert_eq!(last(&there), Some(12));

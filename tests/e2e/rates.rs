@@ -79,7 +79,7 @@ async fn edits_over_their_rate_are_rejected_until_the_time_they_say() {
     on_all(async |on| {
         let server = slow_server().await;
         let here = enter(&server.client(on).await, "default:a").await;
-        let put = || vec![Op { kind: OpKind::Put, record: "a".into(), fields: field("x", 1) }];
+        let put = || vec![Op::new(OpKind::Put, "a", field("x", 1))];
         for sequence in 1..=2 {
             assert_eq!(soon(here.submit(put())).await.unwrap().sequence, sequence);
         }

@@ -128,7 +128,7 @@ async fn forbidden(room: &Room) {
 }
 
 fn put() -> Vec<Op> {
-    vec![Op { kind: OpKind::Put, record: "a".into(), fields: field("x", 1) }]
+    vec![Op::new(OpKind::Put, "a", field("x", 1))]
 }
 
 // proves E1
@@ -222,7 +222,8 @@ async fn the_others_work(here: &Room, there: &Room, right: &str) {
             .await;
     }
     there.open_document().unwrap();
-    let records = || there.read(|room| room.document().map(|document| document.len())).flatten();
+    let records =
+        || there.read(|room| room.records().map(|records| records.iter().count())).flatten();
     until("the document is seen", || records() == Some(usize::from(right != "edit"))).await;
 }
 

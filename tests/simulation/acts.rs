@@ -197,7 +197,7 @@ impl World {
                 };
                 let record = format!("record-{}", self.rng.random_range(0..8));
                 let fields = if kind == OpKind::Remove { Map::new() } else { self.presence() };
-                Op { kind, record, fields }
+                Op::new(kind, record, fields)
             })
             .collect();
         self.client(user).submit(room, ops);

@@ -109,8 +109,15 @@ impl World {
         if mine != acked {
             findings.push(format!("acked edits {acked:?}, stored {mine:?}"));
         }
-        if stay.loaded && view.document() != Some(&served.document) {
-            findings.push(format!("document {:?}, not {:?}", view.document(), served.document));
+        if stay.loaded {
+            let records = view.records().expect("it is loaded");
+            let (has, wants) = (records.confirmed(), &served.document);
+            if has != wants {
+                findings.push(format!("document {has:?}, not {wants:?}"));
+            }
+            if !records.iter().eq(wants.records().map(|(id, _, fields)| (id, fields))) {
+                findings.push(format!("records {records:?}, not {wants:?}"));
+            }
         }
         if !stay.loaded && stay.submitted > 0 {
             findings.push("the document never came".into());

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use hither_protocol::message::control::{Hello, Seen, Status, Viewport};
-use hither_protocol::message::edits::Op;
+use hither_protocol::message::edits::{Edit, Op};
 use hither_protocol::message::{Map, Value};
 use hither_protocol::motion::Position;
 use hither_protocol::motion::frame::{self, FrameHeader};
 use hither_protocol::session::{Event, Session, Transmit};
 use hither_protocol::varint::Reader;
-use hither_protocol::{Generation, RoomHandle, RoomName, Slot, Tick, Timestamp};
+use hither_protocol::{EditorId, Generation, RoomHandle, RoomName, Slot, Tick, Timestamp};
 
 use hither_tests::net::StreamId;
 use hither_tests::server::{CONTROL, ConnectionId};
@@ -76,7 +76,7 @@ impl Client {
     pub(crate) fn new(now: Timestamp, connection: ConnectionId) -> Self {
         Self {
             connection,
-            session: Session::new(Hello::default()),
+            session: Session::new(Hello::default(), EditorId((connection as u128).to_be_bytes())),
             welcome: false,
             status: Status::Active,
             active_since: now,
@@ -125,7 +125,8 @@ impl Client {
     pub(crate) fn submit(&mut self, room: RoomHandle, ops: Vec<Op>) {
         let number = self.session.submit(room, ops);
         let stay = self.stays.get_mut(&room).expect("a room that it is in");
-        stay.submitted = number.expect("a room that it is in");
+        number.expect("a room that it is in");
+        stay.submitted += 1;
     }
 
     pub(crate) fn handle_chunk(&mut self, now: Timestamp, stream: StreamId, chunk: &[u8]) {
@@ -245,7 +246,7 @@ impl Client {
                 self.with_stay(direct.room, |stay| stay.directs.push(direct.data));
             }
             Event::DocumentLoaded { room } => self.with_stay(room, |stay| stay.loaded = true),
-            Event::DocumentChanged { room, sequence } => {
+            Event::Edited { room, edit: Edit { sequence, .. } } => {
                 let mut gap = None;
                 self.with_stay(room, |stay| {
                     gap = stay.last_edit.filter(|last| last + 1 != sequence);

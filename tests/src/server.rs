@@ -8,11 +8,12 @@ mod served;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use hither_core::session::{Begun, EditsOpened, Motion};
+use hither_core::session::{Begun, Motion};
 use hither_core::{
     Effect, Grant, NewMember, Output, Pattern, Room, RoomGrant, Session, SessionId, SessionPolicy,
 };
 use hither_protocol::message::control::{SendEvent, ToClient};
+use hither_protocol::message::edits::Open;
 use hither_protocol::message::{FrameBuffer, Rights};
 use hither_protocol::{Generation, RoomHandle, RoomName, Slot, Timestamp};
 
@@ -120,10 +121,10 @@ impl Server {
                 Some(room) => connection.session.handle_edits(now, room, &message),
                 None => {
                     let opened = connection.session.handle_open(&message);
-                    lane.room = opened.map(|opened| opened.room);
+                    lane.room = opened.as_ref().map(|opened| opened.room);
                     lane.ended = opened.is_none();
                     if let Some(opened) = opened {
-                        self.open_edits(id, opened);
+                        self.open_edits(id, &opened);
                     }
                 }
             }
@@ -208,10 +209,10 @@ impl Server {
             .map(|(stream, _)| *stream)
     }
 
-    fn open_edits(&mut self, id: ConnectionId, opened: EditsOpened) {
-        let EditsOpened { room, slot, after } = opened;
-        self.served(room).lanes.insert(slot);
-        self.served(room).room.handle_open(slot, after);
+    fn open_edits(&mut self, id: ConnectionId, open: &Open) {
+        let room = open.room;
+        self.served(room).lanes.insert(open.slot);
+        self.served(room).room.handle_open(open);
         self.drain_room(room);
         self.tasks.push(Task::Pump(id));
     }
@@ -364,9 +365,9 @@ impl Server {
                         self.tasks.push(task);
                     }
                 }
-                Output::Store(edit) => {
-                    self.served(handle).store(&edit);
-                    self.tasks.push(Task::Store(handle, edit.sequence));
+                Output::Store(logged) => {
+                    self.served(handle).store(&logged.edit);
+                    self.tasks.push(Task::Store(handle, logged.edit.sequence));
                 }
             }
         }

@@ -256,7 +256,7 @@ impl Member {
         let (room, seen) = (self.room.clone(), self.seen.clone());
         tokio::task::spawn_local(async move {
             let record = room.slot().map_or_else(String::new, |slot| slot.to_string());
-            let op = Op { kind: OpKind::Put, record, fields: Map::new() };
+            let op = Op::new(OpKind::Put, record, Map::new());
             let answer = room.submit(vec![op]).await;
             let mut seen = seen.borrow_mut();
             seen.acked += usize::from(answer.is_ok());

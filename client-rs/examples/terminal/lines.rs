@@ -118,7 +118,7 @@ fn map(fields: Fields<String, Json>) -> Result<Map, String> {
 }
 
 fn edit(kind: OpKind, record: String, fields: Map) -> Command {
-    Command::Edit(Op { kind, record, fields })
+    Command::Edit(Op::new(kind, record, fields))
 }
 
 fn member(member: &Member) -> Json {
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn every_command_has_its_line() {
         let fields = || Map::from([("x".into(), 1.into())]);
-        let op = |kind, fields| Command::Edit(Op { kind, record: "r".into(), fields });
+        let op = |kind, fields| Command::Edit(Op::new(kind, "r", fields));
         let cases = [
             (r#"{"motion":[1,2]}"#, Command::Motion(Position::xy(1, 2))),
             (r#"{"motion":[1.6,-2.4,3]}"#, Command::Motion(Position::new([2, -2, 3, 0]))),

@@ -83,7 +83,7 @@ impl Visit {
             edited |= matches!(
                 event,
                 Event::DocumentLoaded { .. }
-                    | Event::DocumentChanged { .. }
+                    | Event::RecordsChanged { .. }
                     | Event::EventsLost { .. }
             );
             self.handle(event, &mut news);
@@ -248,9 +248,9 @@ impl Visit {
                 let position = room.position(member.slot);
                 news.extend(position.and_then(|position| app.locate(member, position, axes)));
             }
-            if let Some(document) = room.document().filter(|_| edited) {
-                let records = document.records_after(None);
-                news.extend(app.load(records.map(|record| (record.id, record.fields)).collect()));
+            if let Some(records) = room.records().filter(|_| edited) {
+                let records = records.iter().map(|(id, fields)| (id.to_owned(), fields.clone()));
+                news.extend(app.load(records.collect()));
             }
         });
     }

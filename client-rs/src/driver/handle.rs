@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use hither_protocol::limits::AXES_MAX;
 use hither_protocol::message::control::Hello;
 use hither_protocol::session::{Session, Transmit};
-use hither_protocol::{RoomHandle, Slot, Timestamp};
+use hither_protocol::{EditorId, RoomHandle, Slot, Timestamp};
 use hither_transport::Link;
 use tokio::sync::{Notify, watch};
 
@@ -30,7 +30,7 @@ const CLOSE_GRACE: Duration = Duration::from_secs(1);
 pub fn start(link: Link, hello: Hello) -> (Handle, Driver) {
     let outgoing_bytes = Arc::new(AtomicUsize::new(0));
     let (control, control_frames) = lanes::queue(&outgoing_bytes);
-    let mut session = Session::new(hello);
+    let mut session = Session::new(hello, EditorId(rand::random()));
     if let Some(delay) = link.ack_delay() {
         session.set_ack_delay(delay);
     }
@@ -91,11 +91,6 @@ impl Handle {
         self.0.outgoing_bytes.load(Ordering::Relaxed).max(kept) > OUTGOING_BYTES_MAX
     }
 
-    /// Whether the room's edits lane was opened and has ended, so that nothing submitted there can be answered.
-    pub fn has_edits_ended(&self, room: RoomHandle) -> bool {
-        self.0.lock().edits.get(&room).is_some_and(|lane| lane.frames.is_none())
-    }
-
     /// Datagrams that the session made and the transport did not take, since the beginning.
     pub fn datagrams_unsent(&self) -> u64 {
         self.0.lock().datagrams_unsent
@@ -112,8 +107,9 @@ impl Handle {
         if let Some(delay) = link.ack_delay() {
             state.session.set_ack_delay(delay);
         }
-        state.session.begin_again(token);
-        self.0.flush(&mut state, self.0.clock.now());
+        let now = self.0.clock.now();
+        state.session.begin_again(now, token);
+        self.0.flush(&mut state, now);
         drop(state);
         self.0.closed.send_replace(None);
         Driver::new(Arc::clone(&self.0), link, control_frames)
@@ -198,8 +194,7 @@ pub(super) struct State {
 pub(super) struct EditsLane {
     /// Tells the lane from an earlier one of the same room.
     pub(super) number: u64,
-    /// `None` once the lane has ended.
-    pub(super) frames: Option<FrameQueue>,
+    frames: FrameQueue,
 }
 
 impl Shared {
@@ -211,7 +206,7 @@ impl Shared {
     /// The connection has ended: what the session has is kept for the next.
     pub(super) fn handle_disconnected(&self) {
         let mut state = self.lock();
-        state.session.handle_disconnected();
+        state.session.handle_disconnected(self.clock.now());
         state.edits.clear();
         state.opening.clear();
         state.closing = None;
@@ -236,9 +231,7 @@ impl Shared {
                 }
                 Transmit::Control(frame) => state.control.push(frame),
                 Transmit::Edits(room, frame) => {
-                    if let Some(frames) = &self.edits_lane(state, room).frames {
-                        frames.push(frame);
-                    }
+                    self.edits_lane(state, room).frames.push(frame);
                 }
                 Transmit::CloseEdits(room) => {
                     state.edits.remove(&room);
@@ -259,7 +252,7 @@ impl Shared {
                 state.lanes_opened += 1;
                 let lane = state.lanes_opened;
                 state.opening.push(Opening { room, lane, frames });
-                vacant.insert(EditsLane { number: lane, frames: Some(queue) })
+                vacant.insert(EditsLane { number: lane, frames: queue })
             }
         }
     }

@@ -36,9 +36,6 @@ pub enum Activity {
     Datagrams,
     /// The session gave out this event.
     Event(Event),
-    /// The server ended the edits lane of a room that this session is still in; what was submitted and not answered has
-    /// an unknown fate.
-    EditsEnded(RoomHandle),
 }
 
 /// The task of one connection. If it is dropped before its end, the connection closes.
@@ -243,11 +240,8 @@ impl Driver {
         }
         let mut state = self.shared.lock();
         if is_open(&state, room, lane) {
-            if let Some(lane) = state.edits.get_mut(&room) {
-                lane.frames = None;
-            }
-            observe(&mut state.session, Activity::EditsEnded(room));
-            self.shared.flush(&mut state, self.shared.clock.now());
+            state.edits.remove(&room);
+            state.session.handle_edits_ended(self.shared.clock.now(), room);
         }
         Ok(())
     }
@@ -272,7 +266,7 @@ impl Drop for Driver {
 
 /// Whether this is the room's lane, and not one from before the room was left and entered again.
 fn is_open(state: &State, room: RoomHandle, lane: u64) -> bool {
-    state.edits.get(&room).is_some_and(|open| open.number == lane && open.frames.is_some())
+    state.edits.get(&room).is_some_and(|open| open.number == lane)
 }
 
 /// The next bytes of the control lane; `None` at its end, of whatever kind.

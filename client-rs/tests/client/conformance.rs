@@ -164,7 +164,7 @@ impl Run {
             "put" => {
                 let (record, fields) = (text(&step["record"]).to_owned(), map(&step["fields"]));
                 let room = self.room();
-                let op = Op { kind: OpKind::Put, record, fields };
+                let op = Op::new(OpKind::Put, record, fields);
                 tokio::spawn(async move { room.submit(vec![op]).await });
             }
             "viewport" => {
@@ -210,6 +210,9 @@ impl Run {
             return json!(*said);
         };
         let mut taken = said.remove(at);
+        if name == "open" {
+            taken["body"].as_object_mut().unwrap().remove("e").expect("the editor is said");
+        }
         if name == "join" {
             self.request = taken["body"].as_object_mut().unwrap().remove("i").unwrap();
         }
@@ -388,8 +391,8 @@ fn other(member: &Member) -> Json {
 }
 
 fn records(room: &hither_client::session::Room) -> Json {
-    let records = room.document().into_iter().flat_map(|document| document.records_after(None));
-    records.map(|record| (record.id, json!(record.fields))).collect()
+    let records = room.records().into_iter().flat_map(|records| records.iter());
+    records.map(|(id, fields)| (id.to_owned(), json!(fields))).collect()
 }
 
 /// A user's value, of those that a script has.

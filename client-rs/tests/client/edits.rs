@@ -11,11 +11,7 @@ use hither_protocol::message::edits::{
 use crate::server::{Lane, OWN, ROOM, Server, entered, soon};
 
 fn put(record: &str) -> Vec<Op> {
-    vec![Op {
-        kind: OpKind::Put,
-        record: record.into(),
-        fields: Map::from([("x".into(), 1.into())]),
-    }]
+    vec![Op::new(OpKind::Put, record, Map::from([("x".into(), 1.into())]))]
 }
 
 async fn open(server: &Server) -> Lane {
@@ -32,7 +28,7 @@ async fn next_submit(lane: &mut Lane) -> Submit {
 }
 
 fn has_record(room: &Room, id: &str) -> bool {
-    room.read(|room| room.document().is_some_and(|document| document.get(id).is_some())).unwrap()
+    room.read(|room| room.records().is_some_and(|records| records.get(id).is_some())).unwrap()
 }
 
 // proves D1, D3, D4, D5
@@ -54,14 +50,13 @@ async fn a_submit_opens_the_document_and_returns_when_it_is_durable() {
             number: submit.number,
             ops: submit.ops,
         };
-        lane.send_edits(EditsToClient::Edits(Edits { edits: vec![edit] })).await;
-        lane
+        lane.send_edits(EditsToClient::Edits(Edits { edits: vec![edit.clone()] })).await;
+        (lane, edit)
     };
-    let (submitted, _lane) = tokio::join!(room.submit(put("a")), script);
+    let (submitted, (_lane, edit)) = tokio::join!(room.submit(put("a")), script);
     assert_eq!(submitted, Ok(ack));
     assert_eq!(soon(room.next_event()).await, Some(Event::DocumentLoaded { room: ROOM }));
-    let changed = Event::DocumentChanged { room: ROOM, sequence: 1 };
-    assert_eq!(soon(room.next_event()).await, Some(changed));
+    assert_eq!(soon(room.next_event()).await, Some(Event::Edited { room: ROOM, edit }));
     assert!(has_record(&room, "a") && !has_record(&room, "b"));
 }
 
@@ -73,8 +68,7 @@ async fn a_rejected_edit_says_why() {
         let mut lane = open(&server).await;
         for code in [Refusal::NoRecord, Refusal::Forbidden] {
             let number = next_submit(&mut lane).await.number;
-            let message = "no".to_owned();
-            let reject = Reject { number, code, message, retry_after_ms: None };
+            let reject = Reject::new(number, code.into(), "no".to_owned());
             lane.send_edits(EditsToClient::Reject(reject)).await;
         }
         lane
@@ -88,19 +82,50 @@ async fn a_rejected_edit_says_why() {
     assert_eq!((code(first), code(second)), (Refusal::NoRecord, Refusal::Forbidden));
 }
 
+// proves D1, D7
 #[tokio::test(start_paused = true)]
-async fn a_lane_that_ends_answers_nobody_and_is_not_waited_for() {
+async fn a_lane_that_the_server_ends_is_opened_again_and_edits_go_on_there() {
     let (_client, room, server) = entered().await;
+    let ack = Ack { number: 1, sequence: 1, time_ms: 3 };
     let script = async {
         let mut lane = open(&server).await;
         next_submit(&mut lane).await;
         lane.send.reset(4204);
         lane.recv.stop(4204);
+        let mut again = open(&server).await;
+        assert_eq!(next_submit(&mut again).await.number, 1);
+        again.send_edits(EditsToClient::Ack(ack)).await;
+        again
     };
-    let (submitted, ()) = tokio::join!(soon(room.submit(put("a"))), script);
-    assert_eq!(submitted, Err(SubmitError::Unanswered));
-    assert_eq!(soon(room.submit(put("b"))).await, Err(SubmitError::Unanswered));
-    room.broadcast("the room lives on", 1).unwrap();
+    let (submitted, _lane) = tokio::join!(soon(room.submit(put("a"))), script);
+    assert_eq!(submitted, Ok(ack));
+}
+
+#[tokio::test(start_paused = true)]
+async fn edits_show_at_once_and_are_undone_and_rolled_back() {
+    let (_client, room, server) = entered().await;
+    room.open_document().unwrap();
+    let mut lane = open(&server).await;
+    lane.send_edits(EditsToClient::Snapshot(Snapshot::default())).await;
+    assert_eq!(soon(room.next_event()).await, Some(Event::DocumentLoaded { room: ROOM }));
+    let rejected = room.submit(put("a"));
+    assert!(has_record(&room, "a"));
+    let shown = Event::RecordsChanged { room: ROOM, records: vec!["a".into()] };
+    assert_eq!(soon(room.next_event()).await, Some(shown.clone()));
+    drop(room.submit(put("b")));
+    assert!(room.undo().unwrap());
+    assert!(!has_record(&room, "b"));
+    assert!(room.redo().unwrap());
+    assert!(has_record(&room, "b") && !room.redo().unwrap());
+    for number in 1..=4 {
+        assert_eq!(next_submit(&mut lane).await.number, number);
+    }
+    let reject = Reject::new(1, Refusal::Conflict.into(), "no".to_owned());
+    lane.send_edits(EditsToClient::Reject(reject)).await;
+    let Err(SubmitError::Rejected(refused)) = soon(rejected).await else { panic!() };
+    assert_eq!(refused.code, Refusal::Conflict);
+    assert!(!has_record(&room, "a") && has_record(&room, "b"));
+    assert!(room.undo().unwrap() && !room.undo().unwrap(), "what had no effect is not undone");
 }
 
 // proves D1
@@ -131,7 +156,7 @@ async fn the_late_end_of_a_lane_does_not_end_the_next_one_of_the_room() {
     let (client, room, mut server) = entered().await;
     // More than the lane's window, so that the lane hangs until the server gives it up.
     let large = Map::from([("x".into(), "x".repeat(50_000).into())]);
-    let op = Op { kind: OpKind::Put, record: "a".into(), fields: large };
+    let op = Op::new(OpKind::Put, "a", large);
     let submits =
         async { tokio::join!(room.submit(vec![op.clone()]), room.submit(vec![op.clone()])) };
     let script = async {

@@ -90,7 +90,7 @@ fn a_plain_loop_enters_moves_sees_and_closes() {
     net.send_to(room, Vec::new(), "to nobody", 1).unwrap();
     net.broadcast(room, "wave", 1).unwrap();
     net.set_status(Status::Away).unwrap();
-    let op = Op { kind: OpKind::Remove, record: "a".into(), fields: Map::new() };
+    let op = Op::new(OpKind::Remove, "a", Map::new());
     assert_eq!(net.submit(room, vec![op]), Ok(1));
     let nowhere = RoomHandle(99);
     assert_eq!(net.broadcast(nowhere, "wave", 1), Err(SendError::NotInRoom));

@@ -210,7 +210,7 @@ async fn an_edit_without_an_answer_is_submitted_again_to_a_server_that_knows_it(
     for resumed in [true, false] {
         let (options, mut dials) = Dials::new();
         let (_client, room, server) = entered(options, &mut dials).await;
-        let op = Op { kind: OpKind::Put, record: "r".into(), fields: Map::new() };
+        let op = Op::new(OpKind::Put, "r", Map::new());
         let mut submit = Box::pin(room.submit(vec![op]));
         let script = async {
             let mut lane = Lane::accept(&server.link).await;

@@ -12,7 +12,7 @@ use hither_protocol::motion::Position;
 use hither_protocol::motion::upward::read;
 use hither_protocol::session::{Session, Transmit};
 use hither_protocol::varint::Reader;
-use hither_protocol::{RoomHandle, Slot, Tick, Timestamp};
+use hither_protocol::{EditorId, RoomHandle, Slot, Tick, Timestamp};
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
@@ -21,7 +21,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
 });
 
 fn run(input: &mut Unstructured<'_>) -> Result<()> {
-    let mut session = Session::new(Hello::default());
+    let mut session = Session::new(Hello::default(), EditorId::default());
     let mut now = Timestamp::from_millis(1_000_000);
     drain(&mut session, now);
     while !input.is_empty() {
@@ -86,8 +86,19 @@ fn act(
         7 => session.set_motion(now, room, Position::new(input.arbitrary()?)),
         8 => session.update_presence(room, map),
         9 => {
-            let op = Op { kind: OpKind::Put, record: input.arbitrary()?, fields: map };
-            session.submit(room, vec![op]);
+            let kinds = [OpKind::Put, OpKind::Patch, OpKind::Remove, OpKind::Increment];
+            let record: String = input.arbitrary()?;
+            session.submit(room, vec![Op::new(*input.choose(&kinds)?, record, map)]);
+            match input.arbitrary::<u8>()? % 8 {
+                0 => drop(session.undo(room)),
+                1 => drop(session.redo(room)),
+                2 => session.handle_edits_ended(now, room),
+                3 => {
+                    session.handle_disconnected(now);
+                    session.begin_again(now, None);
+                }
+                _ => {}
+            }
         }
         10 => session.leave(room),
         _ => {

@@ -327,6 +327,13 @@ impl Session {
         }
     }
 
+    /// The server has ended a room's edits lane, and the connection is there: the lane is opened again after a second.
+    pub fn handle_edits_ended(&mut self, now: Timestamp, room: RoomHandle) {
+        if let Some(room) = self.rooms.get_mut(&room) {
+            room.handle_edits_ended(now);
+        }
+    }
+
     /// Takes a datagram, without the byte that is reserved for the transport.
     pub fn handle_datagram(&mut self, now: Timestamp, datagram: &[u8]) {
         if !self.handle_frame(now, Reader::new(datagram)) {
@@ -337,7 +344,7 @@ impl Session {
     /// Tells the session that time has passed.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         for room in self.rooms.values_mut() {
-            room.handle_timeout(now);
+            room.handle_timeout(now, &mut self.transmits);
         }
     }
 

@@ -371,14 +371,19 @@ impl Room {
         }
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Timestamp) {
+    pub(super) fn handle_timeout(&mut self, now: Timestamp, transmits: &mut VecDeque<Transmit>) {
         self.mover.handle_timeout(now);
         self.beat.handle_timeout(now);
+        let edits = self.edits.as_mut();
+        if let Some(edits) = edits.filter(|e| e.reopen_at().is_some_and(|at| at <= now)) {
+            edits.open((self.wire, self.slot), transmits);
+        }
     }
 
     /// When something of this room is due.
     pub(super) fn due(&self, path: Path) -> impl Iterator<Item = Timestamp> {
-        self.sample_due(path).into_iter().chain(self.beat.due())
+        let reopen = self.edits.as_ref().and_then(Edits::reopen_at);
+        self.sample_due(path).into_iter().chain(self.beat.due()).chain(reopen)
     }
 
     /// When the own sample is due, if there is one.
@@ -467,6 +472,12 @@ impl Room {
         events: &mut VecDeque<Event>,
     ) -> Result<(), MessageError> {
         self.edits.as_mut().map_or(Ok(()), |edits| edits.handle_chunk(chunk, transmits, events))
+    }
+
+    pub(super) fn handle_edits_ended(&mut self, now: Timestamp) {
+        if let Some(edits) = &mut self.edits {
+            edits.handle_ended(now);
+        }
     }
 
     /// Keeps a member; true if it was not there before.

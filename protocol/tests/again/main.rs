@@ -4,18 +4,21 @@
 
 mod odd;
 
+use hither_protocol::limits::EDITOR_MS;
 use hither_protocol::message::control::{self, *};
 use hither_protocol::message::edits::{
-    Ack, Edit, Edits, EditsToClient, EditsToServer, Op, OpKind, Snapshot,
+    Ack, Edit, Edits, EditsToClient, EditsToServer, Op, OpKind, Place, Snapshot,
 };
 use hither_protocol::message::{FrameBuffer, Map, Refusal, Value};
 use hither_protocol::motion::Position;
 use hither_protocol::session::{Event, Session, Transmit};
-use hither_protocol::{Epoch, Generation, RoomHandle, Slot, Timestamp};
+use hither_protocol::{DocumentId, EditorId, Epoch, Generation, RoomHandle, Slot, Timestamp};
 
 const EPOCH: Epoch = Epoch(7);
 const LATER: Epoch = Epoch(8);
 const OWN: Slot = Slot(1);
+const NOW: Timestamp = Timestamp::from_millis(1_000);
+const EDITOR: EditorId = EditorId([9; 16]);
 
 /// A session whose server the test plays.
 struct Stage {
@@ -35,15 +38,15 @@ fn member(slot: u16, generation: u32, user: &str) -> Member {
 }
 
 fn put(record: &str) -> Vec<Op> {
-    vec![Op { kind: OpKind::Put, record: record.into(), fields: Map::new() }]
+    vec![Op::new(OpKind::Put, record, Map::new())]
 }
 
 impl Stage {
     /// In a room, which the server calls 4, with somebody in slot 0; its resume token is "first".
     fn entered() -> Self {
         let hello = Hello { token: Some("t".into()), ..Hello::default() };
-        let session = Session::new(hello);
-        let mut stage = Self { session, now: Timestamp::from_millis(1_000), room: RoomHandle(4) };
+        let session = Session::new(hello, EDITOR);
+        let mut stage = Self { session, now: NOW, room: RoomHandle(4) };
         let name = "default:a".parse().unwrap();
         let request = stage.session.enter(name, map("color", "red"), None);
         stage.said();
@@ -115,8 +118,8 @@ impl Stage {
 
     /// Comes back over another connection, and returns the request of the room's join.
     fn again(&mut self) -> u32 {
-        self.session.handle_disconnected();
-        self.session.begin_again(None);
+        self.session.handle_disconnected(NOW);
+        self.session.begin_again(NOW, None);
         let said = self.said();
         match &said[..] {
             [ToServer::Hello(_), ToServer::Join(join)] => join.request,
@@ -130,8 +133,8 @@ impl Stage {
 fn hello_says_the_newest_resume_token_and_a_new_token_if_there_is_one() {
     let mut stage = Stage::entered();
     let hello = |stage: &mut Stage, token: Option<&str>| {
-        stage.session.handle_disconnected();
-        stage.session.begin_again(token.map(str::to_owned));
+        stage.session.handle_disconnected(NOW);
+        stage.session.begin_again(NOW, token.map(str::to_owned));
         match stage.said().into_iter().next() {
             Some(ToServer::Hello(hello)) => (hello.resume_token.unwrap(), hello.token.unwrap()),
             other => panic!("{other:?}"),
@@ -152,10 +155,10 @@ fn a_room_is_joined_again_and_only_what_has_changed_is_told() {
     let mut stage = Stage::entered();
     stage.session.update_presence(stage.room, map("color", "blue"));
     stage.said();
-    stage.session.handle_disconnected();
+    stage.session.handle_disconnected(NOW);
     stage.session.update_presence(stage.room, map("zoom", 2));
     assert_eq!(stage.said(), [], "there is nobody to say it to");
-    stage.session.begin_again(None);
+    stage.session.begin_again(NOW, None);
     let said = stage.said();
     let [ToServer::Hello(_), ToServer::Join(join)] = &said[..] else { panic!("{said:?}") };
     let presence = Map::from([("color".into(), "blue".into()), ("zoom".into(), 2.into())]);
@@ -243,11 +246,11 @@ fn viewport_status_and_events_are_said_again_and_the_newest_position() {
     stage.session.set_motion(stage.now, stage.room, Position::xy(5, 6));
     stage.session.set_status(Status::Away);
     stage.said();
-    stage.session.handle_disconnected();
+    stage.session.handle_disconnected(NOW);
     stage.session.broadcast(stage.room, "all", Value::Nil, vec![]);
     stage.session.broadcast(stage.room, "one", Value::Nil, vec![Slot(0)]);
     assert!(stage.session.waiting_bytes() > 0);
-    stage.session.begin_again(None);
+    stage.session.begin_again(NOW, None);
     let said = stage.said();
     let [ToServer::Hello(_), ToServer::Status(away), ToServer::Join(join)] = &said[..] else {
         panic!("{said:?}")
@@ -268,67 +271,140 @@ fn viewport_status_and_events_are_said_again_and_the_newest_position() {
     assert!(matches!(sample, Some(Transmit::Datagram(_))), "{sample:?}");
 }
 
-// proves D3, D7
+fn snapshot(document: u64, sequence: u64, more: bool) -> EditsToClient {
+    let document = DocumentId(document);
+    EditsToClient::Snapshot(Snapshot { document, sequence, records: vec![], more })
+}
+
+fn edit(sequence: u64, number: u64, record: &str) -> Edit {
+    let (slot, generation, user) = (OWN, Generation(0), "me".into());
+    Edit { sequence, time_ms: 1, user, slot, generation, number, ops: put(record) }
+}
+
+fn edits(edits: Vec<Edit>) -> EditsToClient {
+    EditsToClient::Edits(Edits { edits })
+}
+
+fn submits(said: &[EditsToServer]) -> Vec<u64> {
+    let number = |message: &EditsToServer| match message {
+        EditsToServer::Submit(submit) => Some(submit.number),
+        EditsToServer::Open(_) => None,
+    };
+    said.iter().filter_map(number).collect()
+}
+
+impl Stage {
+    /// The number of the last edit of the confirmed document.
+    fn sequence(&self) -> u64 {
+        self.session.room(self.room).unwrap().records().unwrap().confirmed().sequence()
+    }
+
+    fn shows(&self, record: &str) -> bool {
+        self.session.room(self.room).unwrap().records().unwrap().get(record).is_some()
+    }
+}
+
+// proves D3, D7, S4
 #[test]
 fn a_document_goes_on_where_it_was_and_edits_without_an_answer_are_submitted_again() {
     for (epoch, resumed) in [(EPOCH, true), (EPOCH, false), (LATER, true), (LATER, false)] {
         let mut stage = Stage::entered();
         stage.session.open_document(stage.room);
-        let snapshot =
-            |sequence, more| EditsToClient::Snapshot(Snapshot { sequence, records: vec![], more });
-        stage.say_edits(snapshot(8, false));
+        stage.say_edits(snapshot(5, 8, false));
         assert_eq!(stage.session.submit(stage.room, put("a")), Some(1));
         assert_eq!(stage.session.submit(stage.room, put("b")), Some(2));
         stage.say_edits(EditsToClient::Ack(Ack { number: 1, sequence: 9, time_ms: 1 }));
         stage.said_on_both();
-        stage.session.handle_disconnected();
+        stage.session.handle_disconnected(NOW);
         assert_eq!(stage.session.submit(stage.room, put("c")), Some(3));
         stage.events();
         let request = stage.again();
         stage.joined(request, 4, epoch, OWN, resumed);
         let (_, said) = stage.said_on_both();
-        let numbers: Vec<_> = said
-            .iter()
-            .map(|message| match message {
-                EditsToServer::Open(open) => (0, open.after),
-                EditsToServer::Submit(submit) => (submit.number, None),
-            })
-            .collect();
-        let events = stage.events();
-        let after = (epoch == EPOCH).then_some(8);
-        if resumed && epoch == EPOCH {
-            assert_eq!(numbers, [(0, after), (2, None), (3, None)]);
-            assert_eq!(events, []);
-        } else {
-            assert_eq!(numbers, [(0, after), (3, None)]);
-            let room = stage.room;
-            assert_eq!(events, [Event::EditUnanswered { room, number: 2 }]);
-        }
-        let edit = |sequence| Edit {
-            sequence,
-            time_ms: 1,
-            user: "me".into(),
-            slot: OWN,
-            generation: Generation(0),
-            number: 1,
-            ops: put("a"),
-        };
-        let at = |stage: &Stage| {
-            stage.session.room(stage.room).unwrap().document().map(|document| document.sequence())
-        };
-        stage.say_edits(EditsToClient::Edits(Edits { edits: vec![edit(8), edit(9)] }));
-        if epoch == EPOCH {
-            assert_eq!(at(&stage), Some(9));
-            continue;
-        }
-        assert_eq!(at(&stage), Some(8), "these numbers are of another document");
-        stage.say_edits(snapshot(9, true));
-        assert_eq!(at(&stage), Some(8), "and a part of it is none");
-        stage.say_edits(EditsToClient::Edits(Edits { edits: vec![edit(10)] }));
-        stage.say_edits(snapshot(9, false));
-        assert_eq!(at(&stage), Some(10));
-        assert_eq!(stage.events(), [Event::DocumentLoaded { room: stage.room }]);
+        let EditsToServer::Open(open) = &said[0] else { panic!("{said:?}") };
+        let after = Place { document: DocumentId(5), sequence: 8 };
+        assert_eq!(
+            (open.editor, open.after, &open.unanswered[..]),
+            (EDITOR, Some(after), &[2][..])
+        );
+        assert_eq!(submits(&said), [2, 3]);
+        assert!(stage.shows("a") && stage.shows("b") && stage.shows("c"));
+        stage.events();
+        stage.say_edits(edits(vec![edit(8, 7, "old"), edit(9, 1, "a")]));
+        assert_eq!(stage.sequence(), 9);
+        let told = stage.events();
+        assert!(
+            matches!(&told[..], [Event::Edited { edit, .. }] if edit.sequence == 9),
+            "{told:?}"
+        );
+        assert!(!stage.shows("old"));
     }
+}
+
+// proves D1, D3
+#[test]
+fn another_document_takes_the_place_of_the_one_before_once_it_is_whole() {
+    let mut stage = Stage::entered();
+    stage.session.open_document(stage.room);
+    stage.say_edits(snapshot(5, 8, false));
+    stage.session.submit(stage.room, put("a"));
+    stage.say_edits(EditsToClient::Ack(Ack { number: 1, sequence: 9, time_ms: 1 }));
+    stage.session.submit(stage.room, put("b"));
+    let request = stage.again();
+    stage.joined(request, 4, LATER, OWN, false);
+    stage.events();
+    stage.say_edits(snapshot(6, 9, true));
+    assert_eq!(stage.sequence(), 8, "a part of it is none");
+    stage.say_edits(edits(vec![edit(10, 70, "other")]));
+    stage.say_edits(snapshot(6, 9, false));
+    assert_eq!(stage.sequence(), 10);
+    assert_eq!(stage.events(), [Event::DocumentLoaded { room: stage.room }]);
+    assert!(!stage.shows("a"), "its place was in the document that is gone");
+    assert!(stage.shows("b"), "what was not answered is submitted to the new one");
+}
+
+// proves D7
+#[test]
+fn nobody_knows_what_became_of_an_edit_that_was_sent_a_day_ago() {
+    let mut stage = Stage::entered();
+    stage.session.open_document(stage.room);
+    stage.say_edits(snapshot(5, 8, false));
+    stage.session.submit(stage.room, put("sent"));
+    stage.said_on_both();
+    stage.session.handle_disconnected(NOW);
+    stage.session.submit(stage.room, put("unsent"));
+    stage.events();
+    stage.session.begin_again(NOW + std::time::Duration::from_millis(EDITOR_MS), None);
+    let room = stage.room;
+    assert_eq!(
+        stage.events(),
+        [
+            Event::EditUnanswered { room, number: 1 },
+            Event::RecordsChanged { room, records: vec!["sent".into()] },
+        ]
+    );
+    let said = stage.said();
+    let [ToServer::Hello(_), ToServer::Join(join)] = &said[..] else { panic!("{said:?}") };
+    stage.joined(join.request, 4, EPOCH, OWN, false);
+    assert_eq!(submits(&stage.said_on_both().1), [2]);
+    assert!(stage.shows("unsent") && !stage.shows("sent"));
+}
+
+// proves D1
+#[test]
+fn a_lane_that_the_server_ends_is_opened_again_after_a_second() {
+    let mut stage = Stage::entered();
+    stage.session.submit(stage.room, put("a"));
+    stage.said_on_both();
+    stage.session.handle_edits_ended(NOW, stage.room);
+    stage.session.submit(stage.room, put("b"));
+    assert_eq!(stage.said_on_both().1, []);
+    stage.now = stage.session.poll_timeout().unwrap();
+    assert_eq!(stage.now, NOW + std::time::Duration::from_secs(1));
+    stage.session.handle_timeout(stage.now);
+    let (_, said) = stage.said_on_both();
+    assert!(matches!(&said[0], EditsToServer::Open(open) if open.unanswered == [1]), "{said:?}");
+    assert_eq!(submits(&said), [1, 2]);
 }
 
 // proves D7
@@ -338,14 +414,7 @@ fn sixty_four_edits_are_unanswered_at_most_and_others_wait_for_answers() {
     for number in 1..=70 {
         assert_eq!(stage.session.submit(stage.room, put("a")), Some(number));
     }
-    let submits = |stage: &mut Stage| -> Vec<u64> {
-        let (_, said) = stage.said_on_both();
-        let number = |message| match message {
-            EditsToServer::Submit(submit) => Some(submit.number),
-            EditsToServer::Open(_) => None,
-        };
-        said.into_iter().filter_map(number).collect()
-    };
+    let submits = |stage: &mut Stage| submits(&stage.said_on_both().1);
     assert_eq!(submits(&mut stage), (1..=64).collect::<Vec<_>>());
     let ack = |number| EditsToClient::Ack(Ack { number, sequence: number, time_ms: 1 });
     stage.say_edits(ack(1));

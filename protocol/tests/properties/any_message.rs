@@ -2,11 +2,11 @@
 
 use hither_protocol::message::control::*;
 use hither_protocol::message::edits::{
-    Ack, Edit, Edits, EditsToClient, EditsToServer, Op, OpKind, Open, Record, Reject, Snapshot,
-    Submit,
+    Ack, Edit, Edits, EditsToClient, EditsToServer, Op, OpKind, Open, Place, Record, Reject,
+    Snapshot, Submit,
 };
 use hither_protocol::message::{Map, Refusal, Rights, Value};
-use hither_protocol::{Epoch, Generation, RoomHandle, Slot, Tick};
+use hither_protocol::{DocumentId, EditorId, Epoch, Generation, RoomHandle, Slot, Tick};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -237,14 +237,27 @@ pub(crate) fn to_client() -> impl Strategy<Value = ToClient> {
 }
 
 fn ops() -> impl Strategy<Value = Vec<Op>> {
-    let kind = prop_oneof![Just(OpKind::Put), Just(OpKind::Patch), Just(OpKind::Remove)];
-    vec((kind, text(), map()).prop_map(|(kind, record, fields)| Op { kind, record, fields }), 0..4)
+    let kind = prop_oneof![
+        Just(OpKind::Put),
+        Just(OpKind::Patch),
+        Just(OpKind::Remove),
+        Just(OpKind::Increment)
+    ];
+    vec(
+        (kind, text(), map(), option::of(number()))
+            .prop_map(|(kind, record, fields, if_version)| Op { kind, record, fields, if_version }),
+        0..4,
+    )
 }
 
 pub(crate) fn edits_to_server() -> impl Strategy<Value = EditsToServer> {
+    let place = (number(), number())
+        .prop_map(|(document, sequence)| Place { document: DocumentId(document), sequence });
+    let open = (room(), slot(), any::<[u8; 16]>(), option::of(place), vec(number(), 0..4));
     prop_oneof![
-        (room(), slot(), option::of(number()))
-            .prop_map(|(room, slot, after)| EditsToServer::Open(Open { room, slot, after })),
+        open.prop_map(|(room, slot, editor, after, unanswered)| {
+            EditsToServer::Open(Open { room, slot, editor: EditorId(editor), after, unanswered })
+        }),
         (number(), ops()).prop_map(|(number, ops)| EditsToServer::Submit(Submit { number, ops })),
     ]
 }
@@ -252,8 +265,12 @@ pub(crate) fn edits_to_server() -> impl Strategy<Value = EditsToServer> {
 pub(crate) fn edits_to_client() -> impl Strategy<Value = EditsToClient> {
     let record =
         (text(), number(), map()).prop_map(|(id, version, fields)| Record { id, version, fields });
-    let snapshot = (number(), vec(record, 0..4), any::<bool>())
-        .prop_map(|(sequence, records, more)| Snapshot { sequence, records, more });
+    let snapshot = (number(), number(), vec(record, 0..4), any::<bool>()).prop_map(
+        |(document, sequence, records, more)| {
+            let document = DocumentId(document);
+            Snapshot { document, sequence, records, more }
+        },
+    );
     let edit = (number(), number(), text(), slot(), generation(), number(), ops()).prop_map(
         |(sequence, time_ms, user, slot, generation, number, ops)| Edit {
             sequence,
@@ -265,8 +282,16 @@ pub(crate) fn edits_to_client() -> impl Strategy<Value = EditsToClient> {
             ops,
         },
     );
-    let reject = (number(), refusal(), text(), option::of(number())).prop_map(
-        |(number, code, message, retry_after_ms)| Reject { number, code, message, retry_after_ms },
+    let some = || option::of(number());
+    let reject = (number(), refusal(), text(), some(), some(), some()).prop_map(
+        |(number, code, message, limit, value, retry_after_ms)| Reject {
+            number,
+            code,
+            message,
+            limit,
+            value,
+            retry_after_ms,
+        },
     );
     prop_oneof![
         snapshot.prop_map(EditsToClient::Snapshot),

@@ -13,7 +13,9 @@ use hither_protocol::motion::upward::{Upward, read};
 use hither_protocol::motion::{Axes, Entry, Place, Position};
 use hither_protocol::session::{Event, Session, Transmit};
 use hither_protocol::varint::Reader;
-use hither_protocol::{ALPN, Epoch, Generation, PATH, RoomHandle, Slot, Tick, Timestamp, motion};
+use hither_protocol::{
+    ALPN, EditorId, Epoch, Generation, PATH, RoomHandle, Slot, Tick, Timestamp, motion,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -31,7 +33,7 @@ fn tell(session: &mut Session, message: ToClient) {
 
 /// A session whose join was answered, without its roster.
 fn joined(axes: u8) -> Session {
-    let mut session = Session::new(Hello::default());
+    let mut session = Session::new(Hello::default(), EditorId::default());
     join(&mut session, axes);
     session
 }
@@ -119,7 +121,7 @@ fn m2_axes_that_a_room_does_not_have_are_no_move() {
 
 #[test]
 fn h1_hello_says_the_version() {
-    let mut session = Session::new(Hello { version: 77, ..Hello::default() });
+    let mut session = Session::new(Hello { version: 77, ..Hello::default() }, EditorId::default());
     let Some(Transmit::Control(bytes)) = session.poll_transmit(NOW) else { panic!("no hello") };
     let hello = Hello { version: 1, ..Hello::default() };
     assert_eq!(bytes, ToServer::Hello(hello).encode());

@@ -45,12 +45,16 @@ fn is_message<M: Message>(name: &str, body: &Json) -> bool {
     })
 }
 
-/// A body with the number of its request, which stands in no script.
+/// A body with the number of its request, or the editor, which stand in no script.
 fn with_request(name: &str, body: &Json) -> Json {
     let mut body = body.clone();
     if ["join", "joined", "error"].contains(&name) {
         assert!(body.get("i").is_none(), "the request's number is the runner's: {body}");
         body["i"] = json!(1);
+    }
+    if name == "open" {
+        assert!(body.get("e").is_none(), "the editor is the client's own: {body}");
+        body["e"] = json!({ "$bin": "00000000000000000000000000000000" });
     }
     body
 }

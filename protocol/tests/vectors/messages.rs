@@ -4,11 +4,11 @@ use bytes::Bytes;
 use hither_protocol::close::CloseCode;
 use hither_protocol::message::control::*;
 use hither_protocol::message::edits::{
-    Ack, Edit, Edits, EditsToClient, EditsToServer, Op, OpKind, Open, Record, Reject, Snapshot,
-    Submit,
+    Ack, Edit, Edits, EditsToClient, EditsToServer, Op, OpKind, Open, Place, Record, Reject,
+    Snapshot, Submit,
 };
 use hither_protocol::message::{FrameBuffer, Map, MessageError, Refusal, Rights, Value};
-use hither_protocol::{Epoch, Generation, RoomHandle, Slot, Tick};
+use hither_protocol::{DocumentId, EditorId, Epoch, Generation, RoomHandle, Slot, Tick};
 use serde_json::{Value as Json, json};
 
 use crate::golden;
@@ -18,6 +18,7 @@ use crate::tables::spec;
 
 const TIME: u64 = 1_760_000_000_123;
 const ROOM: RoomHandle = RoomHandle(7);
+const DOCUMENT: DocumentId = DocumentId(90_071);
 
 /// What the four enums of messages have in common.
 pub(crate) trait Message: Sized + PartialEq + std::fmt::Debug {
@@ -250,18 +251,25 @@ fn ops() -> Vec<Op> {
     let fields = map(&[("text", "Hallo".into()), ("x", (-40).into()), ("ratio", 0.1.into())]);
     let patch = map(&[("text", Value::Nil), ("done", true.into())]);
     vec![
-        Op { kind: OpKind::Put, record: "note-1".into(), fields },
-        Op { kind: OpKind::Patch, record: "note-1".into(), fields: patch },
-        Op { kind: OpKind::Remove, record: "note-2".into(), fields: Map::new() },
+        Op::new(OpKind::Put, "note-1", fields),
+        Op::new(OpKind::Patch, "note-1", patch),
+        Op::new(OpKind::Remove, "note-2", Map::new()),
+        Op {
+            if_version: Some(41),
+            ..Op::new(OpKind::Increment, "note-1", map(&[("votes", 1.into())]))
+        },
     ]
 }
 
 fn edits_to_server() -> Vec<(&'static str, EditsToServer)> {
+    let editor = EditorId(*b"0123456789abcdef");
+    let open = Open { room: ROOM, slot: Slot(5), editor, after: None, unanswered: vec![] };
+    let place = Place { document: DOCUMENT, sequence: 41 };
     vec![
-        ("open", EditsToServer::Open(Open { room: ROOM, slot: Slot(5), after: None })),
+        ("open", EditsToServer::Open(open.clone())),
         (
-            "open after edit 41",
-            EditsToServer::Open(Open { room: ROOM, slot: Slot(5), after: Some(41) }),
+            "open after edit 41, with two edits unanswered",
+            EditsToServer::Open(Open { after: Some(place), unanswered: vec![7, 9], ..open }),
         ),
         ("submit", EditsToServer::Submit(Submit { number: 1, ops: ops() })),
     ]
@@ -270,7 +278,7 @@ fn edits_to_server() -> Vec<(&'static str, EditsToServer)> {
 fn edits_to_client() -> Vec<(&'static str, EditsToClient)> {
     let fields = map(&[("done", true.into()), ("x", (-40).into())]);
     let record = Record { id: "note-1".into(), version: 42, fields };
-    let page = Snapshot { sequence: 42, records: vec![record], more: true };
+    let page = Snapshot { document: DOCUMENT, sequence: 42, records: vec![record], more: true };
     let edit = Edit {
         sequence: 43,
         time_ms: TIME,
@@ -280,27 +288,26 @@ fn edits_to_client() -> Vec<(&'static str, EditsToClient)> {
         number: 1,
         ops: ops(),
     };
-    let reject = Reject {
-        number: 2,
-        code: Refusal::NoRecord,
-        message: "a patch needs its record".into(),
-        retry_after_ms: None,
+    let reject = |number, refusal: Refusal, message: &str| {
+        Reject::new(number, refusal.into(), message.to_owned())
     };
-    let later = Reject {
-        number: 3,
-        code: Refusal::RateLimited,
-        message: "too many edits".into(),
-        retry_after_ms: Some(10),
-    };
+    let no_record = reject(2, Refusal::NoRecord, "a patch needs its record");
+    let later = reject(3, Refusal::RateLimited, "too many edits");
+    let later = Reject { retry_after_ms: Some(10), ..later };
+    let large = reject(4, Refusal::TooLarge, "too large");
+    let large = Reject { limit: Some(61_440), value: Some(70_000), ..large };
+    let conflict = Reject { value: Some(42), ..reject(5, Refusal::Conflict, "another version") };
     vec![
         ("snapshot, a page of more", EditsToClient::Snapshot(page)),
         (
             "snapshot of an empty document",
-            EditsToClient::Snapshot(Snapshot { sequence: 0, records: vec![], more: false }),
+            EditsToClient::Snapshot(Snapshot { document: DOCUMENT, ..Snapshot::default() }),
         ),
         ("edits", EditsToClient::Edits(Edits { edits: vec![edit] })),
         ("ack", EditsToClient::Ack(Ack { number: 1, sequence: 43, time_ms: TIME })),
-        ("reject", EditsToClient::Reject(reject)),
+        ("reject", EditsToClient::Reject(no_record)),
+        ("reject, too large", EditsToClient::Reject(large)),
+        ("reject, a condition", EditsToClient::Reject(conflict)),
         ("reject, over a rate", EditsToClient::Reject(later)),
     ]
 }

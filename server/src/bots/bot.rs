@@ -9,7 +9,7 @@ use hither_protocol::message::control::Hello;
 use hither_protocol::message::{Map, Value};
 use hither_protocol::motion::Position;
 use hither_protocol::session::{Event, Session, Transmit};
-use hither_protocol::{RoomHandle, RoomName, Timestamp};
+use hither_protocol::{EditorId, RoomHandle, RoomName, Timestamp};
 use hither_transport::{Link, RecvStream, SendStream, memory};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -56,7 +56,8 @@ impl Bot {
         tokio::spawn(run_local(shared.clone(), there));
         let (send, recv) = link.open_stream().await.ok()?;
         let name = name(number);
-        let mut session = Session::new(Hello { name: Some(name.clone()), ..Hello::default() });
+        let hello = Hello { name: Some(name.clone()), ..Hello::default() };
+        let mut session = Session::new(hello, EditorId(rand::random()));
         session.enter(room.clone(), presence(name, number), None);
         let now = shared.clock.now();
         let mut rng = StdRng::seed_from_u64(number.into());

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use hither_core::{DOCUMENT_BYTES_MAX, RECORDS_MAX};
 use hither_protocol::message::control::{AxisFormat, MotionFormat};
 use hither_protocol::motion::{Axes, Axis};
 use hither_protocol::{RoomName, limits as wire};
@@ -41,6 +42,17 @@ pub struct NamespaceConfig {
     /// Bytes of a record of a room's document, 0 to the protocol's cap. Default: that cap.
     #[serde(deserialize_with = "within::<0, { wire::RECORD_BYTES_MAX as u64 }, _, _>")]
     pub record_bytes_max: usize,
+    /// Bytes of a room's document, all its records together, 0 to 16,777,216. Whoever opens it is sent
+    /// all of it, and an open room holds it in memory. Default: 16,777,216.
+    #[serde(deserialize_with = "within::<0, { DOCUMENT_BYTES_MAX as u64 }, _, _>")]
+    pub document_bytes_max: usize,
+    /// Records of a room's document, 0 to 65,536; each costs some 200 bytes of memory beside its own.
+    /// Default: 65,536.
+    #[serde(deserialize_with = "within::<0, { RECORDS_MAX as u64 }, _, _>")]
+    pub records_max: usize,
+    /// Levels of arrays and maps in a field of a record, 0 to 8. Default: 8.
+    #[serde(deserialize_with = "within::<0, { wire::DEPTH_MAX as u64 }, _, _>")]
+    pub depth_max: usize,
     /// Motion samples a second from one session, 1 to 120, bursts of twice that; over it the newest
     /// counts. Default: 120.
     #[serde(deserialize_with = "within::<1, { wire::MOTION_PER_SECOND as u64 }, _, _>")]
@@ -118,6 +130,9 @@ impl Default for NamespaceConfig {
             presence_bytes_max: wire::PRESENCE_BYTES_MAX,
             event_bytes_max: wire::EVENT_BYTES_MAX,
             record_bytes_max: wire::RECORD_BYTES_MAX,
+            document_bytes_max: DOCUMENT_BYTES_MAX,
+            records_max: RECORDS_MAX,
+            depth_max: wire::DEPTH_MAX,
             motion_per_s: wire::MOTION_PER_SECOND,
             presence_per_s: wire::PRESENCE_PER_SECOND,
             events_per_s: wire::EVENTS_PER_SECOND,

@@ -12,6 +12,7 @@ use hither_core::session::{Dropped, Motion};
 use hither_core::{Effect, Session};
 use hither_protocol::message::Refusal;
 use hither_protocol::message::control::{Bye, ToClient};
+use hither_protocol::message::edits::Open;
 use hither_protocol::motion::DecodeError;
 use hither_protocol::{CloseCode, RoomHandle, Timestamp};
 use hither_transport::{Closed, Link, RecvStream, SILENCE, SendStream};
@@ -119,6 +120,10 @@ struct Member {
 /// An edits lane; before its `open` it has no room.
 struct EditsLane {
     room: Option<RoomHandle>,
+    /// While the document is loaded.
+    open: Option<Open>,
+    /// Told when it is there.
+    opened: Arc<Notify>,
     sender: LaneSender,
 }
 
@@ -236,8 +241,9 @@ impl Connection {
         self.next_lane += 1;
         let (sender, receiver) = lane(&self.budget);
         let events = self.lane_sender.clone();
-        tokio::spawn(run_edits_lane(number, send, recv, receiver, events));
-        self.lanes.insert(number, EditsLane { room: None, sender });
+        let opened = Arc::new(Notify::new());
+        tokio::spawn(run_edits_lane(number, send, recv, receiver, events, opened.clone()));
+        self.lanes.insert(number, EditsLane { room: None, open: None, opened, sender });
     }
 
     fn handle_lane(&mut self, number: u64, event: LaneEvent) {
@@ -247,6 +253,7 @@ impl Connection {
                 self.session.handle_edits(self.shared.clock.now(), room, &message);
             }
             (LaneEvent::Message(message), None) => self.handle_open(number, &message),
+            (LaneEvent::Loaded(is_loaded), _) => self.handle_loaded(number, is_loaded),
             (LaneEvent::Malformed(error), _) => self.session.handle_malformed(error),
             (LaneEvent::Ended, room) => {
                 self.lanes.remove(&number);
@@ -257,19 +264,48 @@ impl Connection {
         }
     }
 
-    /// The first message of an edits lane. A lane for a room that the session is not in, or that has a lane, ends.
+    /// The first message of an edits lane. A lane for a room that the session is not in, or that has a lane, ends. The
+    /// first to open a document has it loaded.
     fn handle_open(&mut self, number: u64, message: &[u8]) {
-        let opened = self.session.handle_open(message);
-        let opened =
-            opened.filter(|opened| self.lanes.values().all(|lane| lane.room != Some(opened.room)));
-        let member = opened.and_then(|opened| Some((opened, self.members.get_mut(&opened.room)?)));
-        let (Some((opened, member)), Some(lane)) = (member, self.lanes.get_mut(&number)) else {
+        let open = self.session.handle_open(message);
+        let open = open.filter(|open| self.lanes.values().all(|lane| lane.room != Some(open.room)));
+        let member = open.and_then(|open| Some((self.members.get(&open.room)?, open)));
+        let (Some((member, open)), Some(lane)) = (member, self.lanes.get_mut(&number)) else {
             self.lanes.remove(&number);
             return;
         };
-        lane.room = Some(opened.room);
-        let cell = &member.joined.cell;
-        member.is_loading |= cell.open_edits(opened.slot, opened.after, lane.sender.clone());
+        lane.room = Some(open.room);
+        lane.open = Some(open);
+        let cell = member.joined.cell.clone();
+        if cell.is_loaded() {
+            return self.handle_loaded(number, true);
+        }
+        let events = self.lane_sender.clone();
+        tokio::spawn(async move {
+            let is_loaded = match cell.load().await {
+                Ok(()) => true,
+                Err(error) => {
+                    tracing::error!(room = %cell.id().name, %error, "its document can't be had");
+                    false
+                }
+            };
+            // The connection may have gone meanwhile.
+            let _ = events.send((number, LaneEvent::Loaded(is_loaded))).await;
+        });
+    }
+
+    fn handle_loaded(&mut self, number: u64, is_loaded: bool) {
+        let Some(lane) = self.lanes.get_mut(&number) else { return };
+        let Some(open) = lane.open.take() else { return };
+        let Some(member) = self.members.get_mut(&open.room) else { return };
+        if is_loaded {
+            let cell = &member.joined.cell;
+            member.is_loading |= cell.open_edits(&open, lane.sender.clone());
+            lane.opened.notify_one();
+        } else {
+            self.lanes.remove(&number);
+            self.session.handle_refused(open.room, Refusal::Unavailable);
+        }
     }
 
     async fn carry_out(&mut self) {
@@ -286,7 +322,7 @@ impl Connection {
                 Effect::Join { request, name, member } => {
                     let reliable_motion = self.session.has_reliable_motion();
                     let outlet = Outlet { reliable_motion, ..self.outlet.clone() };
-                    let joined = self.shared.rooms.join(&name, request, member, outlet).await;
+                    let joined = self.shared.rooms.join(&name, request, member, outlet);
                     self.handle_join(request, joined);
                 }
                 Effect::Leave { room, .. } => {
@@ -317,10 +353,9 @@ impl Connection {
                 }
                 Effect::Datagram(datagram) => self.handle_datagram(&datagram),
                 Effect::Submit { room, slot, submit } => {
-                    self.ask(room, |room, now| {
-                        room.handle_submit(now, slot, submit);
-                        Ok(())
-                    });
+                    if let Some(member) = self.members.get(&room) {
+                        member.joined.cell.submit(slot, submit);
+                    }
                 }
                 Effect::SendEdits(room, bytes) => {
                     let lane = self.lanes.values().find(|lane| lane.room == Some(room));

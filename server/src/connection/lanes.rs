@@ -1,9 +1,11 @@
 //! The loops of a connection's streams: the control lane's writer, and one task for each edits lane.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use hither_protocol::message::{FrameBuffer, MessageError};
 use hither_transport::{ReadError, RecvStream, SendStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::outbox::LaneReceiver;
 
@@ -15,6 +17,8 @@ pub(super) const CHUNK_BYTES: usize = 16 * 1024;
 pub(super) enum LaneEvent {
     /// A message came.
     Message(Bytes),
+    /// The document that it opens is there, or can't be had now.
+    Loaded(bool),
     /// What came is no message; the lane has ended.
     Malformed(MessageError),
     /// The client ended the lane.
@@ -32,17 +36,30 @@ pub(super) async fn write_lane(mut send: SendStream, mut lane: LaneReceiver) {
 }
 
 /// Runs an edits lane: its messages go to `events` under the lane's `number`, what is queued goes out, also after the
-/// client has said its last. While the client does not take what it is sent, nothing more is read of it.
+/// client has said its last. While the client does not take what it is sent, nothing more is read of it; nor after its
+/// first message, until `opened` says that the document is there.
 pub(super) async fn run_edits_lane(
     number: u64,
     mut send: SendStream,
     mut recv: RecvStream,
     mut lane: LaneReceiver,
     events: mpsc::Sender<(u64, LaneEvent)>,
+    opened: Arc<Notify>,
 ) {
     let mut buffer = FrameBuffer::default();
-    let mut is_reading = true;
+    let mut last = Ok(Some(Bytes::new()));
+    let (mut is_first, mut is_waiting, mut has_ended) = (true, false, false);
     loop {
+        while !is_waiting
+            && !has_ended
+            && let Some(event) = next_event(&mut buffer, &last)
+        {
+            has_ended = !matches!(event, LaneEvent::Message(_));
+            is_waiting = std::mem::take(&mut is_first) && !has_ended;
+            if events.send((number, event)).await.is_err() {
+                return;
+            }
+        }
         tokio::select! {
             queued = lane.pop() => {
                 let Some(queued) = queued else { break };
@@ -50,21 +67,13 @@ pub(super) async fn run_edits_lane(
                     break;
                 }
             }
-            chunk = recv.read_chunk(CHUNK_BYTES), if is_reading => {
-                is_reading = matches!(chunk, Ok(Some(_)));
-                if let Ok(Some(chunk)) = &chunk {
+            chunk = recv.read_chunk(CHUNK_BYTES), if !is_waiting && !has_ended => {
+                last = chunk;
+                if let Ok(Some(chunk)) = &last {
                     buffer.push(chunk);
                 }
-                while let Some(event) = next_event(&mut buffer, &chunk) {
-                    let is_last = !matches!(event, LaneEvent::Message(_));
-                    if events.send((number, event)).await.is_err() {
-                        return;
-                    }
-                    if is_last {
-                        break;
-                    }
-                }
             }
+            () = opened.notified(), if is_waiting => is_waiting = false,
         }
     }
     send.finish();

@@ -5,9 +5,9 @@ use std::future::ready;
 use std::net::Ipv4Addr;
 
 use hither_core::RoomPolicy;
-use hither_protocol::document::Document;
+use hither_core::room::{LoggedEdit, SavedDocument};
 use hither_protocol::message::control::{Hello, Join, Joined, ToClient, ToServer};
-use hither_protocol::message::edits::{Edit, EditsToServer, Op, OpKind, Open, Submit};
+use hither_protocol::message::edits::{EditsToServer, Op, OpKind, Open, Submit};
 use hither_protocol::message::{FrameBuffer, Refusal};
 use hither_protocol::{RoomName, VERSION};
 use hither_transport::{RecvStream, SendStream, memory};
@@ -22,12 +22,16 @@ use crate::store::{Pending as Stored, Store, StoreError};
 pub(crate) struct Full;
 
 impl Store for Full {
-    fn load(&self, _room: &RoomName) -> Stored<Document> {
-        Box::pin(ready(Ok(Document::default())))
+    fn is_available(&self) -> bool {
+        true
     }
 
-    fn append(&self, _room: &RoomName, _edit: &Edit) -> Stored<()> {
-        Box::pin(ready(Err(StoreError::Full)))
+    fn load(&self, _room: &RoomName) -> Stored<SavedDocument> {
+        Box::pin(ready(Ok(SavedDocument::default())))
+    }
+
+    fn append(&self, _room: &RoomName, _edit: LoggedEdit) -> Stored<()> {
+        Box::pin(ready(Err(StoreError::Unavailable("full".to_owned()))))
     }
 }
 
@@ -111,8 +115,8 @@ async fn a_room_that_the_server_closed_can_be_joined_again() {
     assert_eq!(client.join(2).await, Err(Refusal::AlreadyJoined));
 
     let (mut edits, _answers) = client.link.open_stream().await.unwrap();
-    let open = Open { room: first.room, slot: first.slot, after: None };
-    let put = Op { kind: OpKind::Put, record: "r".into(), fields: Default::default() };
+    let open = Open { room: first.room, slot: first.slot, ..Open::default() };
+    let put = Op::new(OpKind::Put, "r", Default::default());
     for message in
         [EditsToServer::Open(open), EditsToServer::Submit(Submit { number: 1, ops: vec![put] })]
     {

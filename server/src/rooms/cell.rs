@@ -11,6 +11,7 @@ use hither_core::{NewMember, Output, Recipient, Room, RoomId, RoomPolicy};
 use hither_protocol::limits::MOTION_DATAGRAM_BYTES_MAX;
 use hither_protocol::message::Refusal;
 use hither_protocol::message::control::{MotionBytes, ToClient};
+use hither_protocol::message::edits::{Open, Submit};
 use hither_protocol::{Slot, Timestamp};
 use hither_transport::{Link, SendDatagramError};
 use tokio::sync::{Notify, OnceCell};
@@ -100,16 +101,21 @@ impl RoomCell {
         &self.policy
     }
 
-    /// Loads the document, once.
-    pub(super) async fn load(&self) -> Result<(), StoreError> {
+    /// Loads the document, once, for the first member that opens it.
+    pub(crate) async fn load(&self) -> Result<(), StoreError> {
         let load = || async {
-            let document = self.node.store.load(&self.id.name).await?;
+            let saved = self.node.store.load(&self.id.name).await?;
             if let Some(mut state) = self.gate.enter() {
-                state.room.handle_loaded(document);
+                state.room.handle_loaded(saved);
             }
             Ok(())
         };
         self.loaded.get_or_try_init(load).await.copied()
+    }
+
+    /// Whether the document is there.
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.loaded.initialized()
     }
 
     /// Takes a member in; its roster follows by [`Self::send_pages`].
@@ -159,19 +165,23 @@ impl RoomCell {
     }
 
     /// Opens a member's edits lane, and begins to send it the document; true if pages are still to come.
-    pub(crate) fn open_edits(
-        self: &Arc<Self>,
-        slot: Slot,
-        after: Option<u64>,
-        lane: LaneSender,
-    ) -> bool {
+    pub(crate) fn open_edits(self: &Arc<Self>, open: &Open, lane: LaneSender) -> bool {
         self.with_state(|state, _| {
-            if let Some(Some(outlet)) = state.outlets.get_mut(slot.index()) {
+            if let Some(Some(outlet)) = state.outlets.get_mut(open.slot.index()) {
                 outlet.edits = Some(lane);
-                state.room.handle_open(slot, after);
+                state.room.handle_open(open);
             }
         });
-        self.send_pages(slot)
+        self.send_pages(open.slot)
+    }
+
+    /// Hands a member's edit to the room.
+    pub(crate) fn submit(self: &Arc<Self>, slot: Slot, submit: Submit) {
+        let is_available = self.node.store.is_available();
+        self.with(|room, now| {
+            room.handle_store_state(is_available);
+            room.handle_submit(now, slot, submit);
+        });
     }
 
     /// A member's edits lane has ended by its client.
@@ -308,9 +318,10 @@ impl RoomCell {
                         }
                     }
                 }
-                Output::Store(edit) => {
-                    let pending = self.node.store.append(&self.id.name, &edit);
-                    outside.stores.push((edit.sequence, pending));
+                Output::Store(logged) => {
+                    let sequence = logged.edit.sequence;
+                    let pending = self.node.store.append(&self.id.name, logged);
+                    outside.stores.push((sequence, pending));
                 }
             }
         }

@@ -55,9 +55,8 @@ impl Rooms {
     /// Takes a member into a room, which is opened if it has none.
     ///
     /// # Errors
-    /// `NotFound` for a namespace that the config does not name, `Unavailable` if the store can't load the document,
-    /// and what the room itself refuses.
-    pub(crate) async fn join(
+    /// `NotFound` for a namespace that the config does not name, and what the room itself refuses.
+    pub(crate) fn join(
         self: &Arc<Self>,
         name: &RoomName,
         request: u32,
@@ -67,10 +66,6 @@ impl Rooms {
         let policy = self.policies.get(name.namespace()).ok_or(Refusal::NotFound)?;
         loop {
             let cell = self.cells.get_or_open(name, || self.open(name, policy));
-            if cell.load().await.is_err() {
-                self.close_if_empty(&cell);
-                return Err(Refusal::Unavailable);
-            }
             match cell.join(request, member.clone(), outlet.clone()) {
                 Ok(slot) => return Ok(Joined { cell, slot }),
                 Err(JoinError::Closed) => {}

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, Weak};
 use std::time::Duration;
 
+use hither_core::room::{LoggedEdit, SavedDocument};
 use hither_protocol::Slot;
-use hither_protocol::document::Document;
 use hither_protocol::message::control::{Status, ToClient};
-use hither_protocol::message::edits::{Edit, Op, OpKind, Submit};
+use hither_protocol::message::edits::{Op, OpKind, Open, Submit};
 use hither_protocol::message::{FrameBuffer, Rights};
 use hither_transport::{Link, memory};
 use tokio::sync::Semaphore;
@@ -54,9 +54,9 @@ impl Guest {
         Self { outlet, control, _peer }
     }
 
-    async fn join(&self, rooms: &Arc<Rooms>, room: &RoomName) -> Result<Joined, Refusal> {
+    fn join(&self, rooms: &Arc<Rooms>, room: &RoomName) -> Result<Joined, Refusal> {
         let member = NewMember { rights: Rights::ALL, ..NewMember::default() };
-        rooms.join(room, 1, member, self.outlet.clone()).await
+        rooms.join(room, 1, member, self.outlet.clone())
     }
 
     /// Waits until it is told that its membership has ended, and why.
@@ -100,9 +100,9 @@ async fn a_room_that_panics_is_closed_and_the_others_go_on() {
     let rooms = working();
     let (broken, whole) = (name("broken"), name("whole"));
     let (mut ada, mut bob, eve) = (Guest::new(), Guest::new(), Guest::new());
-    let joined = ada.join(&rooms, &broken).await.unwrap();
-    bob.join(&rooms, &broken).await.unwrap();
-    let other = eve.join(&rooms, &whole).await.unwrap();
+    let joined = ada.join(&rooms, &broken).unwrap();
+    bob.join(&rooms, &broken).unwrap();
+    let other = eve.join(&rooms, &whole).unwrap();
     assert_eq!(gauges(&rooms), (2, 3));
     // An idle room's ticker has no timer that would wake it.
     until("the room is idle", || joined.cell.schedule().is_none()).await;
@@ -116,7 +116,7 @@ async fn a_room_that_panics_is_closed_and_the_others_go_on() {
     assert_eq!(gauges(&rooms), (1, 1));
     assert_eq!(other.cell.with(|room, _| room.len()), Some(1));
 
-    let again = ada.join(&rooms, &broken).await.unwrap();
+    let again = ada.join(&rooms, &broken).unwrap();
     assert_ne!(again.cell.id().handle, joined.cell.id().handle);
     assert_ne!(again.cell.id().epoch, joined.cell.id().epoch);
     let cell = Arc::downgrade(&joined.cell);
@@ -130,7 +130,7 @@ async fn a_room_that_panics_is_closed_and_the_others_go_on() {
 async fn a_room_that_panics_on_another_thread_is_closed_and_ticks_no_more() {
     let rooms = working();
     let mut guest = Guest::new();
-    let joined = guest.join(&rooms, &name("a")).await.unwrap();
+    let joined = guest.join(&rooms, &name("a")).unwrap();
     let cell = joined.cell.clone();
     let broken =
         std::thread::spawn(move || cell.with(|_, _| -> () { panic!("on another thread") }));
@@ -145,8 +145,8 @@ async fn a_room_goes_with_its_last_member_however_it_goes() {
     let rooms = working();
     for lost in [false, true] {
         let (ada, bob) = (Guest::new(), Guest::new());
-        let first = ada.join(&rooms, &name("a")).await.unwrap();
-        let second = bob.join(&rooms, &name("a")).await.unwrap();
+        let first = ada.join(&rooms, &name("a")).unwrap();
+        let second = bob.join(&rooms, &name("a")).unwrap();
         assert!(Arc::ptr_eq(&first.cell, &second.cell));
         first.cell.leave(first.slot);
         rooms.close_if_empty(&first.cell);
@@ -172,43 +172,55 @@ struct Gated {
 }
 
 impl Store for Gated {
-    fn load(&self, _room: &RoomName) -> Pending<Document> {
+    fn is_available(&self) -> bool {
+        true
+    }
+
+    fn load(&self, _room: &RoomName) -> Pending<SavedDocument> {
         self.loads.fetch_add(1, Ordering::SeqCst);
         let gate = self.gate.clone();
         Box::pin(async move {
             gate.acquire().await.unwrap().forget();
-            Ok(Document::default())
+            Ok(SavedDocument::default())
         })
     }
 
-    fn append(&self, _room: &RoomName, _edit: &Edit) -> Pending<()> {
+    fn append(&self, _room: &RoomName, _edit: LoggedEdit) -> Pending<()> {
         Box::pin(ready(Ok(())))
     }
 }
 
 #[tokio::test]
-async fn a_join_that_meets_a_room_on_its_way_out_looks_it_up_again() {
+async fn a_document_is_loaded_once_for_who_opens_it_first() {
     let (loads, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
     let rooms = rooms(Gated { loads: loads.clone(), gate: gate.clone() });
+    let joined = Guest::new().join(&rooms, &name("a")).unwrap();
+    assert_eq!(loads.load(Ordering::SeqCst), 0, "who only looks and points pays for no document");
+    let load = || {
+        let cell = joined.cell.clone();
+        tokio::spawn(async move { cell.load().await })
+    };
+    let (first, second) = (load(), load());
+    gate.add_permits(1);
+    assert_eq!(soon(first).await.unwrap(), Ok(()));
+    assert_eq!(soon(second).await.unwrap(), Ok(()));
+    assert!(joined.cell.is_loaded());
+    assert_eq!(loads.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_join_that_meets_a_room_on_its_way_out_looks_it_up_again() {
+    let rooms = working();
     let room = name("a");
-    let joining = tokio::spawn({
-        let (rooms, room) = (rooms.clone(), room.clone());
-        async move {
-            let guest = Guest::new();
-            guest.join(&rooms, &room).await.map(|joined| (guest, joined))
-        }
-    });
-    while loads.load(Ordering::SeqCst) == 0 {
-        tokio::task::yield_now().await;
-    }
-    let first = rooms.cells.get_or_open(&room, || panic!("the join has opened it"));
-    rooms.close_if_empty(&first);
-    assert!(first.is_closed(), "nobody is in it yet");
-    gate.add_permits(2);
-    let (_guest, joined) = soon(joining).await.unwrap().unwrap();
-    assert!(!Arc::ptr_eq(&joined.cell, &first));
+    let first = Guest::new().join(&rooms, &room).unwrap();
+    // Closed, and not taken out yet.
+    first.cell.leave(first.slot);
+    assert!(first.cell.close_if_empty());
+    let guest = Guest::new();
+    let joined = guest.join(&rooms, &room).unwrap();
+    assert!(!Arc::ptr_eq(&joined.cell, &first.cell));
     assert_eq!(joined.cell.with(|room, _| room.len()), Some(1));
-    assert_eq!((gauges(&rooms), loads.load(Ordering::SeqCst)), ((1, 1), 2));
+    assert_eq!(gauges(&rooms), (1, 1));
 }
 
 /// Loads well or fails, and never takes an edit.
@@ -218,35 +230,45 @@ struct Failing {
 }
 
 impl Store for Failing {
-    fn load(&self, _room: &RoomName) -> Pending<Document> {
-        let found = if self.loads { Ok(Document::default()) } else { Err(StoreError::Full) };
+    fn is_available(&self) -> bool {
+        true
+    }
+
+    fn load(&self, _room: &RoomName) -> Pending<SavedDocument> {
+        let found = if self.loads {
+            Ok(SavedDocument::default())
+        } else {
+            Err(StoreError::Unavailable("full".to_owned()))
+        };
         Box::pin(ready(found))
     }
 
-    fn append(&self, _room: &RoomName, _edit: &Edit) -> Pending<()> {
-        Box::pin(ready(Err(StoreError::Full)))
+    fn append(&self, _room: &RoomName, _edit: LoggedEdit) -> Pending<()> {
+        Box::pin(ready(Err(StoreError::Unavailable("full".to_owned()))))
     }
 }
 
 #[tokio::test]
-async fn a_store_that_does_not_load_lets_nobody_in_and_leaves_no_room() {
+async fn a_store_that_does_not_load_lets_members_in_all_the_same() {
     let rooms = rooms(Failing { loads: false });
-    let refused = Guest::new().join(&rooms, &name("a")).await;
-    assert_eq!(refused.map(|_| ()), Err(Refusal::Unavailable));
-    let refused = Guest::new().join(&rooms, &"nowhere:a".parse().unwrap()).await;
+    let joined = Guest::new().join(&rooms, &name("a")).unwrap();
+    assert!(joined.cell.load().await.is_err() && !joined.cell.is_loaded());
+    let refused = Guest::new().join(&rooms, &"nowhere:a".parse().unwrap());
     assert_eq!(refused.map(|_| ()), Err(Refusal::NotFound));
-    assert_eq!(gauges(&rooms), (0, 0));
+    assert_eq!(gauges(&rooms), (1, 1));
 }
 
 #[tokio::test]
 async fn a_store_that_fails_closes_the_room_as_unavailable() {
     let rooms = rooms(Failing { loads: true });
     let (mut ada, mut bob) = (Guest::new(), Guest::new());
-    let joined = ada.join(&rooms, &name("a")).await.unwrap();
-    bob.join(&rooms, &name("a")).await.unwrap();
-    let put = Op { kind: OpKind::Put, record: "r".into(), fields: Default::default() };
+    let joined = ada.join(&rooms, &name("a")).unwrap();
+    bob.join(&rooms, &name("a")).unwrap();
+    let put = Op::new(OpKind::Put, "r", Default::default());
     let submit = Submit { number: 1, ops: vec![put] };
-    joined.cell.with(|room, now| room.handle_submit(now, joined.slot, submit)).unwrap();
+    let open = Open { slot: joined.slot, ..Open::default() };
+    joined.cell.open_edits(&open, lane(&Budget::new(1 << 20)).0);
+    joined.cell.submit(joined.slot, submit);
     for guest in [&mut ada, &mut bob] {
         assert_eq!(guest.left().await, Some(Refusal::Unavailable));
     }
@@ -260,7 +282,7 @@ async fn a_store_that_fails_closes_the_room_as_unavailable() {
 async fn m3_a_room_whose_ticks_are_used_up_begins_anew() {
     let rooms = working();
     let mut ada = Guest::new();
-    let joined = ada.join(&rooms, &name("a")).await.unwrap();
+    let joined = ada.join(&rooms, &name("a")).unwrap();
     // 30 ticks a second.
     for (years, status, is_over) in [(4, Status::Away, false), (1, Status::Active, true)] {
         tokio::time::advance(Duration::from_secs(years * 366 * 86_400)).await;
@@ -269,7 +291,7 @@ async fn m3_a_room_whose_ticks_are_used_up_begins_anew() {
         assert_eq!(joined.cell.is_closed(), is_over, "after {years} more years");
     }
     assert_eq!(ada.left().await, Some(Refusal::Unavailable));
-    let again = Guest::new().join(&rooms, &name("a")).await.unwrap();
+    let again = Guest::new().join(&rooms, &name("a")).unwrap();
     assert_ne!(again.cell.id().epoch, joined.cell.id().epoch);
 }
 
@@ -291,7 +313,7 @@ async fn many_who_come_and_go_lose_no_member_and_leave_no_room() {
             for round in 0..ROUNDS {
                 let guest = Guest::new();
                 // Few names for many tasks: most joins meet a room that somebody just leaves.
-                let joined = guest.join(&rooms, &name(["a", "b", "c"][round % 3])).await.unwrap();
+                let joined = guest.join(&rooms, &name(["a", "b", "c"][round % 3])).unwrap();
                 assert!(is_in(&rooms, &joined), "task {task} in round {round}");
                 cells.lock().unwrap().push(Arc::downgrade(&joined.cell));
                 if round % 4 == 0 {
@@ -324,7 +346,7 @@ async fn every_life_of_a_room_has_a_handle_of_its_own() {
     let rooms = working();
     let mut handles = Vec::new();
     for _ in 0..3 {
-        let joined = Guest::new().join(&rooms, &name("a")).await.unwrap();
+        let joined = Guest::new().join(&rooms, &name("a")).unwrap();
         assert_eq!(joined.slot, Slot(0));
         handles.push(joined.cell.id().handle.0);
         joined.cell.leave(joined.slot);

@@ -84,6 +84,10 @@ fn room_policy(namespace: &NamespaceConfig) -> RoomPolicy {
         presence_bytes_max: namespace.presence_bytes_max,
         event_bytes_max: namespace.event_bytes_max,
         record_bytes_max: namespace.record_bytes_max,
+        document_bytes_max: namespace.document_bytes_max,
+        records_max: namespace.records_max,
+        depth_max: namespace.depth_max,
+        validator: None,
         rates: Rates {
             motion: namespace.motion_per_s,
             presence: namespace.presence_per_s,

@@ -71,6 +71,8 @@ impl Rooms {
 
 #[cfg(test)]
 mod tests {
+    use hither_protocol::message::edits::OpKind;
+
     use super::super::contract;
     use super::*;
 
@@ -80,10 +82,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_store_takes_no_more() {
-        let store = MemoryStore::new(1);
+    async fn a_full_store_says_so_and_goes_on_once_there_is_room() {
+        let store = MemoryStore::new(600);
         let room: RoomName = "default:a".parse().unwrap();
-        store.append(&room, &contract::edit(1, "x")).await.unwrap();
-        assert_eq!(store.append(&room, &contract::edit(2, "y")).await, Err(StoreError::Full));
+        let long = "x".repeat(100);
+        store.append(&room, contract::edit(1, &long)).await.unwrap();
+        assert!(!store.is_available());
+        // What a room had ordered before it knew.
+        let mut remove = contract::edit(2, &long);
+        remove.edit.ops[0].kind = OpKind::Remove;
+        store.append(&room, remove).await.unwrap();
+        assert!(store.is_available());
     }
 }

@@ -7,7 +7,7 @@ use hither_protocol::message::FrameBuffer;
 use hither_protocol::message::control::{
     Bye, Hello, Join, Joined, Ping, Roster, Seen, ToClient, ToServer, Welcome,
 };
-use hither_protocol::message::edits::{EditsToClient, EditsToServer, Op, Open, Submit};
+use hither_protocol::message::edits::{EditsToClient, EditsToServer, Op, Open, Place, Submit};
 use hither_protocol::motion::upward::Sample;
 use hither_protocol::motion::{Axes, Position};
 use hither_transport::{Closed, RecvStream, SendStream};
@@ -153,10 +153,11 @@ impl Raw {
         &self,
         room: RoomHandle,
         slot: Slot,
-        after: Option<u64>,
+        after: Option<Place>,
     ) -> EditsLane {
         let mut lane = EditsLane(Lane::open(&self.link).await);
-        lane.say(EditsToServer::Open(Open { room, slot, after })).await;
+        let open = Open { room, slot, after, ..Open::default() };
+        lane.say(EditsToServer::Open(open)).await;
         lane
     }
 }

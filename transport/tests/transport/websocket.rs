@@ -64,7 +64,7 @@ async fn close_code(socket: &mut WebSocketStream<TcpStream>) -> u16 {
 }
 
 fn open(room: u32) -> Bytes {
-    let open = Open { room: RoomHandle(room), slot: Slot::default(), after: None };
+    let open = Open { room: RoomHandle(room), ..Open::default() };
     EditsToServer::Open(open).encode()
 }
 

@@ -8,6 +8,7 @@ pub use pending::Resolve;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::event::{Event, Transmit};
 use crate::document::{Document, Overlay};
@@ -17,9 +18,13 @@ use crate::message::edits::{
     Edit, EditsToClient, EditsToServer, Op, OpKind, Open, Snapshot, Submit,
 };
 use crate::message::{FrameBuffer, Map, MessageError, encoded_len};
+use crate::time::Timestamp;
 use pending::Pending;
 use undo::Undo;
 pub(super) use undo::Way;
+
+/// How long a client waits before it opens a lane again that the server has ended.
+const REOPEN_AFTER: Duration = Duration::from_secs(1);
 
 /// The document of a room that its member has opened, over all its connections.
 #[derive(Debug)]
@@ -34,6 +39,8 @@ pub(super) struct Edits {
     loading: Option<Document>,
     /// Whether the lane is open on the present connection.
     is_open: bool,
+    /// When it is to be opened again, if the server has ended it.
+    reopen_at: Option<Timestamp>,
     pending: Pending,
     undo: Undo,
 }
@@ -77,6 +84,7 @@ impl Edits {
             document: None,
             loading: None,
             is_open: false,
+            reopen_at: None,
             pending: Pending::default(),
             undo: Undo::default(),
         }
@@ -151,6 +159,7 @@ impl Edits {
         transmits: &mut VecDeque<Transmit>,
     ) {
         self.is_open = true;
+        self.reopen_at = None;
         let after = self.document.as_ref().map(Document::place);
         let unanswered = self.pending.send_again();
         let open = Open { room: wire, slot, editor: self.editor, after, unanswered };
@@ -158,9 +167,21 @@ impl Edits {
         self.send(transmits);
     }
 
+    /// The server has ended the lane alone: it can't have the document now (D1).
+    pub(super) fn handle_ended(&mut self, now: Timestamp) {
+        self.close();
+        self.reopen_at = Some(now + REOPEN_AFTER);
+    }
+
+    /// When the lane is to be opened again.
+    pub(super) fn reopen_at(&self) -> Option<Timestamp> {
+        self.reopen_at
+    }
+
     /// The connection is gone.
     pub(super) fn close(&mut self) {
         self.is_open = false;
+        self.reopen_at = None;
         self.buffer = FrameBuffer::default();
         // A snapshot that came in part is none.
         self.loading = None;

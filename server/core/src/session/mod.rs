@@ -32,6 +32,8 @@ use membership::{Allowance, Membership, NotTaken, rate_limited};
 
 /// When to try again what a room refused because its tick is full, in milliseconds: about a tick.
 const RETRY_AFTER_MS: u64 = 100;
+/// The same, of what the server can't do now.
+const UNAVAILABLE_MS: u64 = 1_000;
 
 /// One connection's session.
 #[derive(Debug)]
@@ -166,7 +168,11 @@ impl Session {
 
     /// A room refused what an effect asked of it.
     pub fn handle_refused(&mut self, room: RoomHandle, code: Refusal) {
-        let retry_after_ms = (code == Refusal::RateLimited).then_some(RETRY_AFTER_MS);
+        let retry_after_ms = match code {
+            Refusal::RateLimited => Some(RETRY_AFTER_MS),
+            Refusal::Unavailable => Some(UNAVAILABLE_MS),
+            _ => None,
+        };
         self.refuse_until(None, Some(room), (code, retry_after_ms));
     }
 

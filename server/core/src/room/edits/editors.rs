@@ -76,7 +76,7 @@ impl Editors {
 
     /// Whether a number has come before.
     pub(super) fn has_had(&self, id: EditorId, number: u64) -> bool {
-        self.editors.get(&id).is_some_and(|editor| number <= editor.last)
+        self.editors.get(&id).is_some_and(|editor| (1..=editor.last).contains(&number))
     }
 
     /// A number has come, of an edit that is on its way now.

@@ -2,10 +2,11 @@
 
 use super::*;
 use hither_protocol::document::Document;
-use hither_protocol::message::edits::{Op, OpKind, Reject};
+use hither_protocol::message::edits::{Op, OpKind, Open, Place, Reject};
+use hither_protocol::{DocumentId, EditorId};
 
 fn op(kind: OpKind, record: &str, fields: Map) -> Op {
-    Op { kind, record: record.into(), fields }
+    Op::new(kind, record, fields)
 }
 
 fn put(record: &str, x: i32) -> Vec<Op> {
@@ -55,7 +56,15 @@ impl Stage {
 
     fn begin_open(&mut self, slot: Slot) {
         self.seats.get_mut(&slot).unwrap().client.open_document(HANDLE);
-        self.room.handle_open(slot, None);
+        self.open_after(slot, None);
+    }
+
+    /// Opens a member's edits lane, as the editor that each member here is.
+    fn open_after(&mut self, slot: Slot, after: Option<u64>) {
+        let document = DocumentId::default();
+        let after = after.map(|sequence| Place { document, sequence });
+        let editor = EditorId([slot.0 as u8; 16]);
+        self.room.handle_open(&Open { room: HANDLE, slot, editor, after, unanswered: Vec::new() });
         self.drain();
     }
 
@@ -75,12 +84,12 @@ impl Stage {
     /// The store has everything that it was given.
     fn store_all(&mut self) {
         let Some(last) = self.stored.last() else { return };
-        self.room.handle_stored(last.sequence);
+        self.room.handle_stored(last.edit.sequence);
         self.drain();
     }
 
     fn document(&self, slot: Slot) -> &Document {
-        self.view(slot).document().unwrap()
+        self.view(slot).records().unwrap().confirmed()
     }
 }
 
@@ -95,7 +104,7 @@ fn d4_edits_have_one_order_which_everyone_gets_in_the_tick_their_own_too() {
     stage.tick();
     assert_eq!(places(&stage.told_on_edits(ann)), [1, 2, 3]);
     assert_eq!(places(&stage.told_on_edits(ben)), [1, 2, 3]);
-    let edit = &stage.stored[1];
+    let edit = &stage.stored[1].edit;
     assert_eq!((edit.user.as_str(), edit.slot, edit.number), ("ben", ben, 1));
     assert_eq!(stage.document(ann), stage.document(ben));
     assert_eq!(stage.document(ann).get("a").unwrap()["x"], 2.into());
@@ -141,7 +150,7 @@ fn d6_an_edit_that_cannot_be_is_rejected_at_once_and_has_no_effect() {
     }
     assert!(stage.stored.is_empty());
     stage.submit(ann, 9, put("a", 1));
-    assert_eq!(stage.stored[0].sequence, 1, "rejects take no place");
+    assert_eq!(stage.stored[0].edit.sequence, 1, "rejects take no place");
 }
 
 #[test]
@@ -203,8 +212,7 @@ fn d3_a_snapshot_comes_in_pages_with_edits_in_between() {
     }
     let late = stage.join("late");
     stage.begin_open(late);
-    assert!(stage.snapshot_page(late));
-    assert!(stage.view(late).document().is_none(), "not before the last page");
+    assert!(stage.view(late).records().is_none(), "not before the last page");
     let first = op(OpKind::Patch, "record-01", Map::from([("x".into(), 1.into())]));
     let last = op(OpKind::Patch, "record-30", Map::from([("x".into(), 1.into())]));
     stage.submit(ann, 31, vec![first, last]);
@@ -225,21 +233,21 @@ fn d3_a_snapshot_comes_in_pages_with_edits_in_between() {
 }
 
 #[test]
-fn d3_edits_told_between_the_open_and_the_first_page_are_in_the_page() {
+fn d3_a_snapshot_has_what_is_durable_and_the_rest_comes_in_the_tick() {
     let (mut stage, ann, ben) = Stage::with_editors();
-    let late = stage.join("late");
-    stage.begin_open(late);
     stage.submit(ann, 1, put("a", 1));
     stage.submit(ben, 1, put("b", 1));
     stage.room.handle_stored(1);
+    let late = stage.join("late");
+    stage.open(late);
+    assert_eq!((stage.document(late).sequence(), stage.document(late).len()), (1, 1));
     stage.tick();
-    assert_eq!(places(&stage.told_on_edits(late)), [1]);
-    stage.snapshot_page(late);
-    assert_eq!(stage.document(late).sequence(), 2, "ordered, if not told yet");
+    assert_eq!(places(&stage.told_on_edits(late)), [1], "what the page has comes again");
     stage.store_all();
     stage.submit(ann, 2, put("a", 2));
     stage.store_all();
     stage.tick();
+    assert_eq!(stage.document(late).sequence(), 3);
     assert_eq!(stage.document(late), stage.document(ann));
 }
 
@@ -253,15 +261,13 @@ fn d3_who_comes_back_gets_the_edits_after_its_last() {
     }
     stage.submit(ann, 6, put("a", 6));
     stage.told_on_edits(ben);
-    stage.room.handle_open(ben, Some(3));
-    stage.drain();
+    stage.open_after(ben, Some(3));
     assert_eq!(places(&stage.told_on_edits(ben)), [4, 5], "told ones at once");
     assert_eq!(stage.room.poll_snapshot(ben), None);
     stage.store_all();
     stage.tick();
     assert_eq!(places(&stage.told_on_edits(ben)), [6], "the rest when it is due");
-    stage.room.handle_open(ben, Some(6));
-    stage.drain();
+    stage.open_after(ben, Some(6));
     assert!(stage.told_on_edits(ben).is_empty(), "nothing is missing");
     assert_eq!(stage.room.poll_snapshot(ben), None);
 }
@@ -275,27 +281,35 @@ fn d3_who_was_away_too_long_or_in_another_life_gets_a_snapshot() {
         stage.tick();
     }
     for after in [1, 11, u64::MAX] {
-        stage.room.handle_open(ben, Some(after));
-        assert!(stage.room.poll_snapshot(ben).is_some(), "{after}");
+        stage.told_on_edits(ben);
+        stage.open_after(ben, Some(after));
+        let told = stage.told_on_edits(ben);
+        assert!(matches!(told[..], [EditsToClient::Snapshot(_)]), "{after}");
     }
-    stage.told_on_edits(ben);
-    stage.room.handle_open(ben, Some(8));
-    stage.drain();
+    stage.open_after(ben, Some(8));
     assert_eq!(places(&stage.told_on_edits(ben)), [9, 10]);
 }
 
 #[test]
 fn d3_a_room_goes_on_from_the_document_that_the_store_has() {
-    let mut document = Document::default();
-    document.apply(1, &put("a", 1));
-    document.apply(2, &put("b", 2));
+    let mut before = Stage::with_editors();
+    before.0.submit(before.1, 7, put("a", 1));
+    before.0.submit(before.1, 8, put("b", 2));
+    let mut saved = SavedDocument::default();
+    before.0.stored.drain(..).for_each(|logged| saved.apply(logged));
+    let document = saved.document.clone();
     let mut stage = Stage::at_20_hz();
-    stage.room.handle_loaded(document.clone());
+    stage.room.handle_loaded(saved);
     let ann = stage.join("ann");
     stage.open(ann);
     assert_eq!(stage.document(ann), &document);
-    stage.submit(ann, 1, put("c", 3));
-    assert_eq!(stage.stored[0].sequence, 3);
+    stage.submit(ann, 8, put("c", 3));
+    assert_eq!(stage.stored, [], "it had that number in its earlier life");
+    assert!(acks(&stage.told_on_edits(ann)).ends_with(&[(8, 2)]));
+    stage.submit(ann, 9, put("c", 3));
+    assert_eq!(stage.stored[0].edit.sequence, 3);
+    stage.open_after(ann, Some(1));
+    assert_eq!(places(&stage.told_on_edits(ann)), [2], "the latest edits are known, too");
 }
 
 #[test]
@@ -330,5 +344,5 @@ fn d6_edits_beyond_what_may_wait_for_the_store_are_rejected_with_a_time() {
     stage.pass(1_000);
     stage.told_on_edits(ann);
     stage.submit(ann, 21, put("a", 1));
-    assert_eq!(stage.stored.last().unwrap().number, 21, "there is room again");
+    assert_eq!(stage.stored.last().unwrap().edit.number, 21, "there is room again");
 }

@@ -28,7 +28,7 @@ struct Stage {
     room: Room,
     now: Timestamp,
     seats: BTreeMap<Slot, Seat>,
-    stored: Vec<Edit>,
+    stored: Vec<LoggedEdit>,
     /// Every control message, encoded, with whom it was for.
     control: Vec<(Recipient, Bytes)>,
 }
@@ -72,7 +72,7 @@ impl Stage {
     }
 
     fn join_with(&mut self, member: NewMember) -> Result<Slot, Refusal> {
-        let mut client = Session::new(Hello::default());
+        let mut client = Session::new(Hello::default(), hither_protocol::EditorId::default());
         let request = client.enter("test:room".parse().unwrap(), Map::new(), None);
         let slot = self.room.handle_join(self.now, request, member)?;
         let seat = Seat {

@@ -17,12 +17,16 @@ fn ack(room: RoomHandle) -> Vec<u8> {
     bytes
 }
 
+fn open_of(room: RoomHandle, slot: Slot) -> Open {
+    Open { room, slot, unanswered: vec![4], ..Open::default() }
+}
+
 fn open(room: RoomHandle, slot: Slot) -> Bytes {
-    EditsToServer::Open(Open { room, slot, after: Some(4) }).encode()
+    EditsToServer::Open(open_of(room, slot)).encode()
 }
 
 fn submit() -> EditsToServer {
-    let op = Op { kind: OpKind::Remove, record: "a".into(), fields: Map::new() };
+    let op = Op::new(OpKind::Remove, "a", Map::new());
     EditsToServer::Submit(Submit { number: 1, ops: vec![op] })
 }
 
@@ -87,7 +91,7 @@ fn m1_datagrams_before_the_welcome_are_of_no_use() {
 fn d1_open_makes_a_stream_the_edits_lane_of_its_room() {
     let mut stage = Stage::with_all();
     let opened = stage.session.handle_open(after_prefix(&open(ROOM, Slot(3))));
-    assert_eq!(opened, Some(EditsOpened { room: ROOM, slot: Slot(3), after: Some(4) }));
+    assert_eq!(opened, Some(open_of(ROOM, Slot(3))));
     stage.say_on_edits(ROOM, &submit());
     let effects = stage.effects();
     assert!(matches!(effects[..], [Effect::Submit { room: ROOM, slot: Slot(3), .. }]));
