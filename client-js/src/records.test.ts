@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Client, createClient } from './client.ts'
 import type { RoomError } from './error.ts'
 import type { Room } from './room.ts'
@@ -39,7 +39,8 @@ describe('records', () => {
     expect(connection.edits).toEqual([])
     room.records.subscribe(() => {})
     room.records.subscribe(() => {})
-    expect(connection.edits).toEqual([[{ type: 'open', room: 7, slot: 0 }]])
+    expect(connection.edits).toMatchObject([[{ type: 'open', room: 7, slot: 0, unanswered: [] }]])
+    expect(connection.edits[0]?.[0]).toHaveProperty('editor.length', 16)
   })
 
   it('D3: come in pages, and are shown when all are there', () => {
@@ -78,7 +79,9 @@ describe('records', () => {
     connection.sayEdits({ type: 'edits', edits: [edit(5, { kind: 1, record: 'b', fields: { x: 5 } })] })
     expect([contents(), changes]).toEqual([{ b: { x: 6 } }, [['b']]])
     connection.sayEdits({ type: 'edits', edits: [edit(6, { kind: 2, record: 'b', fields: { x: 6, y: 6 } })] })
-    expect(contents()).toEqual({ b: { x: 6, y: 6 } })
+    expect(contents()).toEqual({ b: { x: 6 } })
+    connection.sayEdits({ type: 'edits', edits: [edit(7, { kind: 4, record: 'b', fields: { x: 1 } })] })
+    expect(contents()).toEqual({ b: { x: 7 } })
   })
 
   it('D3: an edit between two pages changes what has come, and nothing that is shown before the rest has', () => {
@@ -162,15 +165,35 @@ describe('an edit', () => {
     return told
   }
 
-  it('that was not acked when the connection was lost rejects with another member, and error says so', async () => {
+  it('D7: that was not acked is sent again by another member, and rejects when that takes a day', async () => {
     const told = listen()
     const edit = room.records.put('a', {})
     connection.die()
     await pass(250)
-    expect(told).toEqual([])
     server.newest.welcome(8)
+    expect(server.newest.edits).toMatchObject([
+      [
+        { type: 'open', room: 8, unanswered: [1] },
+        { type: 'submit', number: 1, ops: [{ record: 'a' }] },
+      ],
+    ])
+    server.newest.die()
+    const waits = room.records.put('b', {})
+    vi.setSystemTime(Date.now() + 86_400_000)
+    await pass(500)
+    server.newest.welcome(9)
     await expect(edit).rejects.toMatchObject({ type: 'edit', code: 'connection_lost', retryable: true })
-    expect([told, server.newest.edits]).toEqual([['edit connection_lost'], [[{ type: 'open', room: 8, slot: 0 }]]])
+    expect([told, server.newest.edits]).toMatchObject([
+      ['edit connection_lost'],
+      [
+        [
+          { type: 'open', room: 9, unanswered: [] },
+          { type: 'submit', number: 2 },
+        ],
+      ],
+    ])
+    server.newest.sayEdits({ type: 'ack', number: 2, sequence: 1, time: 1 })
+    expect(await waits).toEqual({ sequence: 1 })
   })
 
   it('that was not acked when the connection is lost for good rejects at once', async () => {
@@ -226,11 +249,14 @@ describe('an edit', () => {
     expect(client.hasUnsentEdits()).toBe(false)
   })
 
-  it('S4, D7: of a page that was loaded anew has a higher number than any of the page before', async () => {
+  it('D7: has a number of all rooms together, and the same editor', () => {
     const { records } = client.enterRoom('default:other').room
-    connection.admit(9, [], { resumed: true })
-    void records.put('a', {})
-    expect(connection.edits[0]?.[1]).toMatchObject({ type: 'submit', number: Date.now() + 1 })
+    connection.admit(9)
+    void room.records.put('a', {})
+    void records.put('b', {})
+    const [first, second] = connection.edits as { editor?: Uint8Array; number?: number }[][]
+    expect([first?.[1]?.number, second?.[1]?.number]).toEqual([1, 2])
+    expect(first?.[0]?.editor).toEqual(second?.[0]?.editor)
   })
 
   it('while the connection is gone waits for it, as it was said, and goes out in its order', async () => {
@@ -348,10 +374,10 @@ describe('the records of a room that was left', () => {
     const { records } = await again()
     let edited: unknown
     void records.put('b', {}).then((value) => (edited = value))
-    connection.sayEdits({ type: 'ack', number: 1, sequence: 1, time: 1 })
+    connection.sayEdits({ type: 'ack', number: 2, sequence: 1, time: 1 })
     await pass()
     expect(edited).toBeUndefined()
-    connection.sayEdits({ type: 'ack', number: 1, sequence: 2, time: 1 }, 1)
+    connection.sayEdits({ type: 'ack', number: 2, sequence: 2, time: 1 }, 1)
     await pass()
     expect(edited).toEqual({ sequence: 2 })
   })

@@ -10,7 +10,7 @@ import { notConnected, refused, RoomError } from './error.ts'
 import { Emitter, report } from './emitter.ts'
 import { type RecordsReader, Selections } from './selections.ts'
 import type { EditsLane, EditsLaneListener } from './session/edits-lane.ts'
-import type { Membership, Refusal } from './session/membership.ts'
+import type { Refusal } from './session/membership.ts'
 import type { Patch, RegisteredTypes, RoomTypes, Unsubscribe } from './types.ts'
 import { editBytes, type EditsToClient, type Op } from './wire/edits.ts'
 import { EDIT_OPS_MAX, RECORD_BYTES_MAX } from './wire/limits.ts'
@@ -159,7 +159,7 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
   /** What `batch` gathers. */
   #batch: Draft | undefined
   #resolve: Resolve | undefined
-  #membership: Membership | undefined
+  #lane: EditsLane | undefined
   #wanted = false
   /** Whether it is not known yet what a page before this one has left. */
   #isAdopting = true
@@ -302,9 +302,8 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
     return unsubscribe
   }
 
-  /** Goes on in a new membership, or in none for now. */
-  handleMembership(membership: Membership | undefined): void {
-    this.#membership = membership
+  handleLane(lane: EditsLane | undefined): void {
+    this.#lane = lane
     this.#edits.close()
     this.#open()
   }
@@ -354,7 +353,7 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
   }
 
   #open(): void {
-    if (this.#membership && this.#wanted && !this.#isAdopting) this.#edits.open(Date.now(), this.#membership.edits)
+    if (this.#lane && this.#wanted && !this.#isAdopting) this.#edits.open(Date.now(), this.#lane)
     this.#tell()
   }
 
@@ -377,7 +376,7 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
     this.#drafts.set(draft.id, draft)
     if (!this.canWait || !this.#edits.submit(Date.now(), draft.id, draft.ops)) {
       const { id } = this.#owner
-      this.#fail(draft.id, this.#membership ? refused('edit', { code: 5 }, id) : notConnected('edit', id))
+      this.#fail(draft.id, this.#lane ? refused('edit', { code: 5 }, id) : notConnected('edit', id))
     }
     this.#want()
   }

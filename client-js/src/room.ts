@@ -350,7 +350,7 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   #setMembership(membership: Membership | undefined): void {
     this.#membership = membership
     this.cursors.handleMembership(membership)
-    this.records.handleMembership(membership)
+    this.records.handleLane(membership?.edits)
   }
 
   #setStatus(status: Status): void {

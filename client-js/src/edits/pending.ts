@@ -122,9 +122,9 @@ export class Pending {
     for (const { ops } of this.#edits) this.shown.commit(document, ops)
   }
 
-  /** The document is another one: places of the one before say nothing. */
+  /** The document is another one: places that were acked on earlier lanes are of the one before. */
   forgetAcked(): void {
-    this.#take(({ sequence }) => sequence !== undefined)
+    this.#take(({ sequence, isOnLane }) => sequence !== undefined && !isOnLane)
   }
 
   #take(is: (edit: PendingEdit) => boolean): PendingEdit[] {

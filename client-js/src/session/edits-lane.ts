@@ -5,8 +5,10 @@ import { FrameBuffer } from '../wire/framing.ts'
 import { decodeMessage } from '../wire/lane.ts'
 import type { Session } from './session.ts'
 
-/** Hears what comes over edits lanes. */
+/** Hears of a room's edits lanes. */
 export interface EditsLaneListener {
+  /** This is the lane from now on, to be opened once; or there is none for now. */
+  handleLane(lane: EditsLane | undefined): void
   /** This came over this lane, maybe late. */
   handleMessage(lane: EditsLane, message: EditsToClient): void
 }

@@ -22,7 +22,7 @@ type Message<T extends ToClient['type']> = Extract<ToClient, { type: T }>
 export interface MembershipListener {
   /** Hears of the room's motion. */
   readonly cursors: MotionListener
-  /** Hears what comes over the room's edits lane. */
+  /** Hears of the room's edits lane; of the first one by `handleEntered`. */
   readonly records: EditsLaneListener
   /** Whether it is not wanted any more. */
   readonly isLeft: boolean
@@ -74,6 +74,9 @@ const VIEWPORT_EVERY_MS = 100
 /** And of patches of presence: 50 of them and 10 viewports a second are all that one room may say (rule E2). */
 const PATCH_EVERY_MS = 20
 
+/** How long a client waits before it opens an edits lane again that the server has ended, in ms (rule D1). */
+const REOPEN_AFTER_MS = 1_000
+
 /** The rights of `joined`, as bits. */
 const EDIT = 16
 
@@ -92,7 +95,7 @@ export class Membership {
   readonly mover: Mover
   readonly members: Map<number, MemberMessage> = new Map()
   readonly listener: MembershipListener
-  readonly edits: EditsLane
+  edits: EditsLane
   /** Others' positions that frames have brought. */
   cursorsIn = 0
   readonly #session: Session
@@ -116,6 +119,8 @@ export class Membership {
   /** The viewport that was not sent yet, and when the next may be. */
   #viewport: Said | undefined
   #viewportDue = 0
+  /** When there is to be another edits lane. */
+  #editsDue = Infinity
 
   constructor(session: Session, joined: Message<'joined'>, listener: MembershipListener) {
     const { hz, axes } = joined.motion
@@ -156,6 +161,7 @@ export class Membership {
       this.#beat.due,
       this.#patch ? this.#patchDue : Infinity,
       this.#viewport ? this.#viewportDue : Infinity,
+      this.#editsDue,
     )
   }
 
@@ -195,6 +201,11 @@ export class Membership {
       this.#viewport = undefined
       this.#viewportDue = now + VIEWPORT_EVERY_MS
     }
+    if (now >= this.#editsDue) {
+      this.#editsDue = Infinity
+      this.edits = new EditsLane(this.#session, this.handle, this.slot, this.listener.records)
+      this.listener.records.handleLane(this.edits)
+    }
     if (now < this.#beat.due) return
     this.#beat.handleTimeout(now)
     // At the end: who hears of it may leave.
@@ -213,6 +224,12 @@ export class Membership {
     this.#setAxis(2, z)
     this.#setAxis(3, w)
     this.mover.set(now, this.#position)
+  }
+
+  /** The server has ended the edits lane alone: it can't have the document now. */
+  handleEditsEnded(now: number): void {
+    this.#editsDue = now + REOPEN_AFTER_MS
+    this.listener.records.handleLane(undefined)
   }
 
   handleRoster(page: Message<'roster'>): void {

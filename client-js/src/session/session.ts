@@ -168,6 +168,11 @@ export class Session {
     this.#rooms.get(room)?.edits.handleChunk(chunk)
   }
 
+  /** The server has ended a room's edits lane, and the connection is there. */
+  handleEditsEnded(now: number, room: number): void {
+    this.#rooms.get(room)?.handleEditsEnded(now)
+  }
+
   /** Takes a datagram; its ack goes up when it has company, or is due (rule M7). Never throws. */
   handleDatagram(now: number, bytes: Uint8Array): void {
     this.counters.datagramsIn++

@@ -239,6 +239,10 @@ class Client {
         handleEcho: () => {},
       },
       records: {
+        handleLane: (lane) => {
+          edits.close()
+          if (lane) edits.open(this.#now, lane)
+        },
         handleMessage: (lane, message) => {
           const { confirmed } = edits
           edits.handleMessage(this.#now, lane, message)
