@@ -1,7 +1,7 @@
 // The records of a room: its document as the application reads and edits it.
 
 import { copied } from './backlog.ts'
-import { type EditQueue, MEMORY } from './edit-queue.ts'
+import { type EditQueue, type KeptEdits, MEMORY } from './edit-queue.ts'
 import { type Editor, Edits, type EditsListener } from './edits/edits.ts'
 import { INCREMENT, PATCH, PUT, REMOVE } from './edits/entry.ts'
 import type { PendingEdit, Resolve } from './edits/pending.ts'
@@ -24,7 +24,7 @@ export interface Edited {
 
 /** An edit that was made here. */
 export interface SubmittedEdit {
-  /** Its number, of all edits of the client. */
+  /** Names it among those of this room that were made here. */
   readonly id: number
   /** Resolves when it is durable, and rejects with a `RoomError` if it has no effect. */
   readonly applied: Promise<Edited>
@@ -155,14 +155,15 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
   /** Made at the first `select`. */
   #selections: Selections<T> | undefined
   /** Edits without an answer, by their number; those of a page before this one have no promise. */
-  readonly #drafts = new Map<number, Draft>()
+  readonly #submitted = new Map<number, Draft>()
+  /** Those that were made before it was known what a page before this one has left. */
+  #early: Draft[] | undefined
+  #drafts = 0
   /** What `batch` gathers. */
   #batch: Draft | undefined
   #resolve: Resolve | undefined
   #lane: EditsLane | undefined
   #wanted = false
-  /** Whether it is not known yet what a page before this one has left. */
-  #isAdopting = true
   /** What was told last. */
   #status: StorageStatus = 'synchronized'
   #history: History = { canUndo: false, canRedo: false }
@@ -174,9 +175,9 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
     this.#editor = editor
     this.#queue = queue
     this.#edits = new Edits(editor, this)
-    const left = queue.adopt(owner.id, editor.id)
-    if (left) void left.then((kept) => this.#adopt(kept))
-    else this.#isAdopting = false
+    const left = queue.adopt(owner.id, editor)
+    if (left) this.#early = []
+    void left?.then((kept) => this.#adopt(kept))
   }
 
   get isLoaded(): boolean {
@@ -184,7 +185,7 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
   }
 
   get pendingCount(): number {
-    return this.#edits.pendingCount
+    return this.#edits.pendingCount + (this.#early?.length ?? 0)
   }
 
   get canUndo(): boolean {
@@ -315,11 +316,17 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
 
   /** There will be no membership: what waits for one is lost, unless it is kept for the next stay. */
   handleOver(): void {
+    for (const draft of this.#early?.splice(0) ?? []) draft.reject(notConnected('edit', this.#owner.id))
     for (const { number, sentAt } of this.#edits.abandon()) {
       const isLost = sentAt === undefined && this.#queue === MEMORY
       this.#fail(number, isLost ? notConnected('edit', this.#owner.id) : this.#unknown())
     }
     this.#tell()
+  }
+
+  /** The room is left, for good. */
+  handleLeft(): void {
+    this.#queue.release(this.#owner.id, this.#edits.editor)
   }
 
   handleMessage(lane: EditsLane, message: EditsToClient): void {
@@ -338,8 +345,8 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
 
   handleAck(number: number, sequence: number): void {
     this.#queue.forget(this.#owner.id, this.#edits.editor, number)
-    this.#drafts.get(number)?.resolve({ sequence })
-    this.#drafts.delete(number)
+    this.#submitted.get(number)?.resolve({ sequence })
+    this.#submitted.delete(number)
   }
 
   handleReject(number: number, reason: Refusal | undefined): void {
@@ -353,14 +360,16 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
   }
 
   #open(): void {
-    if (this.#lane && this.#wanted && !this.#isAdopting) this.#edits.open(Date.now(), this.#lane)
+    if (this.#lane && this.#wanted && !this.#early) this.#edits.open(Date.now(), this.#lane)
     this.#tell()
   }
 
-  #adopt({ editor, last, edits }: Awaited<NonNullable<ReturnType<EditQueue['adopt']>>>): void {
-    this.#isAdopting = false
-    this.#edits.adopt(editor, last, edits)
+  #adopt({ editor, edits }: KeptEdits): void {
+    const early = this.#early ?? []
+    this.#early = undefined
+    this.#edits.adopt(editor, edits)
     if (edits.length) this.#wanted = true
+    for (const draft of early) this.#commit(draft)
     this.#open()
   }
 
@@ -369,14 +378,17 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
     const applied = new Promise<Edited>((resolve, reject) => (ends = { resolve, reject }))
     // Who does not look at the promise hears of it by the room's `error`; what a batch threw its caller has.
     applied.catch((error) => error instanceof RoomError && this.#owner.handleError(error))
-    return { id: ++this.#editor.last, applied, ops: [], ...(ends as unknown as Pick<Draft, 'resolve' | 'reject'>) }
+    return { id: ++this.#drafts, applied, ops: [], ...(ends as unknown as Pick<Draft, 'resolve' | 'reject'>) }
   }
 
   #commit(draft: Draft): void {
-    this.#drafts.set(draft.id, draft)
-    if (!this.canWait || !this.#edits.submit(Date.now(), draft.id, draft.ops)) {
-      const { id } = this.#owner
-      this.#fail(draft.id, this.#lane ? refused('edit', { code: 5 }, id) : notConnected('edit', id))
+    const { id } = this.#owner
+    if (this.#early && this.canWait) this.#early.push(draft)
+    else {
+      const number = ++this.#editor.last
+      this.#submitted.set(number, draft)
+      if (!this.canWait || !this.#edits.submit(Date.now(), number, draft.ops))
+        this.#fail(number, this.#lane ? refused('edit', { code: 5 }, id) : notConnected('edit', id))
     }
     this.#want()
   }
@@ -388,8 +400,8 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
   }
 
   #fail(number: number, error: RoomError): void {
-    const draft = this.#drafts.get(number)
-    this.#drafts.delete(number)
+    const draft = this.#submitted.get(number)
+    this.#submitted.delete(number)
     if (draft) draft.reject(error)
     else this.#owner.handleError(error)
   }

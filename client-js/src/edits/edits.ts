@@ -117,14 +117,11 @@ export class Edits {
     }
   }
 
-  /** Takes up what a page before this one has not got answered; `editor` had the numbers up to `last`. */
-  adopt(editor: Uint8Array, last: number, edits: readonly PendingEdit[]): void {
-    this.editor = editor
+  /** Takes up what a page before this one has not got answered, and its numbers, before all else. */
+  adopt({ id, last }: Editor, edits: readonly PendingEdit[]): void {
+    this.editor = id
     this.#numbers.last = Math.max(this.#numbers.last, last)
-    this.#change([], () => {
-      this.#pending.unshift(edits)
-      this.#pending.rebuild(this.#document)
-    })
+    for (const edit of edits) this.#pending.push(edit, undefined)
   }
 
   /** Opens a lane, for the edits since the last one (rule D3). What was sent and not answered is sent again (D7). */

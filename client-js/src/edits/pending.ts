@@ -57,11 +57,6 @@ export class Pending {
     return (document && this.shown.commit(document, edit.ops)) ?? []
   }
 
-  /** Puts edits before all others: those of a page before this one. */
-  unshift(edits: readonly PendingEdit[]): void {
-    this.#edits.unshift(...edits)
-  }
-
   /** The edits to be sent now: those that wait, while fewer than 64 are unanswered (rule D7). */
   takeSendable(now: number): PendingEdit[] {
     const sendable = this.unanswered.slice(0, EDITS_UNANSWERED_MAX).filter(({ isOnLane }) => !isOnLane)
