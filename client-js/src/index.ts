@@ -13,7 +13,6 @@ export { RoomError, type RoomErrorContext, type RoomErrorType } from './error.ts
 export type { EditQueue, KeptEdits } from './edit-queue.ts'
 export type { Editor } from './edits/edits.ts'
 export type { PendingEdit, Resolve } from './edits/pending.ts'
-export { orderKey } from './order-key.ts'
 export type {
   Edited,
   EditOptions,

@@ -243,12 +243,12 @@ export class Edits {
     })
   }
 
-  /** Changes records with these ids, and tells which of them, and of those with own edits, are shown otherwise then. */
+  /** Changes records with these ids, and tells which of them, and of those of own edits, are shown otherwise then. */
   #change<T>(ids: readonly string[], act: () => T, isFirst = false): T {
     const before = this.#before ?? new Map<string, Fields | undefined>()
     const keep = (id: string): void => void (before.has(id) || before.set(id, this.get(id)))
-    ids.forEach(keep)
-    for (const id of this.#pending.shown.records.keys()) keep(id)
+    // Own edits that could not be done may be possible then.
+    for (const id of [...ids, ...this.#pending.records]) keep(id)
     const done = act()
     if (before !== this.#before) this.#tell(before, isFirst)
     return done

@@ -42,6 +42,11 @@ export class Pending {
     return this.unanswered.filter(({ sentAt }) => sentAt !== undefined)
   }
 
+  /** The ids of the records that they are about. */
+  get records(): string[] {
+    return this.#edits.flatMap(({ ops }) => ops.map(({ record }) => record))
+  }
+
   get #unsent(): PendingEdit[] {
     return this.unanswered.filter(({ sentAt }) => sentAt === undefined)
   }

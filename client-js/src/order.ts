@@ -1,4 +1,5 @@
 // Keys that sort, and between any two of which there is place for another: the order of a list whose items are records.
+// A part of its own, `@hither/client/order`, since few lists need one.
 // The algorithm is that of David Greenspan, "Implementing Fractional Indexing" (2020); `protocol::order` is its twin.
 //
 // A key is a number in base 62: an integer, whose first character says how long it is, and digits behind the point, of

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { orderKey } from './order-key.ts'
+import { orderKey } from './order.ts'
 import { vectors } from './testing/vectors.ts'
 
 interface Between {
