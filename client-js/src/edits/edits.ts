@@ -90,7 +90,8 @@ export class Edits {
   /** Undoes, or redoes, the last group by edits of its own. False if there is none, or too much waits already. */
   go(now: number, way: Way): boolean {
     const ops = this.undo.next(way)
-    if (!ops || !this.#pending.hasRoom(editBytes(ops))) return false
+    // However large a group is, it has its turn.
+    if (!ops || !this.#pending.hasRoom(0)) return false
     const push = (ops: readonly Op[]): Step =>
       this.#push(now, { number: ++this.#numbers.last, ops, bytes: editBytes(ops) })
     this.batch(() => this.undo.turn(way, inEdits(this.#withoutMissing(ops)).map(push)))
