@@ -10,7 +10,7 @@ export {
 } from './client.ts'
 export type { Cursor, Cursors, Point } from './cursors.ts'
 export { RoomError, type RoomErrorContext, type RoomErrorType } from './error.ts'
-export type { EditQueue, KeptEdits } from './edit-queue.ts'
+export type { EditQueue, RoomQueue } from './edit-queue.ts'
 export type { Editor } from './edits/edits.ts'
 export type { PendingEdit, Resolve } from './edits/pending.ts'
 export type {

@@ -5,7 +5,7 @@
 // room. So the queue of a page that is gone, however it went, is one whose lock is free: who enters the room next takes
 // it over, with its editor, under whose numbers what was sent is sent again (rule D7).
 
-import { type EditQueue, type KeptEdits, MEMORY } from './edit-queue.ts'
+import type { EditQueue, RoomQueue } from './edit-queue.ts'
 import type { Editor } from './edits/edits.ts'
 import type { PendingEdit } from './edits/pending.ts'
 
@@ -24,13 +24,12 @@ export interface IndexedDbQueueOptions {
  */
 export function indexedDbQueue({ name = 'hither-edits' }: IndexedDbQueueOptions = {}): EditQueue {
   const isPossible = globalThis.indexedDB && globalThis.navigator?.locks
-  return isPossible ? new IndexedDbQueue(name) : MEMORY
+  return isPossible ? new IndexedDbQueue(name) : { type: 'memory', enter: () => undefined }
 }
 
 /** A client's edits in a room, as they lie in the database under their id. */
-interface Queue {
+interface Row {
   readonly id: string
-  readonly room: string
   readonly editor: Uint8Array
   /** The last number that was used. */
   last: number
@@ -47,76 +46,67 @@ class IndexedDbQueue implements EditQueue {
   type = 'indexeddb'
   readonly #database: Promise<IDBDatabase>
   readonly #name: string
-  /** The queues of this client. */
-  readonly #queues = new Map<string, Queue>()
-  /** Unlocks them. */
+  /** Unlocks the queues that this client has locked, by their id. */
   readonly #locks = new Map<string, () => void>()
   /** Those that are to be written. */
-  readonly #changed = new Set<string>()
+  readonly #changed = new Set<Row>()
 
   constructor(name: string) {
     this.#name = name
     this.#database = open(name)
-    this.#database.catch(() => (this.type = MEMORY.type))
+    this.#database.catch(() => (this.type = 'memory'))
   }
 
-  adopt(room: string, editor: Editor): Promise<KeptEdits> {
-    const nothing = { editor, edits: [] }
-    const late = new Promise<KeptEdits>((resolve) => setTimeout(resolve, DEADLINE, nothing))
-    return Promise.race([this.#adopt(room, editor).catch(() => nothing), late])
+  enter(room: string, editor: Editor): Promise<RoomQueue> {
+    const none: RoomQueue = { editor, edits: [], keep: () => {}, forget: () => {}, release: () => {} }
+    const late = new Promise<RoomQueue>((resolve) => setTimeout(resolve, DEADLINE, none))
+    return Promise.race([this.#enter(room, editor).catch(() => none), late])
   }
 
-  keep(room: string, editor: Uint8Array, { number, ops, bytes, sentAt }: PendingEdit): void {
-    const queue = this.#queue(room, editor)
-    const others = queue.edits.filter((edit) => edit.number !== number)
-    queue.edits = [...others, { number, ops, bytes, sentAt }].sort((a, b) => a.number - b.number)
-    queue.last = Math.max(queue.last, number)
-    this.#write(queue.id)
-  }
-
-  forget(room: string, editor: Uint8Array, number: number): void {
-    const queue = this.#queue(room, editor)
-    queue.edits = queue.edits.filter((edit) => edit.number !== number)
-    this.#write(queue.id)
-  }
-
-  release(room: string, editor: Uint8Array): void {
-    const id = idOf(room, editor)
-    void this.#flush().finally(() => this.#unlock(id))
-  }
-
-  async #adopt(room: string, own: Editor): Promise<KeptEdits> {
+  async #enter(room: string, own: Editor): Promise<RoomQueue> {
     const ownId = idOf(room, own.id)
     const ids = await this.#request((store) => store.getAllKeys() as IDBRequest<string[]>)
-    const left: Queue[] = []
+    const left: Row[] = []
     for (const id of new Set([ownId, ...ids.filter((id) => id.startsWith(idOf(room)))])) {
       // What it holds is read once its page can't write it any more.
       if (!(await this.#lock(id))) continue
-      const kept = await this.#request((store) => store.get(id) as IDBRequest<Queue | undefined>)
-      left.push(kept ?? { id, room, editor: own.id, last: 0, edits: [] })
+      const kept = await this.#request((store) => store.get(id) as IDBRequest<Row | undefined>)
+      left.push(kept ?? { id, editor: own.id, last: 0, edits: [] })
     }
     // What was sent goes under the numbers that it has, so of those who have such edits only one can be gone on with.
-    const main = left.find(isSent) ?? (left[0] as Queue)
-    if (main.id === ownId) main.last = Math.max(main.last, own.last)
-    for (const queue of left) {
-      this.#queues.set(queue.id, queue)
-      if (queue === main || isSent(queue)) continue
-      main.edits = [...main.edits, ...queue.edits.map((edit) => ({ ...edit, number: ++main.last }))]
-      queue.edits = []
-      this.#changed.add(queue.id)
+    const row = left.find(isSent) ?? (left[0] as Row)
+    if (row.id === ownId) row.last = Math.max(row.last, own.last)
+    for (const other of left) {
+      if (other === row || isSent(other)) continue
+      row.edits = [...row.edits, ...other.edits.map((edit) => ({ ...edit, number: ++row.last }))]
+      other.edits = []
+      this.#changed.add(other)
     }
     // All of it, or nothing: no edit may be in two queues.
-    this.#changed.add(main.id)
+    this.#changed.add(row)
     await this.#flush()
-    for (const { id } of left) if (id !== main.id) this.#unlock(id)
-    return { editor: { id: main.editor, last: main.last }, edits: main.edits.map((edit) => ({ ...edit })) }
+    for (const { id } of left) if (id !== row.id) this.#unlock(id)
+    return this.#queue(row)
   }
 
-  #queue(room: string, editor: Uint8Array): Queue {
-    const id = idOf(room, editor)
-    const queue = this.#queues.get(id) ?? { id, room, editor, last: 0, edits: [] }
-    this.#queues.set(id, queue)
-    return queue
+  #queue(row: Row): RoomQueue {
+    const write = (edits: PendingEdit[]): void => {
+      row.edits = edits
+      // Once for all that is said in a task.
+      if (!this.#changed.size) queueMicrotask(() => void this.#flush())
+      this.#changed.add(row)
+    }
+    const without = (number: number): PendingEdit[] => row.edits.filter((edit) => edit.number !== number)
+    return {
+      editor: { id: row.editor, last: row.last },
+      edits: row.edits.map((edit) => ({ ...edit })),
+      keep: ({ number, ops, bytes, sentAt }) => {
+        row.last = Math.max(row.last, number)
+        write([...without(number), { number, ops, bytes, sentAt }].sort((a, b) => a.number - b.number))
+      },
+      forget: (number) => write(without(number)),
+      release: () => void this.#flush().then(() => this.#unlock(row.id)),
+    }
   }
 
   /** Locks a queue until it is released, or the page ends; false if another page has it. */
@@ -134,21 +124,14 @@ class IndexedDbQueue implements EditQueue {
   #unlock(id: string): void {
     this.#locks.get(id)?.()
     this.#locks.delete(id)
-    this.#queues.delete(id)
-  }
-
-  /** Writes a queue with all that is said of others in the same task. */
-  #write(id: string): void {
-    if (!this.#changed.size) queueMicrotask(() => void this.#flush())
-    this.#changed.add(id)
   }
 
   async #flush(): Promise<void> {
-    const queues = [...this.#changed].flatMap((id) => this.#queues.get(id) ?? [])
+    const rows = [...this.#changed]
     this.#changed.clear()
     const write = (store: IDBObjectStore): IDBRequest =>
-      queues.map((queue) => (queue.edits.length ? store.put(queue) : store.delete(queue.id)) as IDBRequest).at(-1)!
-    if (queues.length) await this.#request(write).catch(() => {})
+      rows.map((row) => (row.edits.length ? store.put(row) : store.delete(row.id)) as IDBRequest).at(-1)!
+    if (rows.length) await this.#request(write).catch(() => {})
   }
 
   async #request<T>(ask: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
@@ -157,7 +140,7 @@ class IndexedDbQueue implements EditQueue {
   }
 }
 
-function isSent({ edits }: Queue): boolean {
+function isSent({ edits }: Row): boolean {
   return edits.some(({ sentAt }) => sentAt !== undefined)
 }
 

@@ -1,13 +1,14 @@
 // The records of a room: its document as the application reads and edits it.
 
 import { copied } from './backlog.ts'
-import { type EditQueue, type KeptEdits, MEMORY } from './edit-queue.ts'
+import type { EditQueue, RoomQueue } from './edit-queue.ts'
 import { type Editor, Edits, type EditsListener } from './edits/edits.ts'
 import { INCREMENT, PATCH, PUT, REMOVE } from './edits/entry.ts'
 import type { PendingEdit, Resolve } from './edits/pending.ts'
 import type { Way } from './edits/undo.ts'
 import { notConnected, refused, RoomError } from './error.ts'
-import { Emitter, report } from './emitter.ts'
+import { Emitter } from './emitter.ts'
+import { isEqual } from './equal.ts'
 import { type RecordsReader, Selections } from './selections.ts'
 import type { EditsLane, EditsLaneListener } from './session/edits-lane.ts'
 import type { Refusal } from './session/membership.ts'
@@ -149,7 +150,6 @@ interface Draft extends SubmittedEdit {
 export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListener, EditsLaneListener {
   readonly #owner: RecordsOwner
   readonly #editor: Editor
-  readonly #queue: EditQueue
   readonly #edits: Edits
   readonly #emitter = new Emitter<{ changed: [ids: readonly string[]] }>()
   /** Made at the first `select`. */
@@ -158,10 +158,12 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
   readonly #submitted = new Map<number, Draft>()
   /** Those that were made before it was known what a page before this one has left. */
   #early: Draft[] | undefined
+  readonly #adopted: Promise<void> | undefined
+  /** Keeps edits over the end of the page, if that is wanted. */
+  #queue: RoomQueue | undefined
   #drafts = 0
   /** What `batch` gathers. */
   #batch: Draft | undefined
-  #resolve: Resolve | undefined
   #lane: EditsLane | undefined
   #wanted = false
   /** What was told last. */
@@ -169,15 +171,15 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
   #history: History = { canUndo: false, canRedo: false }
   /** Whether there is a membership, or may be. */
   canWait = false
+  resolve: Resolve | undefined
 
-  constructor(owner: RecordsOwner, editor: Editor, queue: EditQueue = MEMORY) {
+  constructor(owner: RecordsOwner, editor: Editor, queue: EditQueue | undefined) {
     this.#owner = owner
     this.#editor = editor
-    this.#queue = queue
     this.#edits = new Edits(editor, this)
-    const left = queue.adopt(owner.id, editor)
-    if (left) this.#early = []
-    void left?.then((kept) => this.#adopt(kept))
+    const entered = queue?.enter(owner.id, editor)
+    if (entered) this.#early = []
+    this.#adopted = entered?.then((kept) => this.#adopt(kept))
   }
 
   get isLoaded(): boolean {
@@ -198,24 +200,6 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
 
   get storageStatus(): StorageStatus {
     return this.pendingCount ? 'synchronizing' : 'synchronized'
-  }
-
-  get resolve(): Resolve | undefined {
-    return this.#resolve
-  }
-
-  set resolve(resolve: Resolve | undefined) {
-    this.#resolve =
-      resolve &&
-      ((local, remote, of) => {
-        try {
-          return copied(resolve(local, remote, of), FIELDS_DEPTH + 1)[0]
-        } catch (error) {
-          // The application's mistake is not the server's.
-          report(error)
-          return local
-        }
-      })
   }
 
   get(id: string): Readonly<T['Record']> | undefined {
@@ -253,7 +237,8 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
     draft.ops = ops
     if (this.#batch) this.#edits.preview(ops)
     else this.#commit(draft)
-    return draft
+    const { id, applied } = draft
+    return { id, applied }
   }
 
   /** Has edits that are made within `act` go as one. If it throws, none is made. */
@@ -318,15 +303,16 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
   handleOver(): void {
     for (const draft of this.#early?.splice(0) ?? []) draft.reject(notConnected('edit', this.#owner.id))
     for (const { number, sentAt } of this.#edits.abandon()) {
-      const isLost = sentAt === undefined && this.#queue === MEMORY
+      const isLost = sentAt === undefined && !this.#queue
       this.#fail(number, isLost ? notConnected('edit', this.#owner.id) : this.#unknown())
     }
     this.#tell()
   }
 
   /** The room is left, for good. */
-  handleLeft(): void {
-    this.#queue.release(this.#owner.id, this.#edits.editor)
+  async handleLeft(): Promise<void> {
+    await this.#adopted
+    this.#queue?.release()
   }
 
   handleMessage(lane: EditsLane, message: EditsToClient): void {
@@ -340,17 +326,17 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
   }
 
   handlePending(edit: PendingEdit): void {
-    this.#queue.keep(this.#owner.id, this.#edits.editor, edit)
+    this.#queue?.keep(edit)
   }
 
   handleAck(number: number, sequence: number): void {
-    this.#queue.forget(this.#owner.id, this.#edits.editor, number)
+    this.#queue?.forget(number)
     this.#submitted.get(number)?.resolve({ sequence })
     this.#submitted.delete(number)
   }
 
   handleReject(number: number, reason: Refusal | undefined): void {
-    this.#queue.forget(this.#owner.id, this.#edits.editor, number)
+    this.#queue?.forget(number)
     this.#fail(number, reason ? refused('edit', reason, this.#owner.id) : this.#unknown())
   }
 
@@ -364,11 +350,12 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
     this.#tell()
   }
 
-  #adopt({ editor, edits }: KeptEdits): void {
+  #adopt(queue: RoomQueue): void {
     const early = this.#early ?? []
     this.#early = undefined
-    this.#edits.adopt(editor, edits)
-    if (edits.length) this.#wanted = true
+    this.#queue = queue
+    this.#edits.adopt(queue.editor, queue.edits)
+    if (queue.edits.length) this.#wanted = true
     for (const draft of early) this.#commit(draft)
     this.#open()
   }
@@ -413,12 +400,11 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
   /** Tells what is another since it was told last. */
   #tell(): void {
     const { canUndo, canRedo, storageStatus } = this
-    const { canUndo: couldUndo, canRedo: couldRedo } = this.#history
-    const wasStatus = this.#status
-    this.#history = { canUndo, canRedo }
+    const [status, history] = [this.#status, this.#history]
     this.#status = storageStatus
-    if (storageStatus !== wasStatus) this.#owner.handleStorageStatus(storageStatus)
-    if (canUndo !== couldUndo || canRedo !== couldRedo) this.#owner.handleHistory(this.#history)
+    this.#history = { canUndo, canRedo }
+    if (storageStatus !== status) this.#owner.handleStorageStatus(storageStatus)
+    if (!isEqual(history, this.#history)) this.#owner.handleHistory(this.#history)
   }
 }
 

@@ -265,7 +265,7 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     this.#setStatus('initial')
     this.isLeft = true
     this.cursors.handleLeft()
-    this.records.handleLeft()
+    void this.records.handleLeft()
     this.#emitter.clear()
   }
 

@@ -38,7 +38,7 @@ export interface Editor {
 export class Edits {
   readonly undo: Undo = new Undo()
   /** By which the lane's numbers go. */
-  editor: Uint8Array
+  #editor: Uint8Array
   readonly #numbers: Editor
   readonly #listener: EditsListener
   readonly #pending = new Pending()
@@ -50,7 +50,7 @@ export class Edits {
   #before: Map<string, Fields | undefined> | undefined
 
   constructor(editor: Editor, listener: EditsListener) {
-    this.editor = editor.id
+    this.#editor = editor.id
     this.#numbers = editor
     this.#listener = listener
   }
@@ -120,7 +120,7 @@ export class Edits {
 
   /** Takes up what a page before this one has not got answered, and its numbers, before all else. */
   adopt({ id, last }: Editor, edits: readonly PendingEdit[]): void {
-    this.editor = id
+    this.#editor = id
     this.#numbers.last = Math.max(this.#numbers.last, last)
     for (const edit of edits) this.#pending.push(edit, undefined)
   }
@@ -132,7 +132,7 @@ export class Edits {
       this.#listener.handleReject(number, undefined)
     this.#lane = lane
     const unanswered = this.#pending.sent.map(({ number }) => number)
-    lane.open(this.editor, this.#document?.place, unanswered)
+    lane.open(this.#editor, this.#document?.place, unanswered)
     this.#send(now)
   }
 
@@ -164,7 +164,7 @@ export class Edits {
       }
       case 'reject': {
         const { number } = message
-        if (!this.#withdraw((pending) => [pending.handleReject(number)].flatMap((edit) => edit ?? [])).length) return
+        if (!this.#withdraw((pending) => pending.takeRejected(number)).length) return
         this.#send(now)
         return this.#listener.handleReject(number, message)
       }
@@ -197,21 +197,18 @@ export class Edits {
   }
 
   #handleEdits(edits: readonly EditMessage[]): void {
-    const next = this.#loading ?? this.#document
-    // What the snapshot has comes again if it was under way.
-    const apply = (act: (ops: readonly Op[], to: Document) => void): void => {
-      for (const { sequence, ops } of edits) if (next && sequence === next.sequence + 1) act(ops, next)
-    }
-    if (this.#loading) return apply((ops, to) => to.apply(to.sequence + 1, ops))
+    const document = this.#loading ?? this.#document
     this.#change(
       edits.flatMap(({ ops }) => ids(ops)),
       () => {
-        const { resolve } = this.#listener
-        apply((ops, to) => {
-          to.apply(to.sequence + 1, ops)
-          const resolved = resolve ? this.#pending.resolve(to, ops, resolve) : []
+        for (const { sequence, ops } of edits) {
+          // What the snapshot has comes again if it was under way.
+          if (sequence - 1 !== document?.sequence) continue
+          document.apply(sequence, ops)
+          const { resolve } = this.#listener
+          const resolved = resolve && !this.#loading ? this.#pending.resolve(document, ops, resolve) : []
           for (const edit of resolved) this.#listener.handlePending(edit)
-        })
+        }
         this.#pending.rebuild(this.#document)
       },
     )

@@ -34,11 +34,9 @@ export function perform(old: Entry | undefined, op: Op): Entry | undefined | fal
  * taken away again, and what was set is as before, whoever has changed it since.
  */
 export function inverse(old: Entry | undefined, { kind, record, fields }: Op): Op | undefined {
-  const each = (value: (name: string, value: Value) => Value): Fields =>
-    Object.fromEntries(Object.entries(fields).map(([name, now]) => [name, value(name, now)]))
   if (!old) return kind === REMOVE ? undefined : { kind: REMOVE, record, fields: {} }
-  if (kind === PATCH) return { kind, record, fields: each((name) => own(old.fields, name) ?? null) }
-  if (kind === INCREMENT) return { kind, record, fields: each((_, by) => -(by as number)) }
+  if (kind === PATCH) return { kind, record, fields: each(fields, (name) => own(old.fields, name) ?? null) }
+  if (kind === INCREMENT) return { kind, record, fields: each(fields, (_, by) => -(by as number)) }
   return { kind: PUT, record, fields: old.fields }
 }
 
@@ -46,6 +44,11 @@ export function inverse(old: Entry | undefined, { kind, record, fields }: Op): O
 export function patched(fields: Fields, patch: Fields): Fields {
   const all = Object.entries({ ...fields, ...patch })
   return Object.fromEntries(all.filter(([key, value]) => value !== null || !Object.hasOwn(patch, key)))
+}
+
+/** A map with other values. */
+export function each(fields: Fields, value: (name: string, value: Value) => Value): Fields {
+  return Object.fromEntries(Object.entries(fields).map(([name, now]) => [name, value(name, now)]))
 }
 
 /** A field, but for what every object has. */

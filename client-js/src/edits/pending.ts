@@ -1,14 +1,18 @@
 // One's own edits that the document does not have yet, and what it shows with them. Apart from the lane, which has only
 // to know what is to be sent.
 
-import { fits } from '../backlog.ts'
+import { copied, fits } from '../backlog.ts'
+import { report } from '../emitter.ts'
 import { isEqual } from '../equal.ts'
 import { editBytes, type Op } from '../wire/edits.ts'
 import { EDITOR_MS, EDITS_UNANSWERED_MAX } from '../wire/limits.ts'
 import type { Fields, Value } from '../wire/msgpack.ts'
 import type { Document } from './document.ts'
-import { own, PATCH } from './entry.ts'
+import { each, own, PATCH } from './entry.ts'
 import { Overlay } from './overlay.ts'
+
+/** How deep a field's value lies in the message that submits it. */
+const VALUE_DEPTH = 5
 
 /** Decides between one's own value of a field, which waits to be sent, and the one that has come; null is none. */
 export type Resolve = (local: Value, remote: Value, of: { readonly record: string; readonly field: string }) => Value
@@ -94,9 +98,9 @@ export class Pending {
     return !!edit
   }
 
-  /** An edit has no effect; takes it out, if it had no answer before. */
-  handleReject(number: number): PendingEdit | undefined {
-    return this.#take((edit) => edit.number === number && edit.sequence === undefined)[0]
+  /** Takes out one that has no effect, if it had no answer before. */
+  takeRejected(number: number): PendingEdit[] {
+    return this.#take((edit) => edit.number === number && edit.sequence === undefined)
   }
 
   /** An edit has come: where fields that wait to be sent have other values now, the resolver decides. Gives these edits. */
@@ -137,10 +141,16 @@ export class Pending {
 /** The fields of an own patch, with what the resolver says of those that the operations of others have named. */
 function decide(op: Op, others: readonly Op[], document: Document, resolve: Resolve): Fields {
   const { record } = op
-  const decided = Object.entries(op.fields).map(([field, local]): [string, Value] => {
+  return each(op.fields, (field, local) => {
     const remote = own(document.records.get(record)?.fields, field) ?? null
     const isNamed = others.some(({ fields }) => Object.hasOwn(fields, field))
-    return [field, isNamed && !isEqual(local, remote) ? resolve(local, remote, { record, field }) : local]
+    if (!isNamed || isEqual(local, remote)) return local
+    try {
+      return copied(resolve(local, remote, { record, field }), VALUE_DEPTH)[0]
+    } catch (error) {
+      // The application's mistake is not the server's.
+      report(error)
+      return local
+    }
   })
-  return Object.fromEntries(decided)
 }
