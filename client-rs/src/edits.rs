@@ -24,8 +24,8 @@ impl Room {
         self.connection.open_document(self.room)
     }
 
-    /// Submits an edit of at most 64 operations and 60 KiB, which is applied whole or not at all. The records show it at
-    /// once, until it is rejected; await what this returns to know that it is durable. Opens the document if it is not.
+    /// Submits an edit of at most 64 operations and 60 KiB, which is applied whole or not at all. The records show it
+    /// at once, until it is rejected; await what this returns to know that it is durable. Opens the document if it is not.
     ///
     /// Without a connection edits wait for one, and while 64 of the room are unanswered for their answers. Each has its
     /// effect once, over reconnects and restarts of the server.

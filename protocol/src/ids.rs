@@ -142,8 +142,8 @@ impl Tick {
     }
 }
 
-/// A room's document from its beginning on, below 2^53: the numbers of two documents' edits never mix, even if both were
-/// one room's, before and after its data were lost or a backup was put in their place.
+/// A room's document from its beginning on, below 2^53: the numbers of two documents' edits never mix, even if both
+/// were one room's, before and after its data were lost or a backup was put in their place.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]

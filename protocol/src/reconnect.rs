@@ -19,8 +19,9 @@ const DOUBLINGS: u32 = 7;
 /// An attempt ends after so long without a welcome.
 const ATTEMPT: Duration = Duration::from_secs(5);
 /// After so long a welcome is no failure's any more: a server that takes everyone and drops them at once has as long
-/// pauses as one that takes nobody.
-const STABLE: Duration = Duration::from_secs(20);
+/// pauses as one that takes nobody. Longer, and a member on a network that breaks now and then would be away beyond its
+/// grace.
+const STABLE: Duration = Duration::from_secs(5);
 
 /// What a [`Reconnect`] takes from its application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -30,6 +30,8 @@ enum Command {
     Serve(ServeArgs),
     /// Print a token for a server that takes tokens
     Token(TokenArgs),
+    /// Copy the documents of a data directory, whether a server has it or not
+    Backup(BackupArgs),
 }
 
 #[derive(Debug, Args)]
@@ -76,8 +78,18 @@ struct TokenArgs {
     ttl: u32,
 }
 
+#[derive(Debug, Args)]
+struct BackupArgs {
+    /// The data directory
+    #[arg(long, value_name = "DIR", env = "HITHER_DATA")]
+    data: PathBuf,
+    /// The copy, a file that is not there yet
+    #[arg(value_name = "TO")]
+    to: PathBuf,
+}
+
 impl Cli {
-    /// Does what was typed: serves until told to stop, or prints a token.
+    /// Does what was typed: serves until told to stop, prints a token, or makes a copy and prints what is in it.
     ///
     /// # Errors
     /// For a person to read, with their causes: a wrong config, an unusable key, a port in use.
@@ -89,6 +101,11 @@ impl Cli {
             }
             Command::Token(args) => {
                 println!("{}", print_token(&args, SystemTime::now())?);
+                return Ok(());
+            }
+            Command::Backup(BackupArgs { data, to }) => {
+                logging::init(&self.log)?;
+                println!("{}", serde_json::to_string(&server::back_up(&data, &to)?)?);
                 return Ok(());
             }
         };

@@ -1,5 +1,5 @@
-//! The data directory: the key that outlives the process, and the last save of its sessions and members (S5). What is
-//! in it can be lost without harm: then clients join anew.
+//! The data directory: the key that outlives the process, and the last save of its sessions and members (S5). Those can
+//! be lost without harm: then clients join anew. The documents are there, too, and are the store's.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -78,6 +78,17 @@ impl DataDir {
         let lock = owners_only().create(true).open(path.join(LOCK_FILE)).map_err(failed)?;
         lock.try_lock().map_err(|error| failed(error.into()))?;
         Ok(Self(path.to_owned(), Arc::new(lock)))
+    }
+
+    /// Whether a server has the directory.
+    pub(crate) fn is_served(path: &Path) -> bool {
+        let lock = File::open(path.join(LOCK_FILE)).and_then(|lock| Ok(lock.try_lock_shared()?));
+        lock.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 
     /// The secrets of this directory, made the first time.

@@ -42,6 +42,14 @@ pub struct Metrics {
     pub events: Counter,
     /// Edits that the store took, counted once each, not per receiver.
     pub edits: Counter,
+    /// Whether the store takes edits, 1 or 0.
+    pub store_available: Gauge,
+    /// Bytes of edits that wait to be stored.
+    pub store_queue_bytes: Gauge,
+    /// Commits of the store, those of its own upkeep too.
+    pub store_commits: Counter,
+    /// Seconds from when a commit of the store began until it was durable.
+    pub store_commit_seconds: Histogram,
     /// Sessions that were forgotten before their five minutes were over, as there were too many.
     pub sessions_forgotten: Counter,
     /// Seconds that a tick of one room took, from the drain to the last part handed out.
@@ -76,6 +84,25 @@ impl Metrics {
             rejects: PerLabel::register(r, "rejects", "What was refused", "cause"),
             events: register(r, "events", "Events broadcast", Counter::default()),
             edits: register(r, "edits", "Edits stored", Counter::default()),
+            store_available: register(
+                r,
+                "store_available",
+                "Whether the store takes edits",
+                Gauge::default(),
+            ),
+            store_queue_bytes: register(
+                r,
+                "store_queue_bytes",
+                "Bytes of edits that wait to be stored",
+                Gauge::default(),
+            ),
+            store_commits: register(r, "store_commits", "Commits of the store", Counter::default()),
+            store_commit_seconds: register(
+                r,
+                "store_commit_seconds",
+                "Duration of a commit of the store",
+                Histogram::new(exponential_buckets(250e-6, 2.0, 15)),
+            ),
             sessions_forgotten: register(
                 r,
                 "sessions_forgotten",

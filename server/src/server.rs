@@ -4,6 +4,7 @@ mod shared;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::auth::KeyError;
 use crate::bots::Bots;
@@ -26,15 +28,19 @@ use crate::connection::{Shared, run_incoming};
 pub use crate::data::DataError;
 use crate::data::{DataDir, Saver, Secrets};
 use crate::http::{
-    Discovery, Door, NoPage, Readiness, bots_router, network_router, ops_router, page_router,
-    public_router, run_http, websocket_router, websockets_only,
+    Discovery, Door, NoPage, Readiness, Stores, bots_router, network_router, ops_router,
+    page_router, public_router, run_http, websocket_router, websockets_only,
 };
 use crate::invitation;
 use crate::metrics::{Metrics, RejectCause, Transport};
-use shared::{Assembly, authenticator};
+use crate::store::{self, Store};
+pub use crate::store::{Backup, BackupError, OpenError};
+use shared::{Assembly, authenticator, open_store};
 
 /// How long clients have to take their bye when the server stops; all in all it has two seconds.
 const DRAIN_DEADLINE: Duration = Duration::from_millis(1_500);
+/// By when, after the stop began, edits are stored that were on their way.
+const STORE_DEADLINE: Duration = Duration::from_millis(1_900);
 /// How many free ports are tried for one that is free over UDP and TCP.
 const BIND_ATTEMPTS: u32 = 16;
 /// What the demo's relay loses: the same from start to start.
@@ -64,6 +70,9 @@ pub enum ServerError {
     /// The operator's: the data directory can't be used.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The operator's or the machine's: the documents can't be used, or some of them are lost.
+    #[error(transparent)]
+    Store(#[from] OpenError),
 }
 
 /// A server that is ready, and not stopped yet.
@@ -84,6 +93,8 @@ pub struct Server {
     relay: Option<Arc<Relay>>,
     /// Saves once more when all clients have gone.
     saver: Option<Arc<Saver>>,
+    /// Closed when all clients have gone.
+    store: Arc<dyn Store>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -129,6 +140,14 @@ pub async fn run(config: Config) -> Result<(), ServerError> {
     Ok(())
 }
 
+/// Copies the documents of a data directory to the file `to`, whether a server has it or not.
+///
+/// # Errors
+/// [`BackupError`].
+pub fn back_up(data: &Path, to: &Path) -> Result<Backup, BackupError> {
+    store::back_up(data, to, DataDir::is_served(data))
+}
+
 impl Server {
     /// Binds every listener and begins to serve.
     ///
@@ -138,6 +157,8 @@ impl Server {
         let authenticator = authenticator(&config.auth)?;
         let data = config.data.as_deref().map(DataDir::open).transpose()?;
         let secrets = Secrets::of(data.as_ref())?;
+        let metrics = Arc::new(Metrics::new());
+        let store = open_store(data.as_ref(), &metrics)?;
         let (tls, certificate) = Source::new(&config.tls)?;
         let http = TcpListener::bind(config.http).await?;
         let ops = TcpListener::bind(config.ops).await?;
@@ -150,7 +171,6 @@ impl Server {
             );
         }
         let (http_addr, ops_addr) = (http.local_addr()?, ops.local_addr()?);
-        let metrics = Arc::new(Metrics::new());
         let (discovery, discovered) = watch::channel(Discovery {
             quic: listener.local_addr(),
             ws: config.demo.is_some().then_some(http_addr),
@@ -168,6 +188,7 @@ impl Server {
             draining: draining.clone(),
             secrets,
             data,
+            store: store.clone(),
         }
         .shared(&config);
         let relay = config.demo.as_ref().and_then(|_| reachable(listener.local_addr()));
@@ -176,7 +197,9 @@ impl Server {
         let demo = demo.transpose()?;
 
         let public = public_router(discovered, demo);
-        let ops_plane = ops_router(metrics.clone(), ready, ask_to_drain);
+        let stores = store.clone();
+        let stores: Stores = Arc::new(move || stores.is_available());
+        let ops_plane = ops_router(metrics.clone(), ready, ask_to_drain, stores);
         let websockets = websockets_only(shared.clone());
         let websocket_door = Door::Websocket(listener.tcp_tls(), shared.clone());
         let mut tasks = vec![
@@ -202,6 +225,7 @@ impl Server {
             stopped,
             relay,
             saver,
+            store,
             tasks,
         })
     }
@@ -235,6 +259,7 @@ impl Server {
 
     /// Takes no more clients, says bye to those that are there, and ends within two seconds.
     pub async fn stop(self) {
+        let began = Instant::now();
         self.readiness.send_replace(Readiness::Draining);
         self.stopping.send_replace(true);
         let drained = async {
@@ -246,7 +271,11 @@ impl Server {
             tracing::warn!(left = self.open_connections(), "clients did not go in time");
         }
         self.listener.close(CloseCode::GoingAway.number(), CloseCode::GoingAway.name());
-        let _ = tokio::time::timeout(CLOSE_DEADLINE, self.listener.wait_idle()).await;
+        let idle = tokio::time::timeout(CLOSE_DEADLINE, self.listener.wait_idle());
+        let stored = tokio::time::timeout_at(began + STORE_DEADLINE, self.store.close());
+        if tokio::join!(idle, stored).1.is_err() {
+            tracing::error!("the disk does not answer: the last edits may not be stored");
+        }
         if let Some(saver) = self.saver {
             saver.save().await;
         }

@@ -1,7 +1,7 @@
 //! Edits: one order for all, durable before the ack, whole or not at all.
 
 use hither_client::{Map, Op, OpKind, Refusal, Room, SubmitError};
-use hither_protocol::message::edits::{Edit, EditsToClient};
+use hither_protocol::message::edits::{Edit, EditsToClient, Place};
 
 use crate::support::{EditsLane, Host, enter, field, on_all, slot, soon, until};
 
@@ -131,6 +131,7 @@ async fn who_opens_again_gets_what_it_lacks_and_a_number_is_answered_again() {
         let mut raw = server.welcomed(on).await;
         let (joined, _) = raw.join("default:a", None).await;
         let mut lane = raw.open_edits(joined.room, joined.slot, None).await;
+        let Some(EditsToClient::Snapshot(page)) = lane.next().await else { panic!("no snapshot") };
         for number in 1..=3 {
             lane.submit(number, vec![put("a", number as i32)]).await;
         }
@@ -141,7 +142,8 @@ async fn who_opens_again_gets_what_it_lacks_and_a_number_is_answered_again() {
 
         let mut other = server.welcomed(on).await;
         let (joined, _) = other.join("default:a", None).await;
-        let mut lane = other.open_edits(joined.room, joined.slot, Some(1)).await;
+        let after = Place { document: page.document, sequence: 1 };
+        let mut lane = other.open_edits(joined.room, joined.slot, Some(after)).await;
         let Some(EditsToClient::Edits(missed)) = lane.next().await else { panic!("no edits") };
         let places: Vec<u64> = missed.edits.iter().map(|edit| edit.sequence).collect();
         assert_eq!(places, [2, 3]);

@@ -27,7 +27,8 @@ const GUESTS: usize = 12;
 /// How long there is trouble in a round, and how long all may take to be well again.
 const TROUBLE: Duration = Duration::from_secs(6);
 const QUIET: Duration = Duration::from_secs(30);
-/// A path is cut for less than it takes a connection to die, so that nobody may be seen to leave.
+/// A path is cut for less than it takes a connection to die, and once in a round, so that nobody may be seen to leave:
+/// one that is cut again while it comes back may be away for longer than its grace.
 const CUT_MAX_MS: u64 = 1_900;
 /// What the server's memory may grow by, round by round: the allocator's own, in KiB.
 const GROWTH_KB: u64 = 4_096;
@@ -44,6 +45,8 @@ struct Guest {
     /// The number of its last event, and where it went last.
     last: u64,
     at: Position,
+    /// Whether its path was cut in this round.
+    is_cut: bool,
 }
 
 #[derive(Default)]
@@ -135,7 +138,8 @@ impl World {
         let task = task.abort_handle();
         let at = Position::xy(0, 0);
         let path = path.filter(|_| is_relayed);
-        self.guests.push(Guest { id, client, room, path, seen, task, last: 0, at });
+        let (last, is_cut) = (0, false);
+        self.guests.push(Guest { id, client, room, path, seen, task, last, at, is_cut });
     }
 
     /// Everybody says and moves something.
@@ -190,9 +194,10 @@ impl World {
 
     async fn act(&mut self, left: &mut usize) -> &'static str {
         let chosen = self.rng.random_range(0..self.guests.len());
-        let path = self.guests[chosen].path;
+        let Guest { path, is_cut, .. } = self.guests[chosen];
         match (self.rng.random_range(0..100), path) {
-            (0..30, Some(path)) => {
+            (0..30, Some(path)) if !is_cut => {
+                self.guests[chosen].is_cut = true;
                 let cut = Duration::from_millis(self.rng.random_range(100..CUT_MAX_MS));
                 self.relay.cut(path, cut);
                 "cut"
@@ -304,8 +309,9 @@ impl World {
         broken
     }
 
-    fn forget(&self) {
-        for guest in &self.guests {
+    fn forget(&mut self) {
+        for guest in &mut self.guests {
+            guest.is_cut = false;
             *guest.seen.lock().unwrap() = Seen::default();
         }
     }

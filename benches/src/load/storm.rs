@@ -1,4 +1,4 @@
-//! A crowd that comes at once, loses its server at once, and is asked to go and come back: how long each takes, and
+//! A crowd that comes at once and loses its server at once, or is asked to go and come back: how long each takes, and
 //! what the members see of it. It stands apart from runs, since it starts, kills and stops the server itself.
 
 use std::cell::RefCell;
@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use hither_certs::Certificate;
 use hither_client::{
     Client, ClientEndpoint, ClientTls, Event, Map, Op, OpKind, Position, Room, Transport,
@@ -36,6 +36,18 @@ pub struct StormPlan {
     /// Members of each room; the last room may have fewer.
     #[arg(long, default_value_t = 50, value_parser = count)]
     room_size: usize,
+    /// How the server goes before it is started again.
+    #[arg(long, value_enum, default_value_t = Loss::Kill)]
+    by: Loss,
+}
+
+/// How a crowd loses its server, while all move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Loss {
+    /// By SIGKILL.
+    Kill,
+    /// By SIGTERM, while all edit, too: it drains.
+    Drain,
 }
 
 /// What came of it. Times are seconds.
@@ -47,34 +59,39 @@ pub struct StormReport {
     pub members: usize,
     /// From the first connection to the last roster that is whole, all asked for at once.
     pub join_s: f64,
-    /// The server was killed while all moved, and started again at once.
-    pub killed: Return,
-    /// The server was asked to stop while all moved and edited, and started again once it had.
-    pub drained: Return,
-    /// From SIGTERM to the server's end.
-    pub drain_s: f64,
-    /// Edits whose answer the drain has cut off: their members know that they don't know.
-    pub edits_unanswered: usize,
-    /// Edits that were acked meanwhile.
-    pub edits_acked: usize,
+    /// From the server's loss on.
+    #[serde(flatten)]
+    pub after: Return,
 }
 
 /// How a crowd came back.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Return {
-    /// Members that the server took back as who they were, and those that are new ones.
+    /// From the signal to the server's end.
+    pub end_s: f64,
+    /// Edits that were acked before the server's end or after its return.
+    pub edits_acked: usize,
+    /// Edits whose answer was cut off: their members know that they don't know.
+    pub edits_unanswered: usize,
+    /// Members that the server took back as who they were.
     pub resumed: usize,
     /// Members that came back as new ones.
     pub renewed: usize,
     /// Leaves and joins that members saw of others.
     pub flaps: usize,
-    /// From the server's ready line to the last member's roster.
+    /// From the server's ready line until one member of ten had its roster again.
+    pub back_p10_s: f64,
+    /// Until half of them had.
+    pub back_p50_s: f64,
+    /// Until nine of ten had.
+    pub back_p90_s: f64,
+    /// Until all had.
     pub back_s: f64,
     /// How many were back in each half second since the ready line.
     pub arrivals: Vec<usize>,
-    /// The server's CPU, in seconds, and resident memory then, in MiB.
+    /// The server's CPU until two seconds after all were back, in seconds.
     pub server_cpu_s: f64,
-    /// Resident memory of the server when all were back, in MiB.
+    /// Its resident memory then, in MiB.
     pub server_rss_mb: f64,
 }
 
@@ -121,43 +138,24 @@ async fn storm(plan: &StormPlan, dir: &Path) -> Result<StormReport> {
     members.iter().for_each(Member::forget);
 
     walk(&members);
-    server.child.kill()?;
-    server.child.wait()?;
-    server = Server::start(plan, dir, None, &address)?;
-    let killed = come_back(&members, &server).await?;
-
-    members.iter().for_each(Member::forget);
-    walk(&members);
-    members.iter().for_each(Member::edit);
-    // Some are answered by then, some on their way, and some not sent.
-    sleep(Duration::from_millis(20)).await;
-    let asked = Instant::now();
-    server.terminate()?;
+    if plan.by == Loss::Drain {
+        members.iter().for_each(Member::edit);
+        // Some are answered by then, some on their way, and some not sent.
+        sleep(Duration::from_millis(20)).await;
+    }
+    let signalled = Instant::now();
+    server.signal(plan.by)?;
     while server.child.try_wait()?.is_none() {
-        ensure!(asked.elapsed() < DEADLINE, "the server does not stop");
+        ensure!(signalled.elapsed() < DEADLINE, "the server does not stop");
         sleep(Duration::from_millis(2)).await;
     }
-    let drain_s = asked.elapsed().as_secs_f64();
-    server = Server::start(plan, dir, None, &address)?;
-    let drained = come_back(&members, &server).await?;
-    let sum = |of: fn(&Seen) -> usize| members.iter().map(|m| of(&m.seen.borrow())).sum();
-    let report = StormReport {
-        mode: "storm",
-        members: members.len(),
-        join_s,
-        killed,
-        drained,
-        drain_s,
-        edits_unanswered: sum(|seen| seen.unanswered),
-        edits_acked: sum(|seen| seen.acked),
-    };
-    drop(members);
-    server.child.kill()?;
-    server.child.wait()?;
-    Ok(report)
+    let end_s = signalled.elapsed().as_secs_f64();
+    let server = Server::start(plan, dir, None, &address)?;
+    let after = Return { end_s, ..come_back(&members, &server).await? };
+    Ok(StormReport { mode: "storm", members: members.len(), join_s, after })
 }
 
-/// A running server.
+/// A running server, killed when it is dropped.
 struct Server {
     child: Child,
     address: String,
@@ -203,12 +201,24 @@ impl Server {
         Ok(Self { child, address, ready: Instant::now() })
     }
 
-    fn terminate(&self) -> Result<()> {
+    fn signal(&self, loss: Loss) -> Result<()> {
+        let signal = match loss {
+            Loss::Kill => "-KILL",
+            Loss::Drain => "-TERM",
+        };
         let pid = self.child.id().to_string();
-        if !Command::new("kill").args(["-TERM", &pid]).status()?.success() {
+        if !Command::new("kill").args([signal, &pid]).status()?.success() {
             bail!("the server can't be stopped");
         }
         Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -287,19 +297,23 @@ async fn come_back(members: &[Member], server: &Server) -> Result<Return> {
         server_rss_mb: process::memory_kb(pid, Memory::Resident)? as f64 / 1_024.0,
         ..Return::default()
     };
+    let mut backs = Vec::new();
     for member in members {
         let seen = member.seen.borrow();
+        report.edits_acked += seen.acked;
+        report.edits_unanswered += seen.unanswered;
         let Some((at, resumed)) = seen.entered else { continue };
-        let after = at.saturating_duration_since(server.ready).as_secs_f64();
         report.resumed += usize::from(resumed);
         report.renewed += usize::from(!resumed);
         report.flaps += seen.flaps;
-        report.back_s = report.back_s.max(after);
-        let half = (after * 2.0) as usize;
-        if half >= report.arrivals.len() {
-            report.arrivals.resize(half + 1, 0);
-        }
-        report.arrivals[half] += 1;
+        backs.push(at.saturating_duration_since(server.ready).as_secs_f64());
     }
+    backs.sort_by(f64::total_cmp);
+    let after = |share: usize| backs[(backs.len() * share / 100).min(backs.len() - 1)];
+    (report.back_p10_s, report.back_p50_s) = (after(10), after(50));
+    (report.back_p90_s, report.back_s) = (after(90), after(100));
+    let half = |back: &f64| (back * 2.0) as usize;
+    report.arrivals = vec![0; half(&report.back_s) + 1];
+    backs.iter().for_each(|back| report.arrivals[half(back)] += 1);
     Ok(report)
 }

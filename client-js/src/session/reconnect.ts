@@ -10,7 +10,7 @@ const PAUSE_LAST = 20_000
 /** An attempt ends after so long without a welcome. */
 const ATTEMPT = 5_000
 /** After so long a welcome is no failure's any more. */
-const STABLE = 20_000
+const STABLE = 5_000
 
 /** What is to be done, as of the Rust crate. */
 export type Action =

@@ -334,7 +334,7 @@ async fn read(mut recv: RecvStream, names: Names, is_control: bool, said: Arc<Mu
     while let Ok(Some(chunk)) = recv.read_chunk(16_384).await {
         buffer.push(&chunk);
         while let Some(message) = buffer.pop().unwrap() {
-            let (kind, body): (u64, Json) = rmp_serde::from_slice(&message).unwrap();
+            let (kind, body): (u64, Value) = rmp_serde::from_slice(&message).unwrap();
             let name = names.to_server(is_control, kind);
             lock(&said).push(json!({ "name": name, "body": body }));
         }

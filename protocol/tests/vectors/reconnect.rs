@@ -69,17 +69,17 @@ fn pauses() -> Vec<Script> {
             dropped,
         ),
         (
-            "C3: pauses begin anew after a connection that was welcome for 20 s",
+            "C3: pauses begin anew after a connection that was welcome for 5 s",
             false,
             vec![
                 wanted(0),
                 lost(0, 0.5),
                 timeout(125, 0.0),
                 welcome(200),
-                lost(20_199, 0.5),
-                timeout(20_449, 0.0),
-                welcome(20_500),
-                lost(40_500, 0.5),
+                lost(5_199, 0.5),
+                timeout(5_449, 0.0),
+                welcome(5_500),
+                lost(10_500, 0.5),
             ],
         ),
         (

@@ -1,6 +1,8 @@
 //! One connection's loop: what arrives goes to the session, what the session wants goes to rooms and streams. It
 //! decides nothing.
 
+mod edits;
+
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,23 +14,23 @@ use hither_core::session::{Dropped, Motion};
 use hither_core::{Effect, Session};
 use hither_protocol::message::Refusal;
 use hither_protocol::message::control::{Bye, ToClient};
-use hither_protocol::message::edits::Open;
 use hither_protocol::motion::DecodeError;
 use hither_protocol::{CloseCode, RoomHandle, Timestamp};
-use hither_transport::{Closed, Link, RecvStream, SILENCE, SendStream};
+use hither_transport::{Closed, Link, RecvStream, SILENCE};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::admission::Pending;
 use super::arrivals::{Arrival, arrivals};
-use super::lanes::{LaneEvent, run_edits_lane, write_lane};
+use super::lanes::{LaneEvent, write_lane};
 use super::{Peer, Shared};
 use crate::auth::{Applicant, AuthError};
 use crate::metrics::{DropCause, RejectCause};
-use crate::outbox::{Budget, LaneSender, lane};
+use crate::outbox::{Budget, lane};
 use crate::registry::Closable;
 use crate::rooms::{Joined, Outlet};
 use crate::sessions::Attachment;
+use edits::EditsLane;
 
 /// How long a closing connection has for its bye to arrive, and for the client to go by itself.
 const BYE_DEADLINE: Duration = Duration::from_secs(1);
@@ -115,16 +117,6 @@ struct Member {
     joined: Joined,
     /// Whether pages of the roster or the document are still to be sent.
     is_loading: bool,
-}
-
-/// An edits lane; before its `open` it has no room.
-struct EditsLane {
-    room: Option<RoomHandle>,
-    /// While the document is loaded.
-    open: Option<Open>,
-    /// Told when it is there.
-    opened: Arc<Notify>,
-    sender: LaneSender,
 }
 
 impl Connection {
@@ -233,78 +225,6 @@ impl Connection {
         }
         for member in self.members.values_mut().filter(|member| member.is_loading) {
             member.is_loading = member.joined.cell.send_pages(member.joined.slot);
-        }
-    }
-
-    fn open_lane(&mut self, send: SendStream, recv: RecvStream) {
-        let number = self.next_lane;
-        self.next_lane += 1;
-        let (sender, receiver) = lane(&self.budget);
-        let events = self.lane_sender.clone();
-        let opened = Arc::new(Notify::new());
-        tokio::spawn(run_edits_lane(number, send, recv, receiver, events, opened.clone()));
-        self.lanes.insert(number, EditsLane { room: None, open: None, opened, sender });
-    }
-
-    fn handle_lane(&mut self, number: u64, event: LaneEvent) {
-        let Some(lane) = self.lanes.get_mut(&number) else { return };
-        match (event, lane.room) {
-            (LaneEvent::Message(message), Some(room)) => {
-                self.session.handle_edits(self.shared.clock.now(), room, &message);
-            }
-            (LaneEvent::Message(message), None) => self.handle_open(number, &message),
-            (LaneEvent::Loaded(is_loaded), _) => self.handle_loaded(number, is_loaded),
-            (LaneEvent::Malformed(error), _) => self.session.handle_malformed(error),
-            (LaneEvent::Ended, room) => {
-                self.lanes.remove(&number);
-                if let Some(member) = room.and_then(|room| self.members.get(&room)) {
-                    member.joined.cell.close_edits(member.joined.slot);
-                }
-            }
-        }
-    }
-
-    /// The first message of an edits lane. A lane for a room that the session is not in, or that has a lane, ends. The
-    /// first to open a document has it loaded.
-    fn handle_open(&mut self, number: u64, message: &[u8]) {
-        let open = self.session.handle_open(message);
-        let open = open.filter(|open| self.lanes.values().all(|lane| lane.room != Some(open.room)));
-        let member = open.and_then(|open| Some((self.members.get(&open.room)?, open)));
-        let (Some((member, open)), Some(lane)) = (member, self.lanes.get_mut(&number)) else {
-            self.lanes.remove(&number);
-            return;
-        };
-        lane.room = Some(open.room);
-        lane.open = Some(open);
-        let cell = member.joined.cell.clone();
-        if cell.is_loaded() {
-            return self.handle_loaded(number, true);
-        }
-        let events = self.lane_sender.clone();
-        tokio::spawn(async move {
-            let is_loaded = match cell.load().await {
-                Ok(()) => true,
-                Err(error) => {
-                    tracing::error!(room = %cell.id().name, %error, "its document can't be had");
-                    false
-                }
-            };
-            // The connection may have gone meanwhile.
-            let _ = events.send((number, LaneEvent::Loaded(is_loaded))).await;
-        });
-    }
-
-    fn handle_loaded(&mut self, number: u64, is_loaded: bool) {
-        let Some(lane) = self.lanes.get_mut(&number) else { return };
-        let Some(open) = lane.open.take() else { return };
-        let Some(member) = self.members.get_mut(&open.room) else { return };
-        if is_loaded {
-            let cell = &member.joined.cell;
-            member.is_loading |= cell.open_edits(&open, lane.sender.clone());
-            lane.opened.notify_one();
-        } else {
-            self.lanes.remove(&number);
-            self.session.handle_refused(open.room, Refusal::Unavailable);
         }
     }
 
@@ -448,11 +368,6 @@ impl Connection {
             self.session.handle_removed(room);
             self.close_lanes(room);
         }
-    }
-
-    /// Drops the lanes of a room; each ends once what is queued is written.
-    fn close_lanes(&mut self, room: RoomHandle) {
-        self.lanes.retain(|_, lane| lane.room != Some(room));
     }
 
     fn count_refusal(&self, refusal: Refusal) {

@@ -12,7 +12,7 @@ mod websocket;
 
 pub(crate) use bots::bots_router;
 pub(crate) use network::network_router;
-pub use ops::{Readiness, ops_router};
+pub use ops::{Readiness, Stores, ops_router};
 pub use page::{NoPage, page_router};
 pub use public::{Discovery, public_router};
 pub(crate) use serve::{Door, run_http};

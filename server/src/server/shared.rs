@@ -15,7 +15,7 @@ use crate::data::{DataDir, Saved, Saver, Secrets};
 use crate::metrics::Metrics;
 use crate::rooms::{Node, Rooms};
 use crate::sessions::{ResumeKey, Sessions};
-use crate::store::MemoryStore;
+use crate::store::{MemoryStore, OpenError, SqliteOptions, SqliteStore, Store};
 
 /// The most bytes of records that the memory store keeps.
 const MEMORY_STORE_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -28,13 +28,14 @@ pub(super) struct Assembly {
     pub(super) draining: watch::Receiver<bool>,
     pub(super) secrets: Secrets,
     pub(super) data: Option<DataDir>,
+    pub(super) store: Arc<dyn Store>,
 }
 
 impl Assembly {
     /// Puts them together, and takes up what the process before has saved. Within a data directory comes what saves it
     /// again.
     pub(super) fn shared(self, config: &Config) -> (Arc<Shared>, Option<Arc<Saver>>) {
-        let Self { authenticator, origins, metrics, draining, secrets, data } = self;
+        let Self { authenticator, origins, metrics, draining, secrets, data, store } = self;
         let (clock, changed) = (Clock::start(), Arc::new(Notify::new()));
         let now_ms = clock.now().as_millis();
         let saved = data.as_ref().map_or_else(Saved::default, |data| data.load(now_ms));
@@ -46,7 +47,6 @@ impl Assembly {
             metrics.clone(),
             changed.clone(),
         );
-        let store = Arc::new(MemoryStore::new(MEMORY_STORE_BYTES_MAX));
         let policies = config.namespaces.iter();
         let policies = policies.map(|(name, namespace)| (name.clone(), room_policy(namespace)));
         let policies = policies.collect();
@@ -95,6 +95,21 @@ fn room_policy(namespace: &NamespaceConfig) -> RoomPolicy {
             edits: namespace.edits_per_s,
         },
     }
+}
+
+/// Where documents are: in the data directory, else in memory.
+///
+/// # Errors
+/// [`OpenError`].
+pub(super) fn open_store(
+    data: Option<&DataDir>,
+    metrics: &Arc<Metrics>,
+) -> Result<Arc<dyn Store>, OpenError> {
+    let Some(data) = data else {
+        return Ok(Arc::new(MemoryStore::new(MEMORY_STORE_BYTES_MAX)));
+    };
+    let store = SqliteStore::open(data.path(), SqliteOptions::default(), metrics.clone())?;
+    Ok(Arc::new(store))
 }
 
 /// The way to judge hellos that the config says.

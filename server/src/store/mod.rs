@@ -1,11 +1,13 @@
 //! Where documents are durable: the port, apart from its adapters, so that rooms know only what it promises.
 
 mod memory;
+mod sqlite;
 
 pub use memory::MemoryStore;
+pub use sqlite::{Backup, BackupError, OpenError, Retention, SqliteOptions, SqliteStore, back_up};
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::Pin;
 
 use hither_core::room::{LoggedEdit, SavedDocument};
@@ -27,6 +29,12 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// awaited in another; the future is ready when this edit and those before it are durable. An error is for good:
     /// the room has no truth any more.
     fn append(&self, room: &RoomName, edit: LoggedEdit) -> Pending<()>;
+
+    /// Takes nothing more; the future is ready when everything that was given before is durable; an error says
+    /// that it was given up, or that the store was closed before.
+    fn close(&self) -> Pending<()> {
+        Box::pin(ready(Ok(())))
+    }
 }
 
 /// An id for a document that begins: below 2^53, and not to be met again.
@@ -57,6 +65,8 @@ pub enum StoreError {
 #[cfg(test)]
 pub(crate) mod contract {
     //! What every store promises, as one suite that each adapter runs.
+
+    use std::collections::BTreeMap;
 
     use hither_protocol::message::edits::{Edit, Op, OpKind};
     use hither_protocol::{EditorId, Generation, Slot};
@@ -95,8 +105,33 @@ pub(crate) mod contract {
         let unborn = store.load(&other).await.unwrap().document;
         assert_eq!(saved.document.id(), DocumentId(7));
         assert!(unborn.is_empty() && unborn.id() != saved.document.id());
+        rooms_are_apart(store).await;
         let gap = store.append(&room, edit(4, "z")).await;
         assert_eq!(gap, Err(StoreError::OutOfOrder { last: 2, got: 4 }));
         assert_eq!(store.load(&room).await.unwrap(), saved);
+    }
+
+    /// Edits of many rooms at once, each in the order of its own.
+    async fn rooms_are_apart(store: &dyn Store) {
+        let rooms: Vec<RoomName> =
+            (0..20).map(|index| format!("default:room-{index}").parse().unwrap()).collect();
+        let mut expected = BTreeMap::new();
+        let mut appends = Vec::new();
+        for turn in 0..30 {
+            // Not every room has one in every turn.
+            for room in rooms.iter().skip(turn % 3) {
+                let new = || SavedDocument::new(DocumentId(7));
+                let saved = expected.entry(room).or_insert_with(new);
+                let next = edit(saved.document.sequence() + 1, &format!("r{}", turn % 7));
+                saved.apply(next.clone());
+                appends.push(store.append(room, next));
+            }
+        }
+        for append in appends.into_iter().rev() {
+            append.await.unwrap();
+        }
+        for (room, saved) in expected {
+            assert_eq!(store.load(room).await.unwrap(), saved, "{room}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use futures_util::{SinkExt, StreamExt};
 use hither_protocol::message::edits::{EditsToServer, Open};
 use hither_protocol::message::{FrameBuffer, frame};
 use hither_protocol::motion::frame::FrameHeader;
-use hither_protocol::{RoomHandle, Slot, Tick};
+use hither_protocol::{RoomHandle, Tick};
 use hither_transport::websocket::Socket;
 use hither_transport::{Closed, IDLE_TIMEOUT, Link, RecvStream, SendStream, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

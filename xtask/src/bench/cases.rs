@@ -3,17 +3,18 @@
 use super::Options;
 
 /// The names of all series, in the page's order.
-pub(super) const SERIES: [&str; 7] =
-    ["rooms", "large", "viewport", "at-once", "loss", "stall", "idle"];
+pub(super) const SERIES: [&str; 8] =
+    ["rooms", "large", "viewport", "at-once", "loss", "stall", "idle", "storm"];
 
 /// One kind of run, as the load generator's flags.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Case {
     pub(super) series: &'static str,
     pub(super) transport: &'static str,
-    /// Rooms and members in each, as `100x10`; in the idle series, sessions.
+    /// Rooms and members in each, as `100x10`; in the idle and storm series, sessions.
     pub(super) mix: String,
-    /// Looks of each member at its mouse per second, 0 in the idle series. Its room ticks as often, or sends at once.
+    /// Looks of each member at its mouse per second, 0 in the idle and storm series. Its room ticks as often, or sends
+    /// at once.
     pub(super) hz: u32,
     /// Percent of packets lost each way, at 30 ms of delay; None without a relay.
     pub(super) loss: Option<u32>,
@@ -23,6 +24,8 @@ pub(super) struct Case {
     pub(super) stall: Option<f64>,
     /// Which share of the mice's space each member sees; None for all of it, without a viewport.
     pub(super) viewport: Option<f64>,
+    /// How a storm's members lose their server; empty elsewhere.
+    pub(super) by: &'static str,
 }
 
 /// Milliseconds each way in the loss series.
@@ -38,19 +41,20 @@ impl Case {
     fn new(series: &'static str, transport: &'static str, mix: &str, hz: u32) -> Self {
         let mix = mix.to_owned();
         let (loss, reliable, stall, viewport) = (None, false, None, None);
-        Self { series, transport, mix, hz, loss, reliable, stall, viewport }
+        Self { series, transport, mix, hz, loss, reliable, stall, viewport, by: "" }
     }
 
     /// What tells it from others, as the first fields of its JSON lines.
     pub(super) fn identity(&self) -> String {
-        let Self { series, transport, mix, hz, .. } = self;
+        let Self { series, transport, mix, hz, by, .. } = self;
         let members = mix.split_once('x').map_or(mix.as_str(), |(_, members)| members);
         let lane = if self.reliable { "one stream" } else { "datagrams" };
         let (loss, stall) = (self.loss.unwrap_or(0), self.stall.unwrap_or(0.0));
         let share = self.viewport.unwrap_or(1.0);
         format!(
             "\"series\":\"{series}\",\"transport\":\"{transport}\",\"rooms\":\"{mix}\",\"size\":{members},\
-             \"ticks\":{hz},\"loss\":{loss},\"lane\":\"{lane}\",\"stall\":{stall},\"share\":{share}"
+             \"ticks\":{hz},\"loss\":{loss},\"lane\":\"{lane}\",\"stall\":{stall},\"share\":{share},\
+             \"by\":\"{by}\""
         )
     }
 }
@@ -64,7 +68,8 @@ pub(super) fn of(series: &str, options: &Options) -> Vec<Case> {
         "at-once" => at_once(),
         "loss" => loss(),
         "stall" => stall(options.seconds.1),
-        _ => idle(options.idle),
+        "idle" => idle(options.idle),
+        _ => storm(options.idle),
     }
 }
 
@@ -113,6 +118,15 @@ fn stall(window: f64) -> Vec<Case> {
 fn idle(sessions: u32) -> Vec<Case> {
     let mix = sessions.to_string();
     ["quic", "webtransport"].map(|transport| Case::new("idle", transport, &mix, 0)).into()
+}
+
+fn storm(sessions: u32) -> Vec<Case> {
+    let of =
+        |sessions: u32, by| Case { by, ..Case::new("storm", "both", &sessions.to_string(), 0) };
+    [sessions / 2, sessions]
+        .into_iter()
+        .flat_map(|n| ["kill", "drain"].map(|by| of(n, by)))
+        .collect()
 }
 
 #[cfg(test)]

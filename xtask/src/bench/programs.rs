@@ -40,8 +40,26 @@ impl Programs {
         })
     }
 
-    /// Starts a server and returns the load generator's report about it, one line of JSON.
+    /// Has the load generator measure a server, and returns its report, one line of JSON.
     pub(super) fn measure(&self, case: &Case, options: &Options) -> Result<String> {
+        let report = match case.series {
+            "storm" => shell::stdout(&mut self.storm(case)),
+            _ => self.measure_server(case, options),
+        };
+        Ok(report.with_context(|| format!("no report about {}", case.identity()))?.trim().into())
+    }
+
+    /// The generator of a storm, which starts its servers itself.
+    fn storm(&self, case: &Case) -> Command {
+        let mut load = self.command("1", &self.load, &["storm", "--json", "--by", case.by]);
+        load.args(["--members", &case.mix]).arg("--server").arg(&self.server);
+        if self.pinning {
+            load.args(["--server-core", "0"]);
+        }
+        load
+    }
+
+    fn measure_server(&self, case: &Case, options: &Options) -> Result<String> {
         let baseline = case.transport == "baseline-ws";
         let hz = case.hz.to_string();
         let mut command = if baseline {
@@ -74,8 +92,7 @@ impl Programs {
             ]),
             _ => run_flags(&mut load, case, options),
         };
-        let report = shell::stdout(&mut load);
-        Ok(report.with_context(|| format!("no report about {}", case.identity()))?.trim().into())
+        shell::stdout(&mut load)
     }
 
     /// Where and how the figures of a series are got, as the sentence before its table.
@@ -113,6 +130,9 @@ fn runs(series: &str, options: &Options) -> String {
     let runs = format!("median (least-most) of {} alternating runs", options.runs);
     if series == "idle" {
         return format!("{runs}, CPU of {IDLE_SPAN} s after {IDLE_SETTLE} s of rest");
+    }
+    if series == "storm" {
+        return runs;
     }
     let hands = if options.traces.is_some() { "recorded mice" } else { "seeded mice" };
     format!("{hands}; {runs} of {} s", options.seconds.1)

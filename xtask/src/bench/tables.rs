@@ -35,6 +35,22 @@ const IDLE: [Column; 4] = [
     ("joined after s", "join_s", 2),
 ];
 
+const STORM: [Column; 13] = [
+    ("joined after s", "join_s", 2),
+    ("server gone after s", "end_s", 2),
+    ("edits acked", "edits_acked", 0),
+    ("cut off", "edits_unanswered", 0),
+    ("resumed", "resumed", 0),
+    ("renewed", "renewed", 0),
+    ("leaves and joins seen", "flaps", 0),
+    ("a tenth back after s", "back_p10_s", 2),
+    ("half", "back_p50_s", 2),
+    ("nine tenths", "back_p90_s", 2),
+    ("all", "back_s", 2),
+    ("server CPU s", "server_cpu_s", 2),
+    ("server MiB", "server_rss_mb", 1),
+];
+
 /// What names the cases of a series: headings and fields.
 fn names(series: &str) -> &'static [(&'static str, &'static str)] {
     match series {
@@ -43,6 +59,7 @@ fn names(series: &str) -> &'static [(&'static str, &'static str)] {
         "at-once" => &[("transport", "transport"), ("looks a second", "ticks")],
         "viewport" => &[("share of the space", "share")],
         "idle" => &[("transport", "transport")],
+        "storm" => &[("members", "rooms"), ("server lost by", "by")],
         _ => &[("transport", "transport"), ("rooms x members", "rooms"), ("Hz", "ticks")],
     }
 }
@@ -50,11 +67,17 @@ fn names(series: &str) -> &'static [(&'static str, &'static str)] {
 fn columns(series: &str) -> Vec<Column> {
     match series {
         "idle" => IDLE.to_vec(),
+        "storm" => STORM.to_vec(),
         "stall" => [&AGES[..], &STALLED, &GENERATOR].concat(),
         "viewport" => [&AGES[1..], &COSTS, &GENERATOR].concat(),
         "loss" => [&AGES[..], &[("oldest ms", "max", 0)], &COSTS[3..], &GENERATOR].concat(),
         _ => [&AGES[..], &COSTS, &GENERATOR].concat(),
     }
+}
+
+/// Whether the load generator says if it was the limit.
+fn tells_limits(series: &str) -> bool {
+    !matches!(series, "idle" | "storm")
 }
 
 /// A series' conditions and its table; or that it was not measured.
@@ -67,7 +90,7 @@ pub(super) fn block(records: &Records<'_>, series: &str) -> String {
     let headings = names(series).iter().map(|(heading, _)| *heading);
     let headings = headings.chain(columns.iter().map(|(heading, ..)| *heading));
     let headings: Vec<&str> =
-        headings.chain((series != "idle").then_some("generator limited")).collect();
+        headings.chain(tells_limits(series).then_some("generator limited")).collect();
     let mut lines = vec![conditions.to_owned(), String::new()];
     lines.push(format!("| {} |", headings.join(" | ")));
     lines.push(format!("|{}", " --- |".repeat(headings.len())));
@@ -81,7 +104,7 @@ fn row(runs: &Runs<'_>, series: &str, columns: &[Column]) -> String {
     let figures = columns.iter().map(|&(_, key, decimals)| figure(key, decimals));
     let figures = figures.map(|cell| cell.unwrap_or_else(|| "none".into()));
     let (limited, of) = runs.limited();
-    let limited = (series != "idle").then(|| format!("{limited} of {of}"));
+    let limited = tells_limits(series).then(|| format!("{limited} of {of}"));
     let cells: Vec<String> = names.chain(figures).chain(limited).collect();
     format!("| {} |", cells.join(" | "))
 }

@@ -307,7 +307,7 @@ impl Edits {
             return;
         }
         if self.document.as_ref().is_some_and(|old| old.id() != document.id()) {
-            self.pending.forget_acked();
+            self.pending.forget_acked_before();
         }
         self.document = Some(document);
         self.rebuild();

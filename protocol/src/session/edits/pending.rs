@@ -17,6 +17,8 @@ pub(super) struct Pending {
     edits: VecDeque<PendingEdit>,
     /// What they change of the document, each whole or not at all, as the server is going to see them.
     shown: Overlay,
+    /// How many lanes there were.
+    lane: u32,
     resolve: Option<Box<Resolve>>,
 }
 
@@ -32,8 +34,11 @@ enum State {
     /// For a lane, or until fewer are unanswered.
     Waiting,
     Sent,
-    /// It has this place, and comes with the edits of a tick.
-    Acked(u64),
+    /// It has this place, as was said on the lane of that number, and comes with the edits of a tick.
+    Acked {
+        sequence: u64,
+        lane: u32,
+    },
 }
 
 impl Pending {
@@ -76,6 +81,7 @@ impl Pending {
 
     /// There is another lane: what was sent and not answered is to be sent again. Gives its numbers.
     pub(super) fn send_again(&mut self) -> Vec<u64> {
+        self.lane += 1;
         let sent = self.edits.iter_mut().filter(|edit| edit.state == State::Sent);
         sent.map(|edit| {
             edit.state = State::Waiting;
@@ -94,9 +100,10 @@ impl Pending {
 
     /// An edit has its place; true if it had no answer before.
     pub(super) fn handle_ack(&mut self, ack: Ack) -> bool {
+        let Ack { number, sequence, .. } = ack;
         let unanswered = self.edits.iter_mut().filter(|edit| edit.is_unanswered());
-        let edit = unanswered.rev().find(|edit| edit.submit.number == ack.number);
-        edit.map(|edit| edit.state = State::Acked(ack.sequence)).is_some()
+        let edit = unanswered.rev().find(|edit| edit.submit.number == number);
+        edit.map(|edit| edit.state = State::Acked { sequence, lane: self.lane }).is_some()
     }
 
     /// An edit has no effect; takes it out, if it had no answer before.
@@ -123,7 +130,8 @@ impl Pending {
     /// The document has changed: what it has is not pending any more, and the rest is laid over it anew.
     pub(super) fn rebuild(&mut self, document: &Document) {
         let place = document.sequence();
-        let is_missing = |state| !matches!(state, State::Acked(sequence) if sequence <= place);
+        let is_missing =
+            |state| !matches!(state, State::Acked { sequence, .. } if sequence <= place);
         self.edits.retain(|edit| is_missing(edit.state));
         self.shown = Overlay::default();
         for edit in &self.edits {
@@ -132,15 +140,17 @@ impl Pending {
         }
     }
 
-    /// The document is another one: places of the one before say nothing.
-    pub(super) fn forget_acked(&mut self) {
-        self.edits.retain(PendingEdit::is_unanswered);
+    /// The document of this lane is another one: what has its place in the one before is gone with it.
+    pub(super) fn forget_acked_before(&mut self) {
+        let now = self.lane;
+        let is_gone = |state| matches!(state, State::Acked { lane, .. } if lane < now);
+        self.edits.retain(|edit| !is_gone(edit.state));
     }
 }
 
 impl PendingEdit {
     fn is_unanswered(&self) -> bool {
-        !matches!(self.state, State::Acked(_))
+        !matches!(self.state, State::Acked { .. })
     }
 }
 

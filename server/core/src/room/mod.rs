@@ -30,7 +30,7 @@ use crate::policy::RoomPolicy;
 use changes::Changes;
 use directs::Directs;
 use edits::{Author, EditLog};
-pub use edits::{Editors, LoggedEdit, Recent, SavedDocument, SavedEditor};
+pub use edits::{Editors, LoggedEdit, RECENT_BYTES_MAX, Recent, SavedDocument, SavedEditor};
 use motion::Motion;
 use pace::Pace;
 use replay::Replay;

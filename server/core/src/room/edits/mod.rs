@@ -4,7 +4,7 @@ mod editors;
 mod saved;
 
 pub use editors::{Editors, SavedEditor};
-pub use saved::{LoggedEdit, Recent, SavedDocument};
+pub use saved::{LoggedEdit, RECENT_BYTES_MAX, Recent, SavedDocument};
 
 use std::collections::{BTreeMap, VecDeque};
 use std::mem;
@@ -93,7 +93,8 @@ impl EditLog {
     }
 
     /// Opens a lane. First come the answers that there are to what the client has submitted; then the edits after the
-    /// last that it has where they are known, else the first page of a snapshot: no later edits come before it (D3, D7).
+    /// last that it has where they are known, else the first page of a snapshot: no later edits come before it (D3,
+    /// D7).
     pub(super) fn open(&mut self, slot: Slot, open: &Open, outputs: &mut VecDeque<Output>) {
         let editor = open.editor;
         let had = open.unanswered.iter().filter(|number| self.editors.has_had(editor, **number));

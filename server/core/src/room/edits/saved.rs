@@ -9,8 +9,8 @@ use hither_protocol::{DocumentId, EditorId};
 
 use super::editors::Editors;
 
-/// The most bytes of latest edits that are kept for those who come back; they are sent at once.
-const RECENT_BYTES_MAX: usize = 48 * 1024;
+/// The most bytes of latest edits that are kept for those who come back, as they are encoded; they are sent at once.
+pub const RECENT_BYTES_MAX: usize = 48 * 1024;
 
 /// An edit as it is kept.
 #[derive(Clone, Debug, PartialEq)]

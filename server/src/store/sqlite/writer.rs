@@ -1,0 +1,323 @@
+//! The one thread that writes: it commits in one go all that waits, answers when that is durable, and compacts in
+//! between. While commits fail it answers nothing, and tries again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::commit::{Append, Committed, commit};
+use super::compact::{Plan, step};
+use super::files::{Files, checkpoint};
+use super::loader::Load;
+use super::mark::Mark;
+use super::rows::RoomRow;
+use super::shared::Shared;
+use crate::store::StoreError;
+
+/// The most edits of one commit.
+const BATCH_EDITS: usize = 4_096;
+/// The most bytes of one commit, and one edit.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+/// The pauses between attempts while commits fail.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A commit that takes longer is logged,
+const SLOW: Duration = Duration::from_millis(500);
+/// but not more often.
+const SLOW_EVERY: Duration = Duration::from_secs(10);
+/// How often all rooms are looked at, for what has grown old.
+const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
+/// Rooms that are looked at in one go.
+const SWEEP_ROOMS: u32 = 50;
+
+/// What is asked of the writer.
+#[derive(Debug)]
+pub(super) enum Command {
+    Append(Append),
+    /// To be passed on once everything before it is durable.
+    Load(Load),
+    /// Everything before it is to be durable, and nothing comes after it.
+    Close(oneshot::Sender<()>),
+}
+
+/// The writer of a database.
+pub(super) struct Writer {
+    pub(super) files: Files,
+    pub(super) shared: Arc<Shared>,
+    pub(super) plan: Plan,
+    pub(super) connection: Option<Connection>,
+    pub(super) mark: Mark,
+    pub(super) loads: Sender<Load>,
+    /// Told after each commit.
+    pub(super) committed: SyncSender<()>,
+    pub(super) work: Work,
+}
+
+/// What there is to do when nothing waits.
+pub(super) struct Work {
+    /// Rooms with a long log,
+    long: BTreeSet<i64>,
+    /// and with one that is too long.
+    too_long: BTreeSet<i64>,
+    /// The last room that was looked at in this sweep.
+    swept: Option<i64>,
+    next_sweep: Instant,
+    slow_logged: Option<Instant>,
+}
+
+/// What was taken from the queue in one go.
+#[derive(Default)]
+struct Batch {
+    appends: Vec<Append>,
+    bytes: usize,
+    loads: Vec<Load>,
+    close: Option<oneshot::Sender<()>>,
+}
+
+impl Default for Work {
+    /// Begins with a sweep.
+    fn default() -> Self {
+        let (long, too_long) = Default::default();
+        Self { long, too_long, swept: Some(0), next_sweep: Instant::now(), slow_logged: None }
+    }
+}
+
+impl Batch {
+    fn add(&mut self, command: Command) {
+        match command {
+            Command::Append(append) => {
+                self.bytes += append.row.bytes();
+                self.appends.push(append);
+            }
+            Command::Load(load) => self.loads.push(load),
+            Command::Close(done) => self.close = Some(done),
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        let appends = self.appends.len();
+        self.close.is_some() || appends >= BATCH_EDITS || self.bytes >= BATCH_BYTES
+    }
+}
+
+impl Writer {
+    /// Does what is asked, until it is asked to close, or nobody is there any more to ask. Gives back who waits for that.
+    pub(super) fn run(mut self, commands: &Receiver<Command>) -> Option<oneshot::Sender<()>> {
+        loop {
+            let Some(batch) = self.next(commands) else { break None };
+            let Batch { appends, bytes, loads, close } = batch;
+            if !appends.is_empty() && !self.store(appends, bytes) {
+                break None;
+            }
+            for load in loads {
+                // A loader that is gone drops it, which is an answer.
+                let _ = self.loads.send(load);
+            }
+            if close.is_some() {
+                self.finish();
+                break close;
+            }
+            if self.shared.take_log_long() {
+                self.restart_log();
+            }
+            if let Some(room) = self.work.too_long.pop_first() {
+                self.compact(room);
+            }
+        }
+    }
+
+    /// Waits for something to do, and works meanwhile.
+    fn next(&mut self, commands: &Receiver<Command>) -> Option<Batch> {
+        let mut batch = Batch::default();
+        loop {
+            let wait = if self.has_work() { Duration::ZERO } else { self.until_sweep() };
+            match commands.recv_timeout(wait) {
+                Ok(command) => {
+                    batch.add(command);
+                    break;
+                }
+                Err(RecvTimeoutError::Timeout) => self.work(),
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+        while !batch.is_full()
+            && let Ok(command) = commands.try_recv()
+        {
+            batch.add(command);
+        }
+        Some(batch)
+    }
+
+    /// Makes edits durable and answers them, however long it takes; false if that was given up.
+    fn store(&mut self, appends: Vec<Append>, bytes: usize) -> bool {
+        let Some(committed) = self.commit(&appends) else {
+            let (edits, folder) = (appends.len(), self.files.folder.display());
+            tracing::error!(%folder, edits, "edits could not be stored before the end");
+            return false;
+        };
+        for room in &committed.rooms {
+            self.note(room);
+        }
+        for (append, fate) in appends.into_iter().zip(committed.fates) {
+            if let Err(error) = &fate {
+                tracing::error!(room = %append.room, %error, "an edit could not be stored");
+            }
+            // Whoever has asked may be gone.
+            let _ = append.done.send(fate);
+        }
+        self.shared.answer(bytes);
+        true
+    }
+
+    /// Commits, until it succeeds; `None` if that was given up.
+    fn commit(&mut self, appends: &[Append]) -> Option<Committed> {
+        let mut pause = FIRST_PAUSE;
+        let mut is_again = false;
+        loop {
+            let began = Instant::now();
+            let committed = self.connect().and_then(|()| {
+                let connection = self.connection.as_mut().ok_or_else(no_connection)?;
+                commit(connection, appends, is_again)
+            });
+            match committed {
+                Ok(committed) => {
+                    self.went_well(committed.commits, began.elapsed());
+                    return Some(committed);
+                }
+                Err(error) => self.went_wrong(&error),
+            }
+            is_again = true;
+            if !self.shared.pause(pause) {
+                return None;
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    fn went_well(&mut self, commits: u64, took: Duration) {
+        if let Err(error) = self.mark.write(commits) {
+            tracing::warn!(%error, "how much is durable could not be marked");
+        }
+        if self.shared.set_broken(false) {
+            tracing::info!(folder = %self.files.folder.display(), "edits are stored again");
+        }
+        self.shared.metrics.store_commits.inc();
+        self.shared.metrics.store_commit_seconds.observe(took.as_secs_f64());
+        let was_logged = self.work.slow_logged.is_some_and(|last| last.elapsed() < SLOW_EVERY);
+        if took > SLOW && !was_logged {
+            self.work.slow_logged = Some(Instant::now());
+            tracing::warn!(?took, "the disk is slow: edits wait for it");
+        }
+        // One that is not read yet says the same.
+        let _ = self.committed.try_send(());
+    }
+
+    fn went_wrong(&mut self, error: &StoreError) {
+        if self.shared.set_broken(true) {
+            let folder = self.files.folder.display();
+            tracing::error!(%folder, %error, "edits can't be stored; none are taken until they can");
+        }
+        self.connection = None;
+    }
+
+    /// Connects again after a failure. What is there may be so in the kernel's memory alone, since a sync that has failed
+    /// is not made up for by the next: so it is written once more, to the database, and the log begins anew.
+    fn connect(&mut self) -> Result<(), StoreError> {
+        if self.connection.is_some() {
+            return Ok(());
+        }
+        let connection = self.files.connect()?;
+        let frames = checkpoint(&connection, "TRUNCATE")?;
+        if frames.is_busy || frames.log != frames.moved {
+            return Err(StoreError::Unavailable("its log is being read".to_owned()));
+        }
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    /// Begins the write-ahead log anew if no reader needs it; else another time.
+    fn restart_log(&mut self) {
+        let Some(connection) = &self.connection else { return };
+        if let Err(error) = checkpoint(connection, "RESTART") {
+            tracing::debug!(%error, "the log goes on");
+        }
+    }
+
+    /// Leaves no log behind, if that can be.
+    fn finish(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        if let Err(error) = checkpoint(&connection, "TRUNCATE") {
+            tracing::debug!(%error, "the log stays for the next start");
+        }
+    }
+
+    fn note(&mut self, room: &RoomRow) {
+        if self.plan.is_too_long(room) {
+            self.work.too_long.insert(room.id);
+        } else if self.plan.is_long(room) {
+            self.work.long.insert(room.id);
+        }
+    }
+
+    fn has_work(&self) -> bool {
+        self.connection.is_some() && (!self.work.long.is_empty() || self.work.swept.is_some())
+    }
+
+    fn until_sweep(&self) -> Duration {
+        self.work.next_sweep.saturating_duration_since(Instant::now())
+    }
+
+    /// Takes one step of what can wait.
+    fn work(&mut self) {
+        if let Some(room) = self.work.long.pop_first() {
+            self.compact(room);
+        } else if let Some(last) = self.work.swept {
+            self.sweep(last);
+        } else {
+            self.work.swept = Some(0);
+        }
+    }
+
+    fn compact(&mut self, room: i64) {
+        let began = Instant::now();
+        let Some(connection) = &mut self.connection else { return };
+        match step(connection, room, &self.plan, now_ms()) {
+            Ok(None) => {}
+            Ok(Some(commits)) => {
+                self.went_well(commits, began.elapsed());
+                self.work.long.insert(room);
+            }
+            Err(StoreError::Unavailable(error)) => {
+                self.went_wrong(&StoreError::Unavailable(error));
+                // Nothing is stored by it, but that something can be.
+                self.commit(&[]);
+            }
+            Err(error) => tracing::error!(room, %error, "a room's log could not be compacted"),
+        }
+    }
+
+    /// Looks at some more rooms.
+    fn sweep(&mut self, last: i64) {
+        self.work.next_sweep = Instant::now() + SWEEP_EVERY;
+        let Some(connection) = &self.connection else { return };
+        let rooms = RoomRow::after(connection, last, SWEEP_ROOMS).unwrap_or_else(|error| {
+            tracing::error!(%error, "the rooms could not be looked at");
+            Vec::new()
+        });
+        self.work.swept = rooms.last().map(|room| room.id);
+        self.work.long.extend(rooms.into_iter().filter(RoomRow::has_log).map(|room| room.id));
+    }
+}
+
+fn no_connection() -> StoreError {
+    StoreError::Unavailable("it is not connected".to_owned())
+}
+
+pub(super) fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
