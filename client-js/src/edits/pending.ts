@@ -19,8 +19,11 @@ export type Resolve = (local: Value, remote: Value, of: { readonly record: strin
 
 /** An edit under its editor's number. */
 export interface PendingEdit {
+  /** The number. */
   readonly number: number
+  /** What it does. */
   ops: readonly Op[]
+  /** What its operations take of what may wait, in bytes. */
   bytes: number
   /** When it was sent first, in milliseconds since the Unix epoch: from then on it may have its effect. */
   sentAt?: number | undefined

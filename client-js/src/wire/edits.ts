@@ -21,10 +21,13 @@ export type EditsToClient =
       retryAfterMs?: number
     }
 
-/** An operation on one record: 1 puts these fields, 2 patches them, 3 removes the record, 4 adds these numbers. */
+/** An operation on one record. */
 export interface Op {
+  /** 1 puts these fields, 2 patches them, 3 removes the record, 4 adds these numbers. */
   kind: 1 | 2 | 3 | 4
+  /** The record's id. */
   record: string
+  /** The fields of put and patch, the numbers of increment. */
   fields: Fields
   /** The condition: the version that the record has, 0 for no record. */
   ifVersion?: number | undefined
