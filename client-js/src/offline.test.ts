@@ -1,5 +1,5 @@
-// Pages that come and go, each with a client that keeps its edits: in a database of memory, and with locks that end with
-// their page. Time passes here, since databases take some.
+// Pages that come and go, each with a client that keeps its edits: in a database of memory, and with locks that end
+// with their page. Time passes here, since databases take some.
 
 import { IDBFactory } from 'fake-indexeddb'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'

@@ -1,9 +1,9 @@
 // Edits without an answer in the browser's IndexedDB, so that they outlive their page: a part of its own,
 // `@hither/client/offline`, which costs those nothing who do not want it.
 //
-// Each client has a queue of its own for each room, and holds a lock (Web Locks) by its name for as long as it is in the
-// room. So the queue of a page that is gone, however it went, is one whose lock is free: who enters the room next takes
-// it over, with its editor, under whose numbers what was sent is sent again (rule D7).
+// Each client has a queue of its own for each room, and holds a lock (Web Locks) by its name for as long as it is in
+// the room. So the queue of a page that is gone, however it went, is one whose lock is free: who enters the room next
+// takes it over, with its editor, under whose numbers what was sent is sent again (rule D7).
 
 import type { EditQueue, RoomQueue } from './edit-queue.ts'
 import type { Editor } from './edits/edits.ts'
@@ -12,15 +12,15 @@ import type { PendingEdit } from './edits/pending.ts'
 /** Where edits are kept. */
 export interface IndexedDbQueueOptions {
   /**
-   * The database's name. What one user of a browser has left is sent by whoever enters the room next, so let it have the
-   * user's id, where there is one, and what tells the server from others. Default: `hither-edits`.
+   * The database's name. What one user of a browser has left is sent by whoever enters the room next, so let it have
+   * the user's id, where there is one, and what tells the server from others. Default: `hither-edits`.
    */
   readonly name?: string
 }
 
 /**
- * Keeps edits that are not answered in IndexedDB, for `createClient({ offline: indexedDbQueue() })`. Without IndexedDB or
- * Web Locks they are kept as long as the page, and `getStats` says `memory`.
+ * Keeps edits that are not answered in IndexedDB, for `createClient({ offline: indexedDbQueue() })`. Without IndexedDB
+ * or Web Locks they are kept as long as the page, and `getStats` says `memory`.
  */
 export function indexedDbQueue({ name = 'hither-edits' }: IndexedDbQueueOptions = {}): EditQueue {
   const isPossible = globalThis.indexedDB && globalThis.navigator?.locks

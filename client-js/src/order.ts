@@ -12,9 +12,10 @@ const BASE = DIGITS.length
 const LOWEST = `A${'0'.repeat(26)}`
 
 /**
- * A key that sorts behind `after` and before `before`, by the strings' own order: with neither the first one, with one of
- * them the next one outwards. It depends on nothing else, so two clients that put something at one place at once get the
- * same key: let the records' ids decide then. Throws `RangeError` for what is no key, or for `after` not before `before`.
+ * A key that sorts behind `after` and before `before`, by the strings' own order: with neither the first one, with one
+ * of them the next one outwards. It depends on nothing else, so two clients that put something at one place at once get
+ * the same key: let the records' ids decide then. Throws `RangeError` for what is no key, or if `after` is not before
+ * `before`.
  */
 export function orderKey(after?: string | null, before?: string | null): string {
   const low = after == null ? undefined : parse(after)

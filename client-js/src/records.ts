@@ -72,8 +72,8 @@ export interface History {
 
 /**
  * The records of a room: an id and fields each. Everyone has them in the same order, and they outlive the members. An
- * edit shows here at once, on top of what comes from others; its promise resolves when it is durable, and rejects with a
- * `RoomError` if it has no effect, and then it is shown no more. The error goes to the room's `error`, too.
+ * edit shows here at once, on top of what comes from others; its promise resolves when it is durable, and rejects with
+ * a `RoomError` if it has no effect, and then it is shown no more. The error goes to the room's `error`, too.
  *
  * Edits that are made while there is no connection, or 64 are not answered, wait, up to 64 KiB or 100 of them; more
  * reject with `not_connected`, or `rate_limited`. One that was sent and not answered when the connection was lost is
@@ -86,8 +86,8 @@ export interface Records<T extends RoomTypes = RegisteredTypes> extends RecordsR
   /** How many edits are not known to be durable. */
   readonly pendingCount: number
   /**
-   * Decides what a field is to be that waits to be sent, by a `patch`, when another's value of it has come. Default: one's
-   * own value, which comes later.
+   * Decides what a field is to be that waits to be sent, by a `patch`, when another's value of it has come. Default:
+   * one's own value, which comes later.
    */
   resolve: Resolve | undefined
   /** The number of the edit that changed a record last, as far as the server has said; 0: it has no such record. */
@@ -106,8 +106,8 @@ export interface Records<T extends RoomTypes = RegisteredTypes> extends RecordsR
    */
   submit(ops: readonly RecordOp<T>[]): SubmittedEdit
   /**
-   * Takes one's own last edit back, or those that are one step, by an edit: fields are what they were before, even where
-   * others have changed them since. False if there is none, or too much waits. So many as 100 steps are remembered.
+   * Takes one's own last edit back, or those that are one step, by an edit: fields are what they were before, even
+   * where others have changed them since. False if there is none, or too much waits. 100 steps are remembered.
    */
   undo(): boolean
   /** Makes again what was undone last, if nothing was edited since. */

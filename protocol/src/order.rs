@@ -1,10 +1,10 @@
-//! Keys that sort, and between any two of which there is place for another: the order of a list whose items are records.
-//! Apart from documents, which know nothing of it.
+//! Keys that sort, and between any two of which there is place for another: the order of a list whose items are
+//! records. Apart from documents, which know nothing of it.
 //!
-//! The algorithm is that of David Greenspan, "Implementing Fractional Indexing" (2020). A key is a number in base 62: an
-//! integer, whose first character says how long it is, and digits behind the point, of which the last is not 0. So what
-//! is put at an end only ever counts up or down, and grows by a digit for 62 times as many; only what is put between two
-//! others again and again takes a digit for each few.
+//! The algorithm is that of David Greenspan, "Implementing Fractional Indexing" (2020). A key is a number in base 62:
+//! an integer, whose first character says how long it is, and digits behind the point, of which the last is not 0. So
+//! what is put at an end only ever counts up or down, and grows by a digit for 62 times as many; only what is put
+//! between two others again and again takes a digit for each few.
 
 use std::iter;
 

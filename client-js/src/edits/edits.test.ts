@@ -15,6 +15,7 @@ let lane: ServedLane
 let told: unknown[]
 let kept: PendingEdit[]
 let resolve: Resolve | undefined
+let react: (() => void) | undefined
 const editor = { id: new Uint8Array(16), last: 0 }
 
 const deaf: EditsListener = {
@@ -29,12 +30,16 @@ beforeEach(() => {
   told = []
   kept = []
   resolve = undefined
+  react = undefined
   editor.last = 0
   edits = new Edits(editor, {
     get resolve() {
       return resolve
     },
-    handleChanged: (ids) => told.push(...ids),
+    handleChanged: (ids) => {
+      told.push(...ids)
+      react?.()
+    },
     handleAck: (number, sequence) => told.push(['ack', number, sequence]),
     handleReject: (number, reason) => told.push(['reject', number, reason?.code]),
     handlePending: (edit) => kept.push({ ...edit }),
@@ -148,6 +153,18 @@ describe('an edit', () => {
     connect(86_400_000)
     expect(lane.up).toMatchObject([{ unanswered: [2] }, { number: 2 }])
     expect(told).toEqual(['a', ['reject', 1, undefined]])
+  })
+
+  it('that is forgotten is told once the lane is open, for who hears of it may edit', () => {
+    submit(put('a'))
+    disconnect()
+    react = () => {
+      react = undefined
+      edits.open(86_400_000, lane.lane)
+      submit(put('b'))
+    }
+    connect(86_400_000)
+    expect(lane.up).toMatchObject([{ type: 'open' }, { number: 2 }])
   })
 
   it('is told to whoever keeps it when it is new, sent, or another', () => {

@@ -77,8 +77,8 @@ export class Edits {
   }
 
   /**
-   * Submits an edit, now or once there is a lane and fewer than 64 are unanswered; it is shown at once. False if too much
-   * waits already.
+   * Submits an edit, now or once there is a lane and fewer than 64 are unanswered; it is shown at once. False if too
+   * much waits already.
    */
   submit(now: number, number: number, ops: readonly Op[]): boolean {
     const bytes = editBytes(ops)
@@ -128,12 +128,15 @@ export class Edits {
   /** Opens a lane, for the edits since the last one (rule D3). What was sent and not answered is sent again (D7). */
   open(now: number, lane: EditsLane): void {
     if (lane === this.#lane) return
-    for (const { number } of this.#withdraw((pending) => pending.takeForgotten(now)))
-      this.#listener.handleReject(number, undefined)
-    this.#lane = lane
-    const unanswered = this.#pending.sent.map(({ number }) => number)
-    lane.open(this.#editor, this.#document?.place, unanswered)
-    this.#send(now)
+    const forgotten = this.batch(() => {
+      const edits = this.#withdraw((pending) => pending.takeForgotten(now))
+      const unanswered = this.#pending.sent.map(({ number }) => number)
+      this.#lane = lane
+      lane.open(this.#editor, this.#document?.place, unanswered)
+      this.#send(now)
+      return edits
+    })
+    for (const { number } of forgotten) this.#listener.handleReject(number, undefined)
   }
 
   /** The lane is gone. */

@@ -17,8 +17,8 @@ export interface Entry {
 }
 
 /**
- * Does one operation to the record `old`: gives the record that there is then, which has the old version until the whole
- * edit is in. False if it can't be done.
+ * Does one operation to the record `old`: gives the record that there is then, which has the old version until the
+ * whole edit is in. False if it can't be done.
  */
 export function perform(old: Entry | undefined, op: Op): Entry | undefined | false {
   if (op.ifVersion !== undefined && (op.ifVersion || undefined) !== old?.version) return false

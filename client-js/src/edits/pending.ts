@@ -106,7 +106,7 @@ export class Pending {
     return this.#take((edit) => edit.number === number && edit.sequence === undefined)
   }
 
-  /** An edit has come: where fields that wait to be sent have other values now, the resolver decides. Gives these edits. */
+  /** An edit has come: where fields that wait to be sent have other values now, the resolver decides. Gives those. */
   resolve(document: Document, ops: readonly Op[], resolve: Resolve): PendingEdit[] {
     return this.#unsent.filter((edit) => {
       const decided = edit.ops.map((op) => {

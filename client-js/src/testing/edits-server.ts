@@ -1,5 +1,5 @@
-// A server's end of edits lanes for tests of documents: one document, in its own few lines, and each client's lane as two
-// queues, whose messages go when the test says so.
+// A server's end of edits lanes for tests of documents: one document, in its own few lines, and each client's lane as
+// two queues, whose messages go when the test says so.
 
 import type { EditsLane } from '../session/edits-lane.ts'
 import type { EditMessage, EditsToClient, Op, Place } from '../wire/edits.ts'

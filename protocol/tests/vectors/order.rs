@@ -73,7 +73,7 @@ fn keys_lie_between_others() {
         (Some("a0"), Some("a 1")),
     ];
     let made = json!({
-        "about": "Keys between others. chains: each key is made from those before it, as its name says; a0 and a1 are given.",
+        "about": "Keys between others. chains: each key but a0 and a1 is made from those before it, as the name says.",
         "between": pairs.map(|(after, before)| outcome(after, before)),
         "chains": {
             "behind the last": chain(|keys| (keys.last().map(String::as_str), None)),
