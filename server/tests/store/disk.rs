@@ -11,6 +11,7 @@ use std::path::Path;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
+use std::thread;
 use std::time::Duration;
 
 use rusqlite::ffi::{
@@ -32,11 +33,11 @@ pub(crate) enum Fault {
     Full,
     /// Nothing may be written.
     ReadOnly,
-    /// Every sync of the log waits until there is no fault.
+    /// Every sync of a commit waits until there is no fault.
     Slow,
-    /// The next sync of the log is done, and said to have failed.
+    /// The next sync of a commit is done, and said to have failed.
     Lie,
-    /// The next sync of the log fails, and what it had to write is never written, and can be read all the same.
+    /// The next sync of a commit fails, and what it had to write is never written, and can be read all the same.
     Lossy,
 }
 
@@ -207,9 +208,11 @@ impl Disk {
         SQLITE_OK
     }
 
-    fn sync(&self, name: &String) -> c_int {
+    fn sync(&self, name: &str) -> c_int {
+        // Checkpoints sync the log, too, and nobody waits for those.
+        let is_commit = name.ends_with("-wal") && thread::current().name() == Some("store writes");
         let mut state = self.state();
-        if name.ends_with("-wal") && state.fault == Fault::Slow {
+        if is_commit && state.fault == Fault::Slow {
             state.waiting_syncs += 1;
             self.changed.notify_all();
             state = self.changed.wait_while(state, |state| state.fault == Fault::Slow).unwrap();
@@ -218,7 +221,7 @@ impl Disk {
         if self.is_cut() {
             return SQLITE_IOERR;
         }
-        let fails = name.ends_with("-wal") && matches!(state.fault, Fault::Lie | Fault::Lossy);
+        let fails = is_commit && matches!(state.fault, Fault::Lie | Fault::Lossy);
         let is_lossy = fails && state.fault == Fault::Lossy;
         if fails {
             state.fault = Fault::None;
@@ -228,7 +231,7 @@ impl Disk {
             self.cut.send_replace(true);
             return SQLITE_IOERR;
         }
-        let file = state.files.entry(name.clone()).or_default();
+        let file = state.files.entry(name.to_owned()).or_default();
         for change in std::mem::take(&mut file.pending) {
             apply(&mut file.durable, &change, &mut || !is_lossy);
         }

@@ -130,13 +130,14 @@ async fn a_database_that_is_cut_short_is_refused_or_damaged() {
     let whole = files(20, true).await;
     assert_eq!(find(&whole, 20, "whole").await, Found::All);
     let len = whole[0].1.len();
-    let mut tally = Tally::default();
     for cut in (0..len).step_by(509).chain(len - 32..len) {
         let mut files = whole.clone();
         files[0].1.truncate(cut);
-        tally.add(find(&files, 20, &format!("the database cut at {cut} of {len}")).await);
+        let context = format!("the database cut at {cut} of {len}");
+        let found = find(&files, 20, &context).await;
+        // What is cut of the last page may be free.
+        assert!(found != Found::All || cut > len - PAGE, "{context}");
     }
-    assert_eq!(tally.all, 0, "{tally:?}");
 }
 
 #[tokio::test]

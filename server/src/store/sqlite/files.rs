@@ -90,6 +90,17 @@ pub(super) fn checkpoint(connection: &Connection, mode: &str) -> Result<Frames, 
     })?)
 }
 
+/// Begins the write-ahead log anew without waiting for anybody.
+///
+/// # Errors
+/// [`StoreError`].
+pub(super) fn restart_log(connection: &Connection) -> Result<Frames, StoreError> {
+    connection.busy_timeout(Duration::ZERO)?;
+    let frames = checkpoint(connection, "RESTART");
+    connection.busy_timeout(BUSY)?;
+    frames
+}
+
 /// How many frames a log has, and how many of them are in the database, too.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frames {
@@ -98,3 +109,27 @@ pub(super) struct Frames {
     pub(super) log: i64,
     pub(super) moved: i64,
 }
+
+impl Frames {
+    /// Of the log.
+    pub(super) fn bytes(self) -> u64 {
+        bytes(self.log)
+    }
+
+    /// Of what of the log is not in the database.
+    pub(super) fn bytes_to_move(self) -> u64 {
+        bytes(self.log - self.moved)
+    }
+
+    /// Whether nothing could be done since another checkpoint is under way.
+    pub(super) fn is_taken(self) -> bool {
+        self.is_busy && self.log < 0
+    }
+}
+
+fn bytes(frames: i64) -> u64 {
+    u64::try_from(frames).unwrap_or(0) * PAGE_BYTES
+}
+
+/// The size of a page, and of a frame but for its header.
+const PAGE_BYTES: u64 = 4_096;

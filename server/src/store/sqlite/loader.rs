@@ -1,7 +1,6 @@
 //! The threads that only read and tidy: the loader, so that a load of many megabytes never holds up a commit, and the one
 //! that moves the write-ahead log into the database, which syncs that.
 
-use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use hither_core::room::SavedDocument;
@@ -11,11 +10,8 @@ use tokio::sync::oneshot;
 
 use super::files::{Files, checkpoint};
 use super::read;
-use super::shared::Shared;
 use crate::store::StoreError;
 
-/// The size of a page, and of a frame but for its header.
-const PAGE_BYTES: u64 = 4_096;
 /// The log is moved in parts of its bound.
 const PARTS: u64 = 4;
 
@@ -56,17 +52,11 @@ fn load(
     Ok(loaded)
 }
 
-/// Moves the log into the database whenever a part of it is full, and says when it is to begin anew.
-pub(super) fn run_checkpoints(
-    files: &Files,
-    shared: &Arc<Shared>,
-    wal_bytes: u64,
-    committed: &Receiver<()>,
-) {
+/// Moves the log into the database whenever a part of it is full.
+pub(super) fn run_checkpoints(files: &Files, wal_bytes: u64, committed: &Receiver<()>) {
     let mut connection = None;
     while committed.recv().is_ok() {
-        let done = move_log(files, &mut connection, shared, wal_bytes);
-        if let Err(error) = done {
+        if let Err(error) = move_log(files, &mut connection, wal_bytes) {
             // The writer meets the same, and says it where it is heard.
             tracing::debug!(%error, "the log could not be moved");
             connection = None;
@@ -77,20 +67,14 @@ pub(super) fn run_checkpoints(
 fn move_log(
     files: &Files,
     connection: &mut Option<Connection>,
-    shared: &Shared,
     wal_bytes: u64,
 ) -> Result<(), StoreError> {
     let connection = match connection {
         Some(connection) => connection,
         None => connection.insert(files.connect()?),
     };
-    let bytes = |frames: i64| u64::try_from(frames).unwrap_or(0) * PAGE_BYTES;
-    let frames = checkpoint(connection, "NOOP")?;
-    if bytes(frames.log - frames.moved) >= wal_bytes / PARTS {
+    if checkpoint(connection, "NOOP")?.bytes_to_move() >= wal_bytes / PARTS {
         checkpoint(connection, "PASSIVE")?;
-    }
-    if bytes(frames.log) >= wal_bytes {
-        shared.set_log_long();
     }
     Ok(())
 }

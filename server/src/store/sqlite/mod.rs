@@ -81,6 +81,7 @@ impl SqliteStore {
             files: files.clone(),
             shared: shared.clone(),
             plan: Plan { fold_edits, retention },
+            wal_bytes,
             connection: Some(connection),
             mark,
             loads,
@@ -94,17 +95,16 @@ impl SqliteStore {
         };
         let of_loader = files.clone();
         let loader = run("store loads", Box::new(move || run_loads(&of_loader, &to_load)))?;
-        let of_mover = shared.clone();
-        let mover = move || run_checkpoints(&files, &of_mover, wal_bytes, &told);
+        let mover = move || run_checkpoints(&files, wal_bytes, &told);
         let mover = run("store moves", Box::new(mover))?;
         let write = move || {
-            let closed = writer.run(&asked);
+            let ended = writer.run(&asked);
             // Both end since the writer is gone, and their connections with them.
             for thread in [loader, mover] {
                 let _ = thread.join();
             }
+            ended.finish();
             shared.end();
-            closed.map(|closed| closed.send(()));
         };
         run("store writes", Box::new(write))?;
         Ok(store)

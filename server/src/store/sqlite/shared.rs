@@ -14,8 +14,6 @@ pub(super) struct Shared {
     queue_bytes: AtomicUsize,
     /// Whether commits fail.
     is_broken: AtomicBool,
-    /// Whether the write-ahead log is to be begun anew.
-    is_log_long: AtomicBool,
     end: Mutex<End>,
     changed: Condvar,
     pub(super) metrics: Arc<Metrics>,
@@ -36,7 +34,6 @@ impl Shared {
             queue_bytes_max,
             queue_bytes: AtomicUsize::new(0),
             is_broken: AtomicBool::new(false),
-            is_log_long: AtomicBool::new(false),
             end: Mutex::default(),
             changed: Condvar::new(),
             metrics,
@@ -68,14 +65,6 @@ impl Shared {
     fn tell(&self) {
         let waiting = self.queue_bytes.load(Ordering::Relaxed);
         self.metrics.store_queue_bytes.set(i64::try_from(waiting).unwrap_or(i64::MAX));
-    }
-
-    pub(super) fn set_log_long(&self) {
-        self.is_log_long.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn take_log_long(&self) -> bool {
-        self.is_log_long.swap(false, Ordering::Relaxed)
     }
 
     /// Gives up at this time what can't be stored by then.

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::commit::{Append, Committed, commit};
 use super::compact::{Plan, step};
-use super::files::{Files, checkpoint};
+use super::files::{Files, Frames, checkpoint, restart_log};
 use super::loader::Load;
 use super::mark::Mark;
 use super::rows::RoomRow;
@@ -29,6 +29,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const SLOW: Duration = Duration::from_millis(500);
 /// but not more often.
 const SLOW_EVERY: Duration = Duration::from_secs(10);
+/// How long commits wait for a log that is much too long to be moved, and between two looks.
+const LOG_PATIENCE: Duration = Duration::from_secs(2);
+const LOG_PAUSE: Duration = Duration::from_millis(5);
 /// How often all rooms are looked at, for what has grown old.
 const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
 /// Rooms that are looked at in one go.
@@ -49,6 +52,7 @@ pub(super) struct Writer {
     pub(super) files: Files,
     pub(super) shared: Arc<Shared>,
     pub(super) plan: Plan,
+    pub(super) wal_bytes: u64,
     pub(super) connection: Option<Connection>,
     pub(super) mark: Mark,
     pub(super) loads: Sender<Load>,
@@ -67,6 +71,26 @@ pub(super) struct Work {
     swept: Option<i64>,
     next_sweep: Instant,
     slow_logged: Option<Instant>,
+}
+
+/// What is left of a writer.
+#[derive(Default)]
+pub(super) struct Ended {
+    connection: Option<Connection>,
+    close: Option<oneshot::Sender<()>>,
+}
+
+impl Ended {
+    /// Leaves no log behind, if that can be, now that nobody else is connected; and tells who waits.
+    pub(super) fn finish(self) {
+        if let Some(connection) = self.connection
+            && let Err(error) = checkpoint(&connection, "TRUNCATE")
+        {
+            tracing::debug!(%error, "the log stays for the next start");
+        }
+        // Whoever has asked may be gone.
+        self.close.map(|close| close.send(()));
+    }
 }
 
 /// What was taken from the queue in one go.
@@ -105,25 +129,22 @@ impl Batch {
 }
 
 impl Writer {
-    /// Does what is asked, until it is asked to close, or nobody is there any more to ask. Gives back who waits for that.
-    pub(super) fn run(mut self, commands: &Receiver<Command>) -> Option<oneshot::Sender<()>> {
+    /// Does what is asked, until it is asked to close, or nobody is there any more to ask.
+    pub(super) fn run(mut self, commands: &Receiver<Command>) -> Ended {
         loop {
-            let Some(batch) = self.next(commands) else { break None };
+            let Some(batch) = self.next(commands) else { break Ended::default() };
             let Batch { appends, bytes, loads, close } = batch;
             if !appends.is_empty() && !self.store(appends, bytes) {
-                break None;
+                break Ended::default();
             }
             for load in loads {
                 // A loader that is gone drops it, which is an answer.
                 let _ = self.loads.send(load);
             }
             if close.is_some() {
-                self.finish();
-                break close;
+                break Ended { connection: self.connection, close };
             }
-            if self.shared.take_log_long() {
-                self.restart_log();
-            }
+            self.bound_log();
             if let Some(room) = self.work.too_long.pop_first() {
                 self.compact(room);
             }
@@ -162,6 +183,7 @@ impl Writer {
         for room in &committed.rooms {
             self.note(room);
         }
+        self.shared.answer(bytes);
         for (append, fate) in appends.into_iter().zip(committed.fates) {
             if let Err(error) = &fate {
                 tracing::error!(room = %append.room, %error, "an edit could not be stored");
@@ -169,7 +191,6 @@ impl Writer {
             // Whoever has asked may be gone.
             let _ = append.done.send(fate);
         }
-        self.shared.answer(bytes);
         true
     }
 
@@ -239,20 +260,20 @@ impl Writer {
         Ok(())
     }
 
-    /// Begins the write-ahead log anew if no reader needs it; else another time.
-    fn restart_log(&mut self) {
+    /// Begins the write-ahead log anew if it is long and no reader needs it; else another time. One that is much too long
+    /// waits for the thread that moves it.
+    fn bound_log(&self) {
         let Some(connection) = &self.connection else { return };
-        if let Err(error) = checkpoint(connection, "RESTART") {
-            tracing::debug!(%error, "the log goes on");
+        let bytes = checkpoint(connection, "NOOP").map_or(0, Frames::bytes);
+        if bytes < self.wal_bytes {
+            return;
         }
-    }
-
-    /// Leaves no log behind, if that can be.
-    fn finish(&mut self) {
-        let Some(connection) = self.connection.take() else { return };
-        if let Err(error) = checkpoint(&connection, "TRUNCATE") {
-            tracing::debug!(%error, "the log stays for the next start");
-        }
+        let patience = if bytes < 4 * self.wal_bytes { Duration::ZERO } else { LOG_PATIENCE };
+        let began = Instant::now();
+        while restart_log(connection).is_ok_and(Frames::is_taken)
+            && began.elapsed() < patience
+            && self.shared.pause(LOG_PAUSE)
+        {}
     }
 
     fn note(&mut self, room: &RoomRow) {
