@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use hither_server::store::{SqliteOptions, SqliteStore};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
@@ -83,6 +84,26 @@ fn a_config_that_does_not_say_who_may_come_in_is_refused() {
         let said = refused(text);
         assert!(said.contains(named), "{named} is not in: {said}");
     }
+}
+
+#[tokio::test]
+async fn a_backup_says_what_is_in_it_and_nothing_is_no_backup() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, to) = (dir.path().join("data"), dir.path().join("copy.db"));
+    std::fs::create_dir(&data).unwrap();
+    let back_up = || {
+        let mut command = Command::new(BINARY);
+        command.arg("backup").arg("--data").arg(&data).arg(&to).output().unwrap()
+    };
+    let Output { status, stdout, stderr } = back_up();
+    assert_eq!((status.code(), stdout), (Some(1), Vec::new()));
+    assert!(String::from_utf8(stderr).unwrap().contains("holds no documents"));
+    drop(SqliteStore::open(&data, SqliteOptions::default(), Default::default()).unwrap());
+    let Output { status, stdout, .. } = back_up();
+    let said: Value = serde_json::from_slice(&stdout).unwrap();
+    assert_eq!((status.code(), &said["rooms"], &said["records"]), (Some(0), &0.into(), &0.into()));
+    assert_eq!(said["bytes"], std::fs::metadata(&to).unwrap().len());
+    assert_eq!(back_up().status.code(), Some(1), "a copy replaces nothing");
 }
 
 #[tokio::test]

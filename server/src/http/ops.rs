@@ -54,8 +54,8 @@ async fn ask_to_drain(
     (StatusCode::ACCEPTED, "draining\n")
 }
 
-/// A store that takes no edits is said, and no reason to send clients away: they have presence and motion here, and edits
-/// as soon as it is mended, and another server could not take those either.
+/// A store that takes no edits is said, and no reason to send clients away: they have presence and motion here, and
+/// edits as soon as it is mended, and another server could not take those either.
 async fn ready(
     State((readiness, stores)): State<(watch::Receiver<Readiness>, Stores)>,
 ) -> (StatusCode, &'static str) {

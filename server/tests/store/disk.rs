@@ -1,5 +1,5 @@
-//! A disk that can fail: a VFS of SQLite's that passes everything on to the system's, and books on the way what would be
-//! there after a power cut. It can cut the power at any write, be full, be slow, and lie.
+//! A disk that can fail: a VFS of SQLite's that passes everything on to the system's, and books on the way what would
+//! be there after a power cut. It can cut the power at any write, be full, be slow, and lie.
 
 #![expect(unsafe_code, reason = "a VFS is C functions that SQLite calls")]
 #![expect(clippy::undocumented_unsafe_blocks, reason = "all by the contract that `parts` names")]

@@ -1,9 +1,10 @@
-//! Files that are cut short, and files with a flipped bit: what is acked is all there, or the store says that it is not.
+//! Files that are cut short, and files with a flipped bit: what is acked is all there, or the store says that it is
+//! not.
 
 use std::fs;
 use std::path::Path;
 
-use hither_server::store::{SqliteStore, Store, StoreError};
+use hither_server::store::{OpenError, SqliteStore, Store, StoreError};
 
 use crate::plan::{check, close, edit, folder, open, options, room, soon};
 
@@ -126,6 +127,32 @@ async fn a_flipped_bit_of_the_log_is_refused_or_changes_nothing() {
 }
 
 #[tokio::test]
+async fn what_is_before_a_spoilt_frame_can_be_served_when_the_operator_says_so() {
+    let mut files = quiet(6).await;
+    let frames = files[1].1.len() / FRAME;
+    let spoilt = frames / 2;
+    files[1].1[32 + (spoilt - 1) * FRAME + 100] ^= 1;
+    let folder = folder();
+    let write = |files: &[(&str, Vec<u8>)]| {
+        for (name, bytes) in files {
+            fs::write(folder.path().join(name), bytes).unwrap();
+        }
+    };
+    write(&files);
+    let Err(OpenError::LostTail { frame, path }) = open(folder.path(), None) else { panic!() };
+    assert_eq!((frame, path), (spoilt as u64, folder.path().join("documents.db-wal")));
+    // As docs/OPERATING.md has it.
+    files[1].1.truncate(32 + (spoilt - 1) * 4_120);
+    write(&files);
+    fs::remove_file(folder.path().join("documents.mark")).unwrap();
+    let store = open(folder.path(), None).unwrap();
+    for index in 0..2 {
+        let edits = check(&store, index).await.unwrap();
+        assert!((1..6).contains(&edits), "{edits}");
+    }
+}
+
+#[tokio::test]
 async fn a_database_that_is_cut_short_is_refused_or_damaged() {
     let whole = files(20, true).await;
     assert_eq!(find(&whole, 20, "whole").await, Found::All);
@@ -160,5 +187,7 @@ async fn without_its_database_or_with_an_older_one_a_store_is_refused_until_the_
     assert_eq!(find(&mixed, 3, "an older database").await, Found::Refused);
     let gone = [("documents.db", Vec::new()), newer[2].clone()];
     assert_eq!(find(&gone, 0, "no database").await, Found::Refused);
+    let log_alone = [quiet(3).await[1].clone()];
+    assert_eq!(find(&log_alone, 0, "a log alone").await, Found::Refused);
     assert_eq!(find(&mixed[..2], 3, "without the mark").await, Found::All);
 }

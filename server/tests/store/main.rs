@@ -1,5 +1,5 @@
-//! What the durable store promises, against disks that fail: nothing that was acked is lost, doubled or changed, whatever
-//! ends the process or the machine, and what can't be kept is said.
+//! What the durable store promises, against disks that fail: nothing that was acked is lost, doubled or changed,
+//! whatever ends the process or the machine, and what can't be kept is said.
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails the test")]
 

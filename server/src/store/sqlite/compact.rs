@@ -38,9 +38,7 @@ enum Due {
 impl Plan {
     /// Whether a room's log is long.
     pub(super) fn is_long(&self, room: &RoomRow) -> bool {
-        let kept = room.sequence - room.trimmed;
-        self.has_much_to_fold(room)
-            || kept >= self.retention.edits + STEP_EDITS.max(self.fold_edits)
+        self.has_much_to_fold(room) || self.has_much_to_trim(room)
     }
 
     /// Whether it is so long that loads get slow.
@@ -52,14 +50,19 @@ impl Plan {
         room.sequence - room.snapshot >= self.fold_edits
     }
 
+    /// Some more than are kept, so that not every edit costs the commit that deletes another.
+    fn has_much_to_trim(&self, room: &RoomRow) -> bool {
+        let folded = room.snapshot - room.trimmed;
+        folded > 0 && room.sequence - room.trimmed >= self.retention.edits + self.fold_edits
+    }
+
     /// What is to be done, given when the first edit of the log was made.
     fn due(&self, room: &RoomRow, first_ms: Option<u64>, now_ms: u64) -> Due {
         let age_ms = u64::try_from(self.retention.age.as_millis()).unwrap_or(u64::MAX);
         let is_old = first_ms.is_some_and(|first| first.saturating_add(age_ms) <= now_ms);
-        let is_over = room.sequence - room.trimmed > self.retention.edits;
         if self.has_much_to_fold(room) || is_old && room.snapshot == room.trimmed {
             Due::Fold
-        } else if room.snapshot > room.trimmed && (is_old || is_over) {
+        } else if is_old || self.has_much_to_trim(room) {
             Due::Trim
         } else {
             Due::Nothing

@@ -1,5 +1,5 @@
-//! The checks of stored rows, apart from the rows, so that one look says what a check covers: SQLite itself passes over a
-//! flipped bit.
+//! The checks of stored rows, apart from the rows, so that one look says what a check covers: SQLite itself passes over
+//! a flipped bit.
 
 use twox_hash::XxHash3_64;
 

@@ -1,5 +1,5 @@
-//! The threads that only read and tidy: the loader, so that a load of many megabytes never holds up a commit, and the one
-//! that moves the write-ahead log into the database, which syncs that.
+//! The threads that only read and tidy: the loader, so that a load of many megabytes never holds up a commit, and the
+//! one that moves the write-ahead log into the database, which syncs that.
 
 use std::sync::mpsc::Receiver;
 

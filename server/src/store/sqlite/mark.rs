@@ -1,5 +1,5 @@
-//! How many commits were durable, in a file of its own beside the documents: it tells when what is there ends before what
-//! was acked, as it does where SQLite has cut its log or an older copy was put in place.
+//! How many commits were durable, in a file of its own beside the documents: it tells when what is there ends before
+//! what was acked, as it does where SQLite has cut its log or an older copy was put in place.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -8,7 +8,8 @@ use std::path::Path;
 
 use super::digest::Digest;
 
-/// A file that is written in place, and not synced: after a power cut it is as old as it is, or gone, and tells less then.
+/// A file that is written in place, and not synced: after a power cut it is as old as it is, or gone, and tells less
+/// then.
 #[derive(Debug)]
 pub(super) struct Mark(File);
 

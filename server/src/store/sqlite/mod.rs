@@ -1,6 +1,6 @@
-//! The durable store: a SQLite database in the data directory. SQLite keeps the promise that a commit that has returned is
-//! there after any end of the machine; this adapter keeps the rest: each edit in its room's order and with its effect
-//! once, and nothing silently less than what was written.
+//! The durable store: a SQLite database in the data directory. SQLite keeps the promise that a commit that has returned
+//! is there after any end of the machine; this adapter keeps the rest: each edit in its room's order and with its
+//! effect once, and nothing silently less than what was written.
 //!
 //! A room is its snapshot (`records` and `editors`) and its log (`edits`) behind that, each row with a check, and the
 //! log a chain of them, which ends in the row of the room. `writer` commits, `loader` reads, `open` makes sure.
@@ -60,8 +60,8 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the documents in a folder, or makes them there. It is for one process at a time, which is for the caller to
-    /// see to. Blocks for as long as it takes to look at every room's row.
+    /// Opens the documents in a folder, or makes them there. It is for one process at a time, which is for the caller
+    /// to see to. Blocks for as long as it takes to look at every room's row.
     ///
     /// # Errors
     /// [`OpenError`]; nothing has changed then.

@@ -43,11 +43,10 @@ pub enum OpenError {
         /// The latest that is known here.
         known: i64,
     },
-    /// The machine's: the log holds edits that were durable behind a frame that is spoilt, or the file that they belong
-    /// to is gone.
+    /// The machine's: the log holds edits that were durable behind a frame that is spoilt.
     #[error(
-        "stored edits are lost: {} is spoilt at frame {frame}, and more was written after it. Restore a backup; or \
-         delete documents.mark and this file, and lose what is in it",
+        "stored edits are lost: {} is spoilt at frame {frame}, and more was written after it. Restore a backup; or cut \
+         this file before that frame, and delete documents.mark, to go on with what was before",
         path.display()
     )]
     LostTail {
@@ -56,10 +55,13 @@ pub enum OpenError {
         /// The frame, counted from 1.
         frame: u64,
     },
+    /// The operator's, or the machine's: the file that a log belongs to is gone, or empty.
+    #[error("stored edits are lost: {} is gone, and its log is there. Put it back", .0.display())]
+    Gone(PathBuf),
     /// The machine's, or the operator's who put in an older file: edits that were acked are not there.
     #[error(
-        "stored edits are lost: {marked} commits were made, and {found} are there. Restore a backup; or delete {} to go \
-         on with what is there",
+        "stored edits are lost: {marked} commits were made, and {found} are there. Restore a backup; or delete {} to \
+         go on with what is there",
         path.display()
     )]
     Behind {
@@ -139,7 +141,7 @@ fn check_log(files: &Files) -> Result<(), OpenError> {
         Tail::Lost { frame } => return Err(OpenError::LostTail { path, frame }),
         // SQLite would delete it.
         _ if database == 0 && scan.commits > 0 => {
-            return Err(OpenError::LostTail { path, frame: 0 });
+            return Err(OpenError::Gone(files.database()));
         }
         Tail::Unfinished => {
             let path = path.display();

@@ -7,8 +7,8 @@ use std::time::Duration;
 pub struct SqliteOptions {
     /// How long the log keeps what is in the snapshot.
     pub retention: Retention,
-    /// Bytes of edits that may wait to be stored; beyond, the store takes no more for now. Costs as much memory. Default:
-    /// 64 MiB.
+    /// Bytes of edits that may wait to be stored; beyond, the store takes no more for now. Costs as much memory.
+    /// Default: 64 MiB.
     pub queue_bytes_max: usize,
     /// So many edits of a room are folded into its snapshot at once, when there is time; four times as many do not wait
     /// for that. Less makes loads shorter and commits more. Default: 200.
@@ -25,7 +25,7 @@ pub struct SqliteOptions {
 /// How long edits are kept that a room's snapshot has: for who comes back, and who looks what happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// The latest edits of a room. Default: 1,000.
+    /// The latest edits of a room, and up to `fold_edits` more. Default: 1,000.
     pub edits: u64,
     /// Of those, what is not older. Default: 30 days.
     pub age: Duration,

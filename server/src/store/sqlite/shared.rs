@@ -1,5 +1,5 @@
-//! What the threads of a store and those who give it edits know of each other: what waits, whether it can be stored, and
-//! whether the store is to end.
+//! What the threads of a store and those who give it edits know of each other: what waits, whether it can be stored,
+//! and whether the store is to end.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};

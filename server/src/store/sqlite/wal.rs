@@ -1,5 +1,5 @@
-//! What the write-ahead log says for itself, read before SQLite does, which cuts it without a word at the first frame that
-//! is not whole. <https://sqlite.org/fileformat2.html#the_write_ahead_log>
+//! What the write-ahead log says for itself, read before SQLite does, which cuts it without a word at the first frame
+//! that is not whole. <https://sqlite.org/fileformat2.html#the_write_ahead_log>
 
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read};
@@ -114,8 +114,8 @@ impl Header {
         header
     }
 
-    /// Whether a frame is of this log. Of a header that is not whole, one salt is enough: both are new when a log begins
-    /// anew.
+    /// Whether a frame is of this log. Of a header that is not whole, one salt is enough: both are new when a log
+    /// begins anew.
     fn has_salts(&self, salts: &[u8]) -> bool {
         let same = |range: std::ops::Range<usize>| salts[range.clone()] == self.salts[range];
         if self.is_whole { same(0..8) } else { same(0..4) || same(4..8) }

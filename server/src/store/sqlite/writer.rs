@@ -245,8 +245,8 @@ impl Writer {
         self.connection = None;
     }
 
-    /// Connects again after a failure. What is there may be so in the kernel's memory alone, since a sync that has failed
-    /// is not made up for by the next: so it is written once more, to the database, and the log begins anew.
+    /// Connects again after a failure. What is there may be so in the kernel's memory alone, since a sync that has
+    /// failed is not made up for by the next: so it is written once more, to the database, and the log begins anew.
     fn connect(&mut self) -> Result<(), StoreError> {
         if self.connection.is_some() {
             return Ok(());
@@ -260,8 +260,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Begins the write-ahead log anew if it is long and no reader needs it; else another time. One that is much too long
-    /// waits for the thread that moves it.
+    /// Begins the write-ahead log anew if it is long and no reader needs it; else another time. One that is much too
+    /// long waits for the thread that moves it.
     fn bound_log(&self) {
         let Some(connection) = &self.connection else { return };
         let bytes = checkpoint(connection, "NOOP").map_or(0, Frames::bytes);
