@@ -41,6 +41,7 @@ class Page {
   get submitted(): unknown[] {
     return this.connection.edits.flat().map((said) => {
       if (said.type === 'open') return [said.editor.join(), ...said.unanswered]
+      if (said.type === 'history') return []
       return [said.number, ...said.ops.map(({ record }) => record)]
     })
   }

@@ -65,6 +65,29 @@ describe('records', () => {
     expect([room.records.isLoaded, contents(), changes]).toEqual([true, { a: { x: 1 }, b: { x: 9 } }, [['a', 'b']]])
   })
 
+  it('D8: tell their edits as they were made, or why not', async () => {
+    const asked = room.history({ before: 9, limit: 2 })
+    const refused = room.history()
+    expect(connection.edits[0]?.slice(1)).toEqual([
+      { type: 'history', request: 1, before: 9, limit: 2 },
+      { type: 'history', request: 2, before: undefined, limit: 50 },
+    ])
+    const put: Op = { kind: 1, record: 'a', fields: { x: 1 } }
+    const edits = [edit(7, put), edit(8, { kind: 3, record: 'a', fields: {}, ifVersion: 7 })]
+    connection.sayEdits({ type: 'history', request: 1, edits })
+    connection.sayEdits({ type: 'history', request: 2, edits: [], code: 9, retryAfterMs: 5 })
+    expect(await asked).toEqual([
+      { sequence: 7, time: 1, userId: 'g', ops: [{ type: 'put', id: 'a', fields: { x: 1 } }] },
+      { sequence: 8, time: 1, userId: 'g', ops: [{ type: 'remove', id: 'a', ifVersion: 7 }] },
+    ])
+    await expect(refused).rejects.toMatchObject({ code: 'unavailable', retryAfterMs: 5 })
+
+    const lost = room.history()
+    connection.die()
+    await expect(lost).rejects.toMatchObject({ code: 'not_connected' })
+    await expect(room.history()).rejects.toMatchObject({ code: 'not_connected' })
+  })
+
   it('D3: of a later page that are newer than an edit are not changed by it', () => {
     const changes: (readonly string[])[] = []
     room.records.subscribe((ids) => changes.push(ids))

@@ -59,6 +59,26 @@ export type RecordOp<T extends RoomTypes = RegisteredTypes> = { readonly id: str
   | ({ readonly type: 'remove' } & EditOptions)
 )
 
+/** An edit of anybody, as it was made. */
+export interface PastEdit<T extends RoomTypes = RegisteredTypes> {
+  /** Its place in the room's order. */
+  readonly sequence: number
+  /** When the server took it, in milliseconds since the Unix epoch. */
+  readonly time: number
+  /** The id of the user who made it. */
+  readonly userId: string
+  /** What it did. */
+  readonly ops: readonly RecordOp<T>[]
+}
+
+/** Which edits are looked up. */
+export interface HistoryOptions {
+  /** Those before this place. Default: the latest. */
+  readonly before?: number | undefined
+  /** So many at most, 1 to 100; fewer come where the answer would be too long. Default: 50. */
+  readonly limit?: number | undefined
+}
+
 /** Whether all edits that were made here are durable. */
 export type StorageStatus = 'synchronizing' | 'synchronized'
 
@@ -139,10 +159,17 @@ const FIELDS_DEPTH = 4
 
 const KINDS = { put: PUT, patch: PATCH, remove: REMOVE, increment: INCREMENT } as const
 
+/** So many earlier edits are looked up unless it is said. */
+const HISTORY_LIMIT = 50
+
 /** An edit to be made, and the ends of its promise. */
-interface Draft extends SubmittedEdit {
+interface Draft extends SubmittedEdit, Ends<Edited> {
   ops: readonly Op[]
-  readonly resolve: (edited: Edited) => void
+}
+
+/** Of a promise. */
+interface Ends<T> {
+  readonly resolve: (value: T) => void
   readonly reject: (error: unknown) => void
 }
 
@@ -162,6 +189,9 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
   /** Keeps edits over the end of the page, if that is wanted. */
   #queue: RoomQueue | undefined
   #drafts = 0
+  /** Who waits for earlier edits, by the number of the request. */
+  readonly #asked = new Map<number, Ends<readonly PastEdit<T>[]>>()
+  #requests = 0
   /** What `batch` gathers. */
   #batch: Draft | undefined
   #lane: EditsLane | undefined
@@ -260,6 +290,16 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
     })
   }
 
+  /** Looks up edits as they were made. */
+  history({ before, limit = HISTORY_LIMIT }: HistoryOptions = {}): Promise<readonly PastEdit<T>[]> {
+    this.#want()
+    return new Promise((resolve, reject) => {
+      if (!this.#lane) return reject(notConnected('room', this.#owner.id))
+      this.#asked.set(++this.#requests, { resolve, reject })
+      this.#lane.history(this.#requests, before, limit)
+    })
+  }
+
   undo(): boolean {
     return this.#go('undo')
   }
@@ -290,6 +330,8 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
 
   handleLane(lane: EditsLane | undefined): void {
     this.#lane = lane
+    for (const { reject } of this.#asked.values()) reject(notConnected('room', this.#owner.id))
+    this.#asked.clear()
     this.#edits.close()
     this.#open()
   }
@@ -316,6 +358,7 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
   }
 
   handleMessage(lane: EditsLane, message: EditsToClient): void {
+    if (message.type === 'history') return this.#handleHistory(message)
     this.#edits.handleMessage(Date.now(), lane, message)
     this.#tell()
   }
@@ -338,6 +381,16 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
   handleReject(number: number, reason: Refusal | undefined): void {
     this.#queue?.forget(number)
     this.#fail(number, reason ? refused('edit', reason, this.#owner.id) : this.#unknown())
+  }
+
+  #handleHistory({ request, edits, code, retryAfterMs }: Extract<EditsToClient, { type: 'history' }>): void {
+    const asked = this.#asked.get(request)
+    this.#asked.delete(request)
+    if (code !== undefined) asked?.reject(refused('room', { code, retryAfterMs }, this.#owner.id))
+    else
+      asked?.resolve(
+        edits.map(({ sequence, time, user, ops }) => ({ sequence, time, userId: user, ops: ops.map(said) })),
+      )
   }
 
   #want(): void {
@@ -406,6 +459,17 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
     if (storageStatus !== status) this.#owner.handleStorageStatus(storageStatus)
     if (!isEqual(history, this.#history)) this.#owner.handleHistory(this.#history)
   }
+}
+
+/** An operation as the application says it. */
+function said<T extends RoomTypes>({ kind, record, fields, ifVersion }: Op): RecordOp<T> {
+  const type = (['put', 'patch', 'remove', 'increment'] as const)[kind - 1]
+  return {
+    type,
+    id: record,
+    ...(type !== 'remove' && { fields }),
+    ...(ifVersion !== undefined && { ifVersion }),
+  } as RecordOp<T>
 }
 
 /** An operation as it is submitted; its fields are a copy. */

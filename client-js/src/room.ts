@@ -9,7 +9,15 @@ import type { Editor } from './edits/edits.ts'
 import { patched } from './edits/entry.ts'
 import { isEqual } from './equal.ts'
 import { Others, user } from './others.ts'
-import { type History, type Records, type RecordsOwner, RoomRecords, type StorageStatus } from './records.ts'
+import {
+  type History,
+  type HistoryOptions,
+  type PastEdit,
+  type Records,
+  type RecordsOwner,
+  RoomRecords,
+  type StorageStatus,
+} from './records.ts'
 import { clock, type Connection } from './connection.ts'
 import type { MemberChange, Membership, MembershipListener, Refusal } from './session/membership.ts'
 import type { LostConnection } from './session/reconnect.ts'
@@ -104,6 +112,11 @@ export interface Room<T extends RoomTypes = RegisteredTypes> {
    * one step; their promises are the same. If `act` throws, none of them is made. Returns what `act` returns.
    */
   batch<R>(act: () => R): R
+  /**
+   * Looks up the edits of the records as they were made, in their order: the latest, or those before a place; none where
+   * the server keeps no more. Rejects with a `RoomError` while there is no connection, or if the server can't look now.
+   */
+  history(options?: HistoryOptions): Promise<readonly PastEdit<T>[]>
   /** Whether all edits made here are durable. */
   getStorageStatus(): StorageStatus
   /** What the room's connection has done and how well. */
@@ -209,6 +222,10 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   follow(connectionId: number | null): void {
     this.#followed = connectionId ?? NaN
     this.#sendViewport()
+  }
+
+  history(options?: HistoryOptions): Promise<readonly PastEdit<T>[]> {
+    return this.records.history(options)
   }
 
   batch<R>(act: () => R): R {

@@ -1,6 +1,14 @@
 // The edits lane of one membership, sans-IO: what goes and comes over it. What it is about outlives it.
 
-import { editsToClient, type EditsToClient, type Op, type Place, sayOpen, saySubmit } from '../wire/edits.ts'
+import {
+  editsToClient,
+  type EditsToClient,
+  type Op,
+  type Place,
+  sayHistory,
+  sayOpen,
+  saySubmit,
+} from '../wire/edits.ts'
 import { FrameBuffer } from '../wire/framing.ts'
 import { decodeMessage } from '../wire/lane.ts'
 import type { Session } from './session.ts'
@@ -35,6 +43,10 @@ export class EditsLane {
 
   submit(number: number, ops: readonly Op[]): void {
     this.#session.sendEdits(this.#room, saySubmit(number, ops))
+  }
+
+  history(request: number, before: number | undefined, limit: number): void {
+    this.#session.sendEdits(this.#room, sayHistory(request, before, limit))
   }
 
   /** Throws `DecodeError` if the server broke the protocol. */

@@ -26,6 +26,7 @@ export type ToServer =
 export type EditsToServer =
   | { type: 'open'; room: number; slot: number; editor: Uint8Array; after?: Place; unanswered: number[] }
   | { type: 'submit'; number: number; ops: Op[] }
+  | { type: 'history'; request: number; before?: number; limit: number }
 
 const seen = struct<Seen>({ epoch: ['e', int], number: ['n', int] })
 const onAxis = integer(AXIS_LIMIT - 1, -AXIS_LIMIT)
@@ -83,6 +84,7 @@ export const editsToServer: Lane<EditsToServer> = {
     }),
   ],
   submit: [2, struct({ number: ['n', int], ops: ['o', list(op)] })],
+  history: [3, struct({ request: ['i', u32], before: ['b', optional(int)], limit: ['l', u32] })],
 }
 
 /** The bytes of a message of any lane, with its length before them. */

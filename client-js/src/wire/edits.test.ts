@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { encodeAs } from '../testing/to-server.ts'
 import { fromHex, toHex, vectors } from '../testing/vectors.ts'
-import { editsToClient, type EditsToClient, type Op, sayOpen, saySubmit } from './edits.ts'
+import { editsToClient, type EditsToClient, type Op, sayHistory, sayOpen, saySubmit } from './edits.ts'
 import { frame } from './framing.ts'
 import { decodeMessage, encodeMessage, type Said } from './lane.ts'
 
@@ -25,6 +25,8 @@ const toServer: Record<string, Said> = {
   open: sayOpen(7, 5, editor, undefined, []),
   'open after edit 41, with two edits unanswered': sayOpen(7, 5, editor, { document: 90_071, sequence: 41 }, [7, 9]),
   submit: saySubmit(1, ops),
+  history: sayHistory(3, undefined, 50),
+  'history before edit 41': sayHistory(4, 41, 100),
 }
 
 /** What each vector to the client says. */
@@ -41,6 +43,13 @@ const toClient: Record<string, EditsToClient> = {
     type: 'edits',
     edits: [{ sequence: 43, time, user: 'auth|4711', slot: 3, generation: 1, number: 1, ops }],
   },
+  history: {
+    type: 'history',
+    request: 3,
+    edits: [{ sequence: 43, time, user: 'auth|4711', slot: 3, generation: 1, number: 1, ops }],
+  },
+  'history, none': { type: 'history', request: 4, edits: [] },
+  'history, refused': { type: 'history', request: 4, edits: [], code: 9, retryAfterMs: 1_000 },
   ack: { type: 'ack', number: 1, sequence: 43, time },
   reject: { type: 'reject', number: 2, code: 11, message: 'a patch needs its record' },
   'reject, too large': {

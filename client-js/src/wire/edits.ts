@@ -4,7 +4,21 @@
 import { Writer } from './bytes.ts'
 import { type Lane, type Said, unlessEmpty } from './lane.ts'
 import { encodeValue, type Fields } from './msgpack.ts'
-import { flag, int, integer, list, map, mapOrNone, optional, slot, struct, text, type Type, u32 } from './schema.ts'
+import {
+  flag,
+  int,
+  integer,
+  list,
+  listOrNone,
+  map,
+  mapOrNone,
+  optional,
+  slot,
+  struct,
+  text,
+  type Type,
+  u32,
+} from './schema.ts'
 
 /** What a client hears. */
 export type EditsToClient =
@@ -20,6 +34,7 @@ export type EditsToClient =
       value?: number
       retryAfterMs?: number
     }
+  | { type: 'history'; request: number; edits: EditMessage[]; code?: number; retryAfterMs?: number }
 
 /** An operation on one record. */
 export interface Op {
@@ -97,6 +112,15 @@ export const editsToClient: Lane<EditsToClient> = {
       retryAfterMs: ['ra', optional(int)],
     }),
   ],
+  history: [
+    5,
+    struct({
+      request: ['i', u32],
+      edits: ['e', listOrNone(edit)],
+      code: ['c', optional(u32)],
+      retryAfterMs: ['ra', optional(int)],
+    }),
+  ],
 }
 
 /**
@@ -117,6 +141,11 @@ export function sayOpen(
 /** Submits an edit, with the editor's number for it. */
 export function saySubmit(number: number, ops: readonly Op[]): Said {
   return [2, { n: number, o: ops.map(packed) }]
+}
+
+/** Asks for edits as they were made: those before a place, or the latest, so many at most. */
+export function sayHistory(request: number, before: number | undefined, limit: number): Said {
+  return [3, { i: request, b: before, l: limit }]
 }
 
 /** The bytes that count for an edit (rule D2). */

@@ -212,11 +212,12 @@ impl Edits {
     /// The server does not know the numbers any more: nobody knows what became of edits that were sent (D7).
     pub(super) fn forget_sent(&mut self, events: &mut VecDeque<Event>) {
         let room = self.room;
+        let ids = self.pending.ids().collect();
         for number in self.pending.forget_sent() {
             self.undo.forget(number);
             events.push_back(Event::EditUnanswered { room, number });
         }
-        self.change(BTreeSet::new(), events, |edits, _| edits.rebuild());
+        self.change(ids, events, |edits, _| edits.rebuild());
     }
 
     /// Takes the next bytes of the lane.
@@ -346,14 +347,15 @@ impl Edits {
         }
     }
 
-    /// Changes records with these ids, and tells which of them, and of those with own edits, are shown otherwise then.
+    /// Changes records with these ids, and tells which of them, and of those with own edits, are shown otherwise then:
+    /// what comes may make an own edit possible that was not.
     fn change<T>(
         &mut self,
         mut ids: BTreeSet<String>,
         events: &mut VecDeque<Event>,
         act: impl FnOnce(&mut Self, &mut VecDeque<Event>) -> T,
     ) -> T {
-        ids.extend(self.pending.shown().ids().map(str::to_owned));
+        ids.extend(self.pending.ids());
         let before: Vec<_> = ids.iter().map(|id| self.fields(id)).collect();
         let done = act(self, events);
         let is_changed = |(id, before): &(String, _)| self.fields(id) != *before;
