@@ -25,7 +25,8 @@ impl Room {
     }
 
     /// Submits an edit of at most 64 operations and 60 KiB, which is applied whole or not at all. The records show it
-    /// at once, until it is rejected; await what this returns to know that it is durable. Opens the document if it is not.
+    /// at once, until it is rejected; await what this returns to know that it is durable. Opens the document if it is
+    /// not.
     ///
     /// Without a connection edits wait for one, and while 64 of the room are unanswered for their answers. Each has its
     /// effect once, over reconnects and restarts of the server.
@@ -33,8 +34,8 @@ impl Room {
         Submitted(self.connection.submit(self.room, ops))
     }
 
-    /// Looks up the edits of the room before a place, or the latest, `limit` at most and 100, in their order; fewer come
-    /// where the answer would be too large, and none where the server keeps no more: ask with the place of the first
+    /// Looks up the edits of the room before a place, or the latest, `limit` at most and 100, in their order; fewer
+    /// come where the answer would be too large, and none where the server keeps no more: ask with the place of the first
     /// until then.
     ///
     /// # Errors

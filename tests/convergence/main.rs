@@ -1,7 +1,7 @@
 //! One room and its editors in virtual time, through all that may come between: disconnects, a store that is slow or
-//! takes nothing, a server that is killed, rules and conditions that reject. In the end there is one truth: the log. All
-//! records are those that it makes, each edit is in it once or was rejected, and its order is that in which people saw
-//! things happen.
+//! takes nothing, a server that is killed, rules and conditions that reject. In the end there is one truth: the log.
+//! All records are those that it makes, each edit is in it once or was rejected, and its order is that in which people
+//! saw things happen.
 
 #![expect(clippy::expect_used, reason = "a world that breaks its own rules is a failed test")]
 

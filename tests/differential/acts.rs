@@ -47,7 +47,17 @@ impl World<'_> {
                 let to = targets(rng, session.room(room).expect("a room that it is in"));
                 Step::Event(room, "größe".into(), value(rng, 6), to)
             }
-            75..90 => Step::Submit(room, ops(rng, self.plan.padding)),
+            75..84 => Step::Submit(room, ops(rng, self.plan.padding)),
+            act @ 84..90 => {
+                let view = session.room(room).expect("a room that it is in");
+                match act {
+                    _ if view.records().is_none() => Step::Open(room),
+                    84..87 => Step::Undo(room),
+                    87 => Step::Redo(room),
+                    88 => Step::Group(room),
+                    _ => Step::Ungroup(room),
+                }
+            }
             90 | 91 => Step::Open(room),
             92 => Step::Status(Status::Away),
             93..96 => Step::Status(Status::Active),

@@ -92,6 +92,7 @@ impl News {
             }
             Event::EventsLost { room } => json!(["events lost", at(room)]),
             Event::DocumentLoaded { room } => json!(["loaded", at(room)]),
+            Event::RecordsChanged { room, records } => json!(["changed", records, at(room)]),
             Event::EditAcked { room, ack } => json!(["ack", ack.number, ack.sequence, at(room)]),
             Event::EditRejected { room, reject } => {
                 let code = u32::from(reject.code);
@@ -129,6 +130,7 @@ fn room_of(event: &Event) -> Option<RoomHandle> {
         | Event::Broadcast { room, .. }
         | Event::EventsLost { room }
         | Event::DocumentLoaded { room }
+        | Event::RecordsChanged { room, .. }
         | Event::EditAcked { room, .. }
         | Event::EditRejected { room, .. } => Some(*room),
         Event::Direct(direct) => Some(direct.room),

@@ -47,11 +47,14 @@ pub(crate) fn plain_room(room: &Room, handle: RoomHandle) -> Json {
     });
     let members = room.members().map(|member| plain_member(member, member.slot == room.slot()));
     let records = room.records().map(|records| {
-        let plain = |(id, fields): (&str, _)| {
-            (id.to_owned(), json!([records.version(id), plain_map(fields)]))
+        let plain = |(id, version, fields): (&str, u64, _)| {
+            (id.to_owned(), json!([version, plain_map(fields)]))
         };
-        records.iter().map(plain).collect::<serde_json::Map<_, _>>()
+        records.confirmed().records().map(plain).collect::<serde_json::Map<_, _>>()
     });
+    let shown = room.records().into_iter().flat_map(|records| records.iter());
+    let shown: serde_json::Map<_, _> =
+        shown.map(|(id, fields)| (id.to_owned(), plain_map(fields))).collect();
     json!({
         "format": [
             handle.0, room.slot().0, room.generation().0, may_edit, format.tick_hz,
@@ -61,6 +64,8 @@ pub(crate) fn plain_room(room: &Room, handle: RoomHandle) -> Json {
         "members": members.collect::<Vec<_>>(),
         "positions": positions.collect::<Vec<_>>(),
         "records": records,
+        "shown": shown,
+        "unanswered": room.unanswered_edits(),
     })
 }
 

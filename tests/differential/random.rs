@@ -8,6 +8,7 @@ use hither_protocol::message::{Map, Value};
 use hither_protocol::session::Room;
 use rand::RngExt;
 use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
 use std::time::Duration;
 
 /// Names that a language may have its own ideas about.
@@ -67,15 +68,45 @@ pub(crate) fn presence(rng: &mut StdRng, padding: usize) -> Map {
     map
 }
 
+/// The value with numbers as TypeScript has them, of one kind: what comes back is as it was said then.
+fn one_kind(value: Value) -> Value {
+    match value {
+        Value::Float(number) if number.fract() == 0.0 && number.abs() < (1_u64 << 53) as f64 => {
+            Value::Int(number as i64)
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(one_kind).collect()),
+        Value::Map(map) => {
+            Value::Map(map.into_iter().map(|(name, value)| (name, one_kind(value))).collect())
+        }
+        other => other,
+    }
+}
+
+/// What may be added.
+fn number(rng: &mut StdRng) -> Value {
+    match rng.random_range(0..3) {
+        0 => Value::Int(rng.random_range(-3..9)),
+        1 => Value::Int((1 << 53) - 1),
+        _ => Value::Float(rng.random_range(-1.0..1.0)),
+    }
+}
+
 /// The operations of an edit on one of a few records.
 pub(crate) fn ops(rng: &mut StdRng, padding: usize) -> Vec<Op> {
     let op = |rng: &mut StdRng| {
-        let kind = [OpKind::Put, OpKind::Put, OpKind::Patch, OpKind::Patch, OpKind::Remove];
-        let kind = kind[rng.random_range(0..kind.len())];
+        let kinds = [OpKind::Put, OpKind::Put, OpKind::Patch, OpKind::Patch, OpKind::Remove];
+        let kind = *kinds.choose(rng).unwrap_or(&OpKind::Increment);
+        let kind = if rng.random_bool(0.1) { OpKind::Increment } else { kind };
         let record =
             format!("{}-{}", KEYS[rng.random_range(3..KEYS.len())], rng.random_range(0..3));
-        let fields = if kind == OpKind::Remove { Map::new() } else { presence(rng, padding) };
-        Op::new(kind, record, fields)
+        let fields = match kind {
+            OpKind::Remove => Map::new(),
+            OpKind::Increment => Map::from([("n".into(), number(rng))]),
+            _ => presence(rng, padding),
+        };
+        let fields = fields.into_iter().map(|(name, value)| (name, one_kind(value))).collect();
+        let if_version = rng.random_bool(0.1).then(|| rng.random_range(0..20));
+        Op { if_version, ..Op::new(kind, record, fields) }
     };
     (0..rng.random_range(1..=3)).map(|_| op(rng)).collect()
 }

@@ -9,6 +9,7 @@ use hither_protocol::{RoomHandle, RoomName, Slot};
 use serde_json::{Value as Json, json};
 
 use crate::plain::{plain, plain_map, to_hex};
+use crate::twin::EDITOR;
 
 /// One step of a client.
 #[derive(Clone, Debug)]
@@ -29,6 +30,10 @@ pub(crate) enum Step {
     Viewport(RoomHandle, Option<Viewport>, Option<Slot>),
     Open(RoomHandle),
     Submit(RoomHandle, Vec<Op>),
+    Undo(RoomHandle),
+    Redo(RoomHandle),
+    Group(RoomHandle),
+    Ungroup(RoomHandle),
     Bye,
 }
 
@@ -49,7 +54,7 @@ impl Step {
                 fields.extend(resume.map(|token| ("resumeToken".into(), json!(token))));
                 fields.extend(hello.name.iter().map(|name| ("name".into(), json!(name))));
                 fields.insert("reliableMotion".into(), json!(hello.reliable_motion));
-                json!({ "do": "connect", "hello": fields })
+                json!({ "do": "connect", "hello": fields, "editor": to_hex(&EDITOR.0) })
             }
             Self::Control(bytes) => json!({ "do": "control", "bytes": to_hex(bytes) }),
             Self::Edits(room, bytes) => {
@@ -100,6 +105,10 @@ impl Step {
             Self::Submit(room, ops) => {
                 json!({ "do": "submit", "room": room.0, "ops": ops.iter().map(plain_op).collect::<Vec<_>>() })
             }
+            Self::Undo(room) => json!({ "do": "undo", "room": room.0 }),
+            Self::Redo(room) => json!({ "do": "redo", "room": room.0 }),
+            Self::Group(room) => json!({ "do": "group", "room": room.0 }),
+            Self::Ungroup(room) => json!({ "do": "ungroup", "room": room.0 }),
             Self::Bye => json!({ "do": "bye" }),
         }
     }
@@ -113,5 +122,10 @@ fn steps(session: &Session, room: RoomHandle) -> [f64; 4] {
 }
 
 fn plain_op(op: &Op) -> Json {
-    json!({ "kind": u8::from(op.kind), "record": op.record, "fields": plain_map(&op.fields) })
+    let (kind, fields) = (u8::from(op.kind), plain_map(&op.fields));
+    let mut plain = json!({ "kind": kind, "record": op.record, "fields": fields });
+    plain.as_object_mut().into_iter().for_each(|plain| {
+        plain.extend(op.if_version.map(|version| ("ifVersion".to_owned(), json!(version))));
+    });
+    plain
 }

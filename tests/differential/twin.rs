@@ -198,6 +198,10 @@ impl Twin {
             Step::Submit(room, ops) => {
                 session.submit(room, ops);
             }
+            Step::Undo(room) => drop(session.undo(room)),
+            Step::Redo(room) => drop(session.redo(room)),
+            Step::Group(room) => session.begin_group(room),
+            Step::Ungroup(room) => session.end_group(room),
             Step::Bye => session.bye(),
         }
         Ok(())
@@ -255,15 +259,27 @@ impl Twin {
     }
 }
 
-/// The news of a step. Changed members come in no order that anyone may rely on, and need be named only once.
+/// The news of a step. Changed members and records come in no order that anyone may rely on, and need be named only
+/// once; a document that is loaded is another one anyway.
 fn without_order(news: &Json) -> Json {
-    let is_update = |one: &&Json| one[0] == "update";
+    let news: Vec<Json> = news.as_array().into_iter().flatten().flat_map(one_by_one).collect();
+    let loaded = |room: &Json| news.iter().any(|one| one[0] == "loaded" && one[1] == *room);
+    let is_told = |one: &&Json| one[0] != "changed" || !loaded(&one[2]);
+    let is_update = |one: &&Json| one[0] == "update" || one[0] == "changed";
     let (updates, others): (Vec<&Json>, Vec<&Json>) =
-        news.as_array().into_iter().flatten().partition(is_update);
+        news.iter().filter(is_told).partition(is_update);
     let mut updates: Vec<String> = updates.into_iter().map(Json::to_string).collect();
     updates.sort();
     updates.dedup();
     json!({ "updates": updates, "others": others })
+}
+
+/// Changed records each by itself.
+fn one_by_one(news: &Json) -> Vec<Json> {
+    match news[1].as_array().filter(|_| news[0] == "changed") {
+        Some(ids) => ids.iter().map(|id| json!(["changed", id, news[2]])).collect(),
+        None => vec![news.clone()],
+    }
 }
 
 /// The same with another last bit.

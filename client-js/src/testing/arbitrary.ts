@@ -168,6 +168,10 @@ export const editsToServer: Arbitrary<EditsToServer> = fc.oneof(
     { requiredKeys: ['type', 'room', 'slot', 'editor', 'unanswered'] },
   ),
   fc.record({ type: type('submit'), number: int, ops }),
+  fc.record(
+    { type: type('history'), request: u32, before: int, limit: u32 },
+    { requiredKeys: ['type', 'request', 'limit'] },
+  ),
 )
 
 /** Any message of an edits lane to the client. */
@@ -178,5 +182,9 @@ export const editsToClient: Arbitrary<EditsToClient> = fc.oneof(
   fc.record(
     { type: type('reject'), number: int, limit: int, value: int, ...refusal },
     { requiredKeys: ['type', 'number', 'code', 'message'] },
+  ),
+  fc.record(
+    { type: type('history'), request: u32, edits: list(edit), code: u32, retryAfterMs: int },
+    { requiredKeys: ['type', 'request', 'edits'] },
   ),
 )

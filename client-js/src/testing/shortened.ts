@@ -64,6 +64,7 @@ export const keys: Record<'control' | 'edits', { readonly [type: string]: readon
     edits: [2, { edits: ['e', edit] }],
     ack: [3, { number: 'n', sequence: 'q', time: 't' }],
     reject: [4, { number: 'n', code: 'c', message: 'm', limit: 'l', value: 'w', retryAfterMs: 'ra' }],
+    history: [5, { request: 'i', edits: ['e?', edit], code: 'c', retryAfterMs: 'ra' }],
   },
 }
 

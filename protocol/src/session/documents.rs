@@ -17,7 +17,8 @@ impl Session {
     }
 
     /// Submits an edit and returns its number, which [`Event::EditAcked`](super::Event::EditAcked) or
-    /// [`Event::EditRejected`](super::Event::EditRejected) repeats. It is shown at once. Opens the document if it is not.
+    /// [`Event::EditRejected`](super::Event::EditRejected) repeats. It is shown at once. Opens the document if it is
+    /// not.
     /// While 64 are unanswered it waits for their answers (D7). `None` if this session is not in the room.
     pub fn submit(&mut self, room: RoomHandle, ops: Vec<Op>) -> Option<u64> {
         let state = self.rooms.get_mut(&room)?;
