@@ -17,15 +17,9 @@ export class Backlog<T extends { readonly bytes: number }> {
   /** So many of the first are said. */
   #said = 0
 
-  /** How many there are. */
-  get size(): number {
-    return this.#items.length
-  }
-
   /** Keeps something that is to be said, or is said while nothing else waits. False if there is too much already. */
   add(item: T, isSaid = false): boolean {
-    const sum = [...this.#items, item].reduce((sum, { bytes }) => sum + Math.max(bytes, BYTES_MIN), 0)
-    if (sum > BYTES_MAX) return false
+    if (!fits([...this.#items, item])) return false
     if (isSaid) this.#said++
     return this.#items.push(item) > 0
   }
@@ -46,6 +40,11 @@ export class Backlog<T extends { readonly bytes: number }> {
   forgetSaid(): void {
     this.take(this.#said)
   }
+}
+
+/** Whether these are not too many to wait. */
+export function fits(items: readonly { readonly bytes: number }[]): boolean {
+  return items.reduce((sum, { bytes }) => sum + Math.max(bytes, BYTES_MIN), 0) <= BYTES_MAX
 }
 
 /**

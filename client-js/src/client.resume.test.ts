@@ -215,7 +215,7 @@ describe('a document', () => {
     server.newest.admit()
     const changes: unknown[] = []
     room.records.subscribe((ids) => changes.push(ids))
-    server.newest.sayEdits({ type: 'snapshot', sequence: 4, records, more: false })
+    server.newest.sayEdits({ type: 'snapshot', document: 1, sequence: 4, records, more: false })
     await reconnect()
     welcome('rt-2')
     server.newest.admit(8, [], joined)
@@ -224,7 +224,9 @@ describe('a document', () => {
 
   it.each([{}, { resumed: true }])('D3: is caught up after a reconnect, joined as %j', async (joined) => {
     const [room, changes] = await loaded(joined)
-    expect(server.newest.edits).toEqual([[{ type: 'open', room: 8, slot: 0, after: 4 }]])
+    expect(server.newest.edits).toMatchObject([
+      [{ type: 'open', room: 8, slot: 0, after: { document: 1, sequence: 4 } }],
+    ])
     const edit = { sequence: 5, time: 1, user: 'g', slot: 1, generation: 1, number: 1 }
     const ops = [{ kind: 2, record: 'a', fields: { y: 2 } }] as const
     server.newest.sayEdits({ type: 'edits', edits: [{ ...edit, ops: [...ops] }] })
@@ -232,28 +234,31 @@ describe('a document', () => {
     await reconnect()
     welcome('rt-3')
     server.newest.admit(9, [], joined)
-    expect(server.newest.edits).toEqual([[{ type: 'open', room: 9, slot: 0, after: 5 }]])
+    expect(server.newest.edits).toMatchObject([[{ type: 'open', room: 9, after: { document: 1, sequence: 5 } }]])
   })
 
-  it.each([false, true])('S5: of another epoch is loaded anew, and shown as it was until then; %s', async (resumed) => {
-    const [room] = await loaded({ epoch: 1_026, resumed })
-    expect(server.newest.edits).toEqual([[{ type: 'open', room: 8, slot: 0 }]])
-    await reconnect()
-    welcome('rt-3')
-    server.newest.admit(9, [], { epoch: 1_026, resumed })
-    expect(server.newest.edits).toEqual([[{ type: 'open', room: 9, slot: 0 }]])
+  it.each([false, true])('S5: goes on in another epoch, and is shown as it was until then; %s', async (resumed) => {
+    const [room, changes] = await loaded({ epoch: 1_026, resumed })
+    expect(server.newest.edits).toMatchObject([[{ type: 'open', after: { document: 1, sequence: 4 } }]])
     expect(room.records.get('a')).toEqual({ x: 1 })
+    server.newest.sayEdits({ type: 'snapshot', document: 2, sequence: 0, records: [], more: false })
+    expect([room.records.get('a'), changes]).toEqual([undefined, [['a'], ['a']]])
   })
 
   it('D3: that can not be caught up comes as a snapshot, which counts once it is whole', async () => {
     const [room, changes] = await loaded({})
-    const page = { type: 'snapshot', sequence: 90, records: [{ id: 'b', version: 80, fields: {} }] } as const
+    const page = {
+      type: 'snapshot',
+      document: 1,
+      sequence: 90,
+      records: [{ id: 'b', version: 80, fields: {} }],
+    } as const
     server.newest.sayEdits({ ...page, records: [...page.records], more: true })
     expect([room.records.get('a'), room.records.get('b')]).toEqual([{ x: 1 }, undefined])
     await reconnect()
     welcome('rt-3')
     server.newest.admit(9)
-    expect(server.newest.edits).toEqual([[{ type: 'open', room: 9, slot: 0, after: 4 }]])
+    expect(server.newest.edits).toMatchObject([[{ type: 'open', room: 9, after: { document: 1, sequence: 4 } }]])
     server.newest.sayEdits({ ...page, records: [...page.records], more: false })
     expect([room.records.get('a'), room.records.get('b')]).toEqual([undefined, {}])
     expect(changes).toEqual([['a'], ['a', 'b']])

@@ -2,6 +2,8 @@
 // lost, and closes when the last room is left. When it does is the reconnect machine's to decide.
 
 import { clock, Connection } from './connection.ts'
+import type { EditQueue } from './edit-queue.ts'
+import type { Editor } from './edits/edits.ts'
 import { Emitter } from './emitter.ts'
 import { RoomError } from './error.ts'
 import { Page } from './page.ts'
@@ -48,6 +50,11 @@ export interface ClientOptions {
    * Default: false.
    */
   readonly warnOnUnload?: boolean
+  /**
+   * Keeps edits that are not answered over the end of the page, to be sent when their room is entered again: that of
+   * `@hither/client/offline`, or one of your own. Default: they are kept as long as the page.
+   */
+  readonly offline?: EditQueue
   /**
    * Makes connections in another way, as tests do; `url`, `certSha256` and `transports` count for nothing then.
    * Default: by `transports`.
@@ -132,6 +139,8 @@ class RoomClient implements Client {
   readonly #machine: Reconnect
   readonly #emitter = new Emitter<ClientListeners>()
   readonly #rooms = new Map<string, Entered>()
+  /** Who numbers the edits of this client (rule D7). */
+  readonly #editor: Editor = { id: crypto.getRandomValues(new Uint8Array(16)), last: 0 }
   #timer: ReturnType<typeof setTimeout> | undefined
   /** The newest attempt; its signal is aborted once it, or the connection that it brought, has ended. */
   #attempt = new AbortController()
@@ -172,7 +181,7 @@ class RoomClient implements Client {
   }
 
   hasUnsentEdits(): boolean {
-    return [...this.#rooms.values()].some(({ room }) => room.records.hasUnsent)
+    return [...this.#rooms.values()].some(({ room }) => room.records.pendingCount > 0)
   }
 
   subscribe<K extends keyof ClientListeners>(type: K, listener: (...values: ClientListeners[K]) => void): Unsubscribe {
@@ -207,7 +216,7 @@ class RoomClient implements Client {
 
   #add(id: string, presence: object | undefined): Entered {
     const handleUnsent = (): void => void (this.#options.warnOnUnload && this.#page.warn(this.hasUnsentEdits()))
-    const room = new ClientRoom(id, presence, handleUnsent)
+    const room = new ClientRoom(id, presence, this.#editor, this.#options.offline, handleUnsent)
     const entered = { room, times: 0 }
     this.#rooms.set(id, entered)
     room.handleStatus('connecting')

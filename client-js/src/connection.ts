@@ -93,10 +93,16 @@ export class Connection implements TransportHandler {
   #edits(room: number): TransportStream {
     const open = this.#streams.get(room)
     if (open) return open
-    const stream = this.transport.openStream((chunk) => {
-      // What comes late on the lane of an earlier membership is not this one's.
-      if (this.#streams.get(room) === stream) this.#take(() => this.session.handleEdits(clock(), room, chunk))
-    }, room)
+    // What comes late on the lane of an earlier membership is not this one's.
+    const take = (action: () => void): void => void (this.#streams.get(room) === stream && this.#take(action))
+    const handleChunk = (chunk: Uint8Array): void => take(() => this.session.handleEdits(clock(), room, chunk))
+    const stream = this.transport.openStream(handleChunk, room, () =>
+      take(() => {
+        stream.finish()
+        this.#streams.delete(room)
+        this.session.handleEditsEnded(clock(), room)
+      }),
+    )
     this.#streams.set(room, stream)
     return stream
   }

@@ -12,6 +12,10 @@ export interface RoomErrorContext {
   readonly room?: string | undefined
   /** The close code, if there is one: the server's, or 4001 when it broke the protocol. */
   readonly closeCode?: number | undefined
+  /** Of `too_large`, if it is known: what it is over. */
+  readonly limit?: number | undefined
+  /** Of `too_large`: what that would be; of `conflict`: the version that the record has, 0 for none. */
+  readonly value?: number | undefined
 }
 
 /** What went wrong, as every part of the client says it. */
@@ -54,9 +58,9 @@ export class RoomError extends Error {
 /** A refusal by the server (rule E1). */
 export function refused(type: RoomErrorType, refusal: Refusal, room: string): RoomError {
   const code = refusalName(refusal.code)
-  const { retryAfterMs } = refusal
+  const { limit, value, retryAfterMs } = refusal
   const retryable = retryAfterMs !== undefined || /unavailable|closed/.test(code)
-  return new RoomError(type, code, refusal.message || code, { room }, retryable, retryAfterMs)
+  return new RoomError(type, code, refusal.message || code, { room, limit, value }, retryable, retryAfterMs)
 }
 
 /** Nothing was sent, as there is no membership to send it in. */

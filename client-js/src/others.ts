@@ -2,8 +2,9 @@
 // with what was shown.
 
 import { connectionId } from './cursors.ts'
+import { isEqual } from './equal.ts'
 import type { MemberChange, Membership } from './session/membership.ts'
-import type { Fields, MemberStatus, OthersChange, RoomTypes, User } from './types.ts'
+import type { MemberStatus, OthersChange, RoomTypes, User } from './types.ts'
 import type { MemberMessage } from './wire/control.ts'
 
 const STATUSES: readonly MemberStatus[] = ['active', 'away', 'lost']
@@ -68,12 +69,4 @@ export function user<T extends RoomTypes>(member: MemberMessage): User<T> {
     presence: member.presence as T['Presence'],
     status: STATUSES[member.status] as MemberStatus,
   }
-}
-
-/** Whether two users' values say the same. */
-export function isEqual(a: unknown, b: unknown): boolean {
-  if (typeof a !== 'object' || typeof b !== 'object' || !a || !b) return Object.is(a, b)
-  const fields = Object.entries(a)
-  if (Array.isArray(a) !== Array.isArray(b) || fields.length !== Object.keys(b).length) return false
-  return fields.every(([key, field]) => Object.hasOwn(b, key) && isEqual(field, (b as Fields)[key]))
 }

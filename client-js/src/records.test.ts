@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Client, createClient } from './client.ts'
 import type { RoomError } from './error.ts'
 import type { Room } from './room.ts'
@@ -39,7 +39,8 @@ describe('records', () => {
     expect(connection.edits).toEqual([])
     room.records.subscribe(() => {})
     room.records.subscribe(() => {})
-    expect(connection.edits).toEqual([[{ type: 'open', room: 7, slot: 0 }]])
+    expect(connection.edits).toMatchObject([[{ type: 'open', room: 7, slot: 0, unanswered: [] }]])
+    expect(connection.edits[0]?.[0]).toHaveProperty('editor.length', 16)
   })
 
   it('D3: come in pages, and are shown when all are there', () => {
@@ -47,6 +48,7 @@ describe('records', () => {
     room.records.subscribe((ids) => changes.push(ids))
     connection.sayEdits({
       type: 'snapshot',
+      document: 1,
       sequence: 4,
       records: [{ id: 'a', version: 2, fields: { x: 1 } }],
       more: true,
@@ -55,6 +57,7 @@ describe('records', () => {
     expect([room.records.isLoaded, contents()]).toEqual([false, {}])
     connection.sayEdits({
       type: 'snapshot',
+      document: 1,
       sequence: 4,
       records: [{ id: 'b', version: 5, fields: { x: 9 } }],
       more: false,
@@ -62,12 +65,36 @@ describe('records', () => {
     expect([room.records.isLoaded, contents(), changes]).toEqual([true, { a: { x: 1 }, b: { x: 9 } }, [['a', 'b']]])
   })
 
+  it('D8: tell their edits as they were made, or why not', async () => {
+    const asked = room.history({ before: 9, limit: 2 })
+    const refused = room.history()
+    expect(connection.edits[0]?.slice(1)).toEqual([
+      { type: 'history', request: 1, before: 9, limit: 2 },
+      { type: 'history', request: 2, before: undefined, limit: 50 },
+    ])
+    const put: Op = { kind: 1, record: 'a', fields: { x: 1 } }
+    const edits = [edit(7, put), edit(8, { kind: 3, record: 'a', fields: {}, ifVersion: 7 })]
+    connection.sayEdits({ type: 'history', request: 1, edits })
+    connection.sayEdits({ type: 'history', request: 2, edits: [], code: 9, retryAfterMs: 5 })
+    expect(await asked).toEqual([
+      { sequence: 7, time: 1, userId: 'g', ops: [{ type: 'put', id: 'a', fields: { x: 1 } }] },
+      { sequence: 8, time: 1, userId: 'g', ops: [{ type: 'remove', id: 'a', ifVersion: 7 }] },
+    ])
+    await expect(refused).rejects.toMatchObject({ code: 'unavailable', retryAfterMs: 5 })
+
+    const lost = room.history()
+    connection.die()
+    await expect(lost).rejects.toMatchObject({ code: 'not_connected' })
+    await expect(room.history()).rejects.toMatchObject({ code: 'not_connected' })
+  })
+
   it('D3: of a later page that are newer than an edit are not changed by it', () => {
     const changes: (readonly string[])[] = []
     room.records.subscribe((ids) => changes.push(ids))
-    connection.sayEdits({ type: 'snapshot', sequence: 4, records: [], more: true })
+    connection.sayEdits({ type: 'snapshot', document: 1, sequence: 4, records: [], more: true })
     connection.sayEdits({
       type: 'snapshot',
+      document: 1,
       sequence: 4,
       records: [{ id: 'b', version: 6, fields: { x: 6 } }],
       more: false,
@@ -75,24 +102,26 @@ describe('records', () => {
     connection.sayEdits({ type: 'edits', edits: [edit(5, { kind: 1, record: 'b', fields: { x: 5 } })] })
     expect([contents(), changes]).toEqual([{ b: { x: 6 } }, [['b']]])
     connection.sayEdits({ type: 'edits', edits: [edit(6, { kind: 2, record: 'b', fields: { x: 6, y: 6 } })] })
-    expect(contents()).toEqual({ b: { x: 6, y: 6 } })
+    expect(contents()).toEqual({ b: { x: 6 } })
+    connection.sayEdits({ type: 'edits', edits: [edit(7, { kind: 4, record: 'b', fields: { x: 1 } })] })
+    expect(contents()).toEqual({ b: { x: 7 } })
   })
 
   it('D3: an edit between two pages changes what has come, and nothing that is shown before the rest has', () => {
     const changes: (readonly string[])[] = []
     room.records.subscribe((ids) => changes.push(ids))
     const a = (version: number): RecordMessage => ({ id: 'a', version, fields: { x: version } })
-    connection.sayEdits({ type: 'snapshot', sequence: 2, records: [a(2)], more: false })
-    connection.sayEdits({ type: 'snapshot', sequence: 4, records: [a(4)], more: true })
+    connection.sayEdits({ type: 'snapshot', document: 1, sequence: 2, records: [a(2)], more: false })
+    connection.sayEdits({ type: 'snapshot', document: 1, sequence: 4, records: [a(4)], more: true })
     connection.sayEdits({ type: 'edits', edits: [edit(5, { kind: 2, record: 'a', fields: { y: 5 } })] })
     expect([contents(), changes]).toEqual([{ a: { x: 2 } }, [['a']]])
-    connection.sayEdits({ type: 'snapshot', sequence: 4, records: [], more: false })
+    connection.sayEdits({ type: 'snapshot', document: 1, sequence: 4, records: [], more: false })
     expect([contents(), changes]).toEqual([{ a: { x: 4, y: 5 } }, [['a'], ['a']]])
   })
 
   it('D2, D4: change by edits in their order, each once', () => {
     room.records.subscribe(() => {})
-    connection.sayEdits({ type: 'snapshot', sequence: 0, records: [], more: false })
+    connection.sayEdits({ type: 'snapshot', document: 1, sequence: 0, records: [], more: false })
     const put = edit(1, { kind: 1, record: 'a', fields: { x: 1, y: 1 } })
     const patch = edit(
       2,
@@ -128,7 +157,13 @@ describe('records', () => {
   it('stay as they were while the connection is gone, and are then as the server has them', async () => {
     const changes: (readonly string[])[] = []
     room.records.subscribe((ids) => changes.push(ids))
-    connection.sayEdits({ type: 'snapshot', sequence: 1, records: [{ id: 'a', version: 1, fields: {} }], more: false })
+    connection.sayEdits({
+      type: 'snapshot',
+      document: 1,
+      sequence: 1,
+      records: [{ id: 'a', version: 1, fields: {} }],
+      more: false,
+    })
     connection.die()
     expect(contents()).toEqual({ a: {} })
     await pass(250)
@@ -136,6 +171,7 @@ describe('records', () => {
     expect(contents()).toEqual({ a: {} })
     server.newest.sayEdits({
       type: 'snapshot',
+      document: 1,
       sequence: 2,
       records: [{ id: 'b', version: 2, fields: {} }],
       more: false,
@@ -152,15 +188,35 @@ describe('an edit', () => {
     return told
   }
 
-  it('that was not acked when the connection was lost rejects with another member, and error says so', async () => {
+  it('D7: that was not acked is sent again by another member, and rejects when that takes a day', async () => {
     const told = listen()
     const edit = room.records.put('a', {})
     connection.die()
     await pass(250)
-    expect(told).toEqual([])
     server.newest.welcome(8)
+    expect(server.newest.edits).toMatchObject([
+      [
+        { type: 'open', room: 8, unanswered: [1] },
+        { type: 'submit', number: 1, ops: [{ record: 'a' }] },
+      ],
+    ])
+    server.newest.die()
+    const waits = room.records.put('b', {})
+    vi.setSystemTime(Date.now() + 86_400_000)
+    await pass(500)
+    server.newest.welcome(9)
     await expect(edit).rejects.toMatchObject({ type: 'edit', code: 'connection_lost', retryable: true })
-    expect([told, server.newest.edits]).toEqual([['edit connection_lost'], [[{ type: 'open', room: 8, slot: 0 }]]])
+    expect([told, server.newest.edits]).toMatchObject([
+      ['edit connection_lost'],
+      [
+        [
+          { type: 'open', room: 9, unanswered: [] },
+          { type: 'submit', number: 2 },
+        ],
+      ],
+    ])
+    server.newest.sayEdits({ type: 'ack', number: 2, sequence: 1, time: 1 })
+    expect(await waits).toEqual({ sequence: 1 })
   })
 
   it('that was not acked when the connection is lost for good rejects at once', async () => {
@@ -216,11 +272,14 @@ describe('an edit', () => {
     expect(client.hasUnsentEdits()).toBe(false)
   })
 
-  it('S4, D7: of a page that was loaded anew has a higher number than any of the page before', async () => {
+  it('D7: has a number of all rooms together, and the same editor', () => {
     const { records } = client.enterRoom('default:other').room
-    connection.admit(9, [], { resumed: true })
-    void records.put('a', {})
-    expect(connection.edits[0]?.[1]).toMatchObject({ type: 'submit', number: Date.now() + 1 })
+    connection.admit(9)
+    void room.records.put('a', {})
+    void records.put('b', {})
+    const [first, second] = connection.edits as { editor?: Uint8Array; number?: number }[][]
+    expect([first?.[1]?.number, second?.[1]?.number]).toEqual([1, 2])
+    expect(first?.[0]?.editor).toEqual(second?.[0]?.editor)
   })
 
   it('while the connection is gone waits for it, as it was said, and goes out in its order', async () => {
@@ -295,7 +354,7 @@ describe('an edit', () => {
 describe('the records of a room that was left', () => {
   const snapshot = (...ids: string[]): EditsToClient => {
     const records = ids.map((id) => ({ id, version: 1, fields: {} }))
-    return { type: 'snapshot', sequence: 1, records, more: false }
+    return { type: 'snapshot', document: 1, sequence: 1, records, more: false }
   }
 
   beforeEach(() => {
@@ -338,10 +397,10 @@ describe('the records of a room that was left', () => {
     const { records } = await again()
     let edited: unknown
     void records.put('b', {}).then((value) => (edited = value))
-    connection.sayEdits({ type: 'ack', number: 1, sequence: 1, time: 1 })
+    connection.sayEdits({ type: 'ack', number: 2, sequence: 1, time: 1 })
     await pass()
     expect(edited).toBeUndefined()
-    connection.sayEdits({ type: 'ack', number: 1, sequence: 2, time: 1 }, 1)
+    connection.sayEdits({ type: 'ack', number: 2, sequence: 2, time: 1 }, 1)
     await pass()
     expect(edited).toEqual({ sequence: 2 })
   })

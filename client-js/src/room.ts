@@ -4,10 +4,21 @@ import { Backlog, copied } from './backlog.ts'
 import { connectionId, type Cursors, RoomCursors, slotOf } from './cursors.ts'
 import { Emitter } from './emitter.ts'
 import { notConnected, refused, type RoomError } from './error.ts'
-import { isEqual, Others, user } from './others.ts'
-import { type Records, RoomRecords } from './records.ts'
+import type { EditQueue } from './edit-queue.ts'
+import type { Editor } from './edits/edits.ts'
+import { patched } from './edits/entry.ts'
+import { isEqual } from './equal.ts'
+import { Others, user } from './others.ts'
+import {
+  type History,
+  type HistoryOptions,
+  type PastEdit,
+  type Records,
+  type RecordsOwner,
+  RoomRecords,
+  type StorageStatus,
+} from './records.ts'
 import { clock, type Connection } from './connection.ts'
-import { patched } from './session/document.ts'
 import type { MemberChange, Membership, MembershipListener, Refusal } from './session/membership.ts'
 import type { LostConnection } from './session/reconnect.ts'
 import type { EventMessage, Seen, Viewport } from './wire/control.ts'
@@ -47,6 +58,10 @@ export interface RoomListeners<T extends RoomTypes = RegisteredTypes> {
    * more.
    */
   'lost-connection': [change: 'lost' | 'restored' | 'failed']
+  /** Whether all edits made here are durable has changed: `synchronizing` while some are not known to be. */
+  'storage-status': [status: StorageStatus]
+  /** What `records.undo` and `records.redo` can do has changed. */
+  history: [history: History]
   /** Events were missed and can't be had any more: what is built on them begins anew. */
   resync: []
 }
@@ -92,6 +107,18 @@ export interface Room<T extends RoomTypes = RegisteredTypes> {
   setViewport(viewport: Viewport | null): void
   /** Asks for the cursor of one more member, by `connectionId`, wherever it is, until it leaves; null: of none. */
   follow(connectionId: number | null): void
+  /**
+   * Has the edits that are made within `act`, not after an `await`, go as one: all or nothing, told once, and undone in
+   * one step; their promises are the same. If `act` throws, none of them is made. Returns what `act` returns.
+   */
+  batch<R>(act: () => R): R
+  /**
+   * Looks up the edits of the records as they were made, in their order: the latest, or those before a place; none where
+   * the server keeps no more. Rejects with a `RoomError` while there is no connection, or if the server can't look now.
+   */
+  history(options?: HistoryOptions): Promise<readonly PastEdit<T>[]>
+  /** Whether all edits made here are durable. */
+  getStorageStatus(): StorageStatus
   /** What the room's connection has done and how well. */
   getStats(): RoomStats
   /** Calls `listener` with each thing of a type, until the function that this returns is called. */
@@ -113,7 +140,7 @@ interface SaidEvent {
 }
 
 /** A room over whatever connection there is. */
-export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListener {
+export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListener, RecordsOwner {
   readonly id: string
   readonly cursors: RoomCursors
   readonly records: RoomRecords<T>
@@ -135,12 +162,23 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   /** Whether the application has left, for good. */
   isLeft = false
 
-  /** `onUnsent` is called when `records.hasUnsent` has changed. */
-  constructor(id: string, presence: object | undefined, onUnsent: () => void) {
+  readonly #onStorageStatus: () => void
+  readonly #editQueue: EditQueue | undefined
+
+  /** `onStorageStatus` is called when `getStorageStatus` has changed. */
+  constructor(
+    id: string,
+    presence: object | undefined,
+    editor: Editor,
+    editQueue: EditQueue | undefined,
+    onStorageStatus: () => void,
+  ) {
     this.id = id
+    this.#onStorageStatus = onStorageStatus
+    this.#editQueue = editQueue
     this.#presence = patched({}, sendable(presence ?? {}))
     this.cursors = new RoomCursors(() => this.#connection?.wake())
-    this.records = new RoomRecords(id, (error) => this.handleError(error), onUnsent)
+    this.records = new RoomRecords(this, editor, editQueue)
   }
 
   getStatus(): Status {
@@ -186,8 +224,20 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     this.#sendViewport()
   }
 
+  history(options?: HistoryOptions): Promise<readonly PastEdit<T>[]> {
+    return this.records.history(options)
+  }
+
+  batch<R>(act: () => R): R {
+    return this.records.batch(act)
+  }
+
+  getStorageStatus(): StorageStatus {
+    return this.records.storageStatus
+  }
+
   getStats(): RoomStats {
-    return stats(this.#connection, this.#membership, this.cursors.ages)
+    return stats(this.#connection, this.#membership, this.cursors.ages, this.#editQueue?.type ?? 'memory')
   }
 
   subscribe<K extends keyof RoomListeners<T>>(
@@ -224,6 +274,7 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
 
   /** The application leaves, for good: who enters the room again gets another object. */
   leave(): void {
+    this.records.setSilent(true)
     this.#membership?.leave()
     this.#forget()
     this.#self = null
@@ -231,6 +282,7 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     this.#setStatus('initial')
     this.isLeft = true
     this.cursors.handleLeft()
+    void this.records.handleLeft()
     this.#emitter.clear()
   }
 
@@ -238,15 +290,23 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     this.#emitter.emit('error', error)
   }
 
+  handleStorageStatus(status: StorageStatus): void {
+    this.#onStorageStatus()
+    this.#emitter.emit('storage-status', status)
+  }
+
+  handleHistory(history: History): void {
+    this.#emitter.emit('history', history)
+  }
+
   handleEntered(membership: Membership, eventsLost: boolean): void {
-    const { resumed, seen } = membership
-    const isSameEpoch = this.#seen?.epoch === seen.epoch
+    const { resumed } = membership
     const self = this.#self
     // As in another epoch they always are (rule V4).
     if (eventsLost) this.#backlog.forgetSaid()
     const changes = this.#others.replace(membership)
     this.#forgetGone(changes)
-    this.#setMembership(membership, isSameEpoch)
+    this.#setMembership(membership)
     // Frames never say of whom they had not shown that he is out of sight.
     if (this.#viewport) this.cursors.forget()
     if (this.#viewport || this.#others.get(this.#followed)) this.#sendViewport()
@@ -302,13 +362,13 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   #forget(): void {
     this.#seen = this.#membership?.seen ?? this.#seen
     this.#connection = undefined
-    this.#setMembership(undefined, true)
+    this.#setMembership(undefined)
   }
 
-  #setMembership(membership: Membership | undefined, isSameEpoch: boolean): void {
+  #setMembership(membership: Membership | undefined): void {
     this.#membership = membership
     this.cursors.handleMembership(membership)
-    this.records.handleMembership(membership, isSameEpoch)
+    this.records.handleLane(membership?.edits)
   }
 
   #setStatus(status: Status): void {

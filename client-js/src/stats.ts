@@ -40,6 +40,8 @@ export interface RoomStats {
   readonly cursorAgeMs: number | null
   /** How many such figures there were. */
   readonly cursorAges: number
+  /** Where edits are kept that are not answered: `memory`, as long as the page, or `indexeddb` (`offline`). */
+  readonly editQueue: string
 }
 
 /** How old the own cursor was when it came back. */
@@ -49,7 +51,12 @@ export interface Ages {
 }
 
 /** The figures of now. */
-export function stats(connection: Connection | undefined, membership: Membership | undefined, ages: Ages): RoomStats {
+export function stats(
+  connection: Connection | undefined,
+  membership: Membership | undefined,
+  ages: Ages,
+  editQueue: string,
+): RoomStats {
   const session = connection?.session
   const roundTrip = session?.roundTrip ?? NaN
   return {
@@ -60,5 +67,6 @@ export function stats(connection: Connection | undefined, membership: Membership
     ...(session?.counters ?? noCounters()),
     cursorsIn: membership?.cursorsIn ?? 0,
     ...ages,
+    editQueue,
   }
 }

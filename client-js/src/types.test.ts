@@ -15,6 +15,7 @@ interface Events {
 
 interface Note {
   text: string
+  votes?: number
 }
 
 interface Types {
@@ -36,6 +37,19 @@ it('interfaces are types of a room', () => {
   room.broadcast('nod', null)
   // @ts-expect-error: data of another event
   room.broadcast('wave', { emoji: '👋' })
+  const { records } = room
+  void records.put('a', { text: '' }, { ifAbsent: true }).catch(() => {})
+  void records.increment('a', { votes: 1 }).catch(() => {})
+  records.submit([{ type: 'patch', id: 'a', fields: { votes: null }, ifVersion: 1 }]).applied.catch(() => {})
+  // @ts-expect-error: text does not add up
+  void records.increment('a', { text: 1 }).catch(() => {})
+  // @ts-expect-error: only a put can want no record
+  void records.patch('a', {}, { ifAbsent: true }).catch(() => {})
+  records.select(
+    ({ get }) => get('a')?.votes,
+    (votes) => expectTypeOf(votes).toEqualTypeOf<number | undefined>(),
+  )
+  expectTypeOf(room.batch(() => 1)).toEqualTypeOf<number>()
   const emoji = (event: RoomEvent<Types>): string => (event.name === 'reaction' ? event.data.emoji : '')
   room.subscribe('event', (event) => expectTypeOf(event).toEqualTypeOf<RoomEvent<Types>>() && emoji(event))
   leave()
@@ -46,5 +60,6 @@ it('without types any fields will do', () => {
   const { room, leave } = client.enterRoom('a:b')
   room.updatePresence({ anything: [1, 'two', null] })
   room.broadcast('anything', { x: 1 })
+  void room.records.increment('a', { anything: 1 }).catch(() => {})
   leave()
 })

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use hither_protocol::RoomHandle;
-use hither_protocol::message::edits::{Ack, Op, Reject};
+use hither_protocol::message::edits::{Ack, Edit, Op, Reject};
 use hither_protocol::session::Resolve;
 use tokio::sync::oneshot;
 
@@ -31,6 +31,33 @@ impl Room {
     /// effect once, over reconnects and restarts of the server.
     pub fn submit(&self, ops: Vec<Op>) -> Submitted {
         Submitted(self.connection.submit(self.room, ops))
+    }
+
+    /// Looks up the edits of the room before a place, or the latest, `limit` at most and 100, in their order; fewer come
+    /// where the answer would be too large, and none where the server keeps no more: ask with the place of the first
+    /// until then.
+    ///
+    /// # Errors
+    /// [`HistoryError`].
+    pub async fn history(
+        &self,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<Edit>, HistoryError> {
+        let Connection { mailbox, .. } = &*self.connection;
+        let asked = self.connection.act(self.room, |session| {
+            let request = session.history(self.room, before, limit)?;
+            Some(mailbox.expect_history(self.room, request))
+        })?;
+        let history = asked.ok_or(SendError::Closed)?.await.map_err(|_| SendError::Closed)?;
+        match history.refused {
+            None => Ok(history.edits),
+            Some(code) => {
+                let retry_after_ms = history.retry_after_ms;
+                let reject = Reject::new(0, code.into(), "the history can't be had".to_owned());
+                Err(HistoryError::Refused(Reject { retry_after_ms, ..reject }.into()))
+            }
+        }
     }
 
     /// Takes back the last group of own edits, or the last edit; false if there is nothing to take back. What was put
@@ -128,6 +155,18 @@ pub enum SubmitError {
     /// knows the edit. If it was sent, it may have its effect or not.
     #[error("the edit was not answered")]
     Unanswered,
+}
+
+/// Why there is no history.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HistoryError {
+    /// The server can't look now, or was asked too often, or the connection was lost.
+    #[error(transparent)]
+    Refused(Refused),
+    /// It was not asked.
+    #[error(transparent)]
+    NotAsked(#[from] SendError),
 }
 
 impl Connection {

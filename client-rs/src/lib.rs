@@ -58,7 +58,7 @@ mod room;
 pub use client::{Client, EnterError};
 pub use closed::Closed;
 pub use connect::{AuthError, ConnectError, ConnectOptions};
-pub use edits::{SubmitError, Submitted};
+pub use edits::{HistoryError, SubmitError, Submitted};
 pub use mailbox::EVENTS_BYTES_MAX;
 pub use outgoing::{Refused, SendError};
 pub use polled::{Polled, PolledState};

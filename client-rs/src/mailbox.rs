@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hither_protocol::RoomHandle;
 use hither_protocol::message::control::ErrorMessage;
-use hither_protocol::message::edits::{Ack, Reject};
+use hither_protocol::message::edits::{Ack, History, Reject};
 use hither_protocol::message::{Value, encoded_len};
 use hither_protocol::reconnect::LostConnection;
 use hither_protocol::session::{Event, Session};
@@ -38,6 +38,7 @@ struct State {
     welcome: Option<oneshot::Sender<()>>,
     entering: BTreeMap<u32, oneshot::Sender<Result<RoomHandle, ErrorMessage>>>,
     submitting: BTreeMap<(RoomHandle, u64), oneshot::Sender<Result<Ack, Reject>>>,
+    asking: BTreeMap<(RoomHandle, u32), oneshot::Sender<History>>,
     rooms: BTreeMap<RoomHandle, Inbox>,
     /// Events of no room, for the polled client.
     others: Inbox,
@@ -83,6 +84,21 @@ impl Mailbox {
         let mut state = self.lock();
         if !state.ended {
             state.submitting.insert((room, number), sender);
+        }
+        receiver
+    }
+
+    /// Registers who waits for earlier edits; must be called under the session's lock, before they can come.
+    pub(crate) fn expect_history(
+        &self,
+        room: RoomHandle,
+        request: u32,
+    ) -> oneshot::Receiver<History> {
+        let (sender, receiver) = oneshot::channel();
+        let mut state = self.lock();
+        state.asking.retain(|_, waiter| !waiter.is_closed());
+        if !state.ended {
+            state.asking.insert((room, request), sender);
         }
         receiver
     }
@@ -223,6 +239,12 @@ impl Mailbox {
                     None => state.deliver(room, event),
                 }
             }
+            Event::History { room, ref history } => {
+                match state.asking.remove(&(room, history.request)) {
+                    Some(waiter) => drop(waiter.send(history.clone())),
+                    None => state.deliver(room, event),
+                }
+            }
             Event::EditUnanswered { room, number } => {
                 // Dropping its sender tells the waiter.
                 if state.submitting.remove(&(room, number)).is_none() {
@@ -231,6 +253,7 @@ impl Mailbox {
             }
             Event::Left { room, .. } => {
                 state.submitting.retain(|(of, _), _| *of != room);
+                state.asking.retain(|(of, _), _| *of != room);
                 state.deliver(room, event);
                 if let Some(inbox) = state.rooms.get_mut(&room) {
                     inbox.left = true;
@@ -271,6 +294,7 @@ impl Mailbox {
         state.welcome = None;
         state.entering.clear();
         state.submitting.clear();
+        state.asking.clear();
         drop(state);
         self.events.notify_waiters();
         self.motion.notify_waiters();
@@ -351,6 +375,7 @@ fn cost(event: &Event) -> usize {
         Event::Refused(error) => error.message.len(),
         Event::EditRejected { reject, .. } => reject.message.len(),
         Event::Edited { edit, .. } => encoded_len(edit),
+        Event::History { history, .. } => encoded_len(&history.edits),
         Event::RecordsChanged { records, .. } => encoded_len(records),
         _ => 0,
     }

@@ -12,6 +12,7 @@ pub mod ids;
 pub mod limits;
 pub mod message;
 pub mod motion;
+pub mod order;
 pub mod playback;
 pub mod reconnect;
 pub mod session;

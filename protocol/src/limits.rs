@@ -22,6 +22,8 @@ pub const RECORD_BYTES_MAX: usize = 60 * 1024;
 pub const EDIT_OPS_MAX: usize = 64;
 /// Edits of an editor that are sent and not answered.
 pub const EDITS_UNANSWERED_MAX: usize = 64;
+/// Edits in one answer to `history`.
+pub const HISTORY_EDITS_MAX: usize = 100;
 /// Milliseconds after its last edit for which a server knows an editor's numbers at least, 24 hours (D7).
 pub const EDITOR_MS: u64 = 86_400_000;
 /// Deepest nesting of arrays and maps in a user's value; a bare number has depth 0.

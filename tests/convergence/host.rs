@@ -156,7 +156,7 @@ impl Host {
                 self.room.handle_store_state(self.is_store_up);
                 self.room.handle_submit(now, slot, submit);
             }
-            None => {}
+            Some(EditsToServer::History(_)) | None => {}
         }
     }
 

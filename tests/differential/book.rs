@@ -48,6 +48,7 @@ impl Ranged for EditsToClient {
     fn is_in_range(&self) -> bool {
         match self {
             Self::Edits(edits) => edits.edits.iter().all(|edit| slot(edit.slot)),
+            Self::History(history) => history.edits.iter().all(|edit| slot(edit.slot)),
             Self::Snapshot(_) | Self::Ack(_) | Self::Reject(_) => true,
         }
     }

@@ -38,7 +38,7 @@ async fn edits_until(lane: &mut EditsLane, last: u64) -> Vec<Edit> {
     while edits.last().is_none_or(|edit| edit.sequence < last) {
         match lane.next().await.expect("the lane ended") {
             EditsToClient::Edits(batch) => edits.extend(batch.edits),
-            EditsToClient::Ack(_) | EditsToClient::Snapshot(_) => {}
+            EditsToClient::Ack(_) | EditsToClient::Snapshot(_) | EditsToClient::History(_) => {}
             EditsToClient::Reject(reject) => panic!("{reject:?}"),
         }
     }

@@ -7,6 +7,7 @@ mod bad_input;
 mod basic;
 mod bots;
 mod certificate;
+mod durable;
 mod edits;
 mod events;
 mod lifelines;

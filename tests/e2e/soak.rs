@@ -27,6 +27,8 @@ const GUESTS: usize = 12;
 /// How long there is trouble in a round, and how long all may take to be well again.
 const TROUBLE: Duration = Duration::from_secs(6);
 const QUIET: Duration = Duration::from_secs(30);
+/// How long an application may take to hear what its client knows.
+const SOON: Duration = Duration::from_secs(2);
 /// A path is cut for less than it takes a connection to die, and once in a round, so that nobody may be seen to leave:
 /// one that is cut again while it comes back may be away for longer than its grace.
 const CUT_MAX_MS: u64 = 1_900;
@@ -337,6 +339,11 @@ async fn every_promise_holds_after_every_round_of_trouble() {
         world.forget();
         let trouble = world.trouble(round, dir.path()).await;
         let mut broken = Vec::from_iter(world.until_well().await.err());
+        // Who sees all may not have taken the last events yet.
+        let deadline = Instant::now() + SOON;
+        while !world.broken(&trouble).is_empty() && Instant::now() < deadline {
+            sleep(Duration::from_millis(20)).await;
+        }
         broken.extend(world.broken(&trouble));
         let rss = world.server.rss_kb();
         let first = match first_rss {

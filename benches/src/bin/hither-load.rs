@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use hither_bench::load::edits::{self, EditsPlan};
 use hither_bench::load::idle::{self, IdlePlan};
 use hither_bench::load::storm::{self, StormPlan};
 use hither_bench::load::{self, Plan};
@@ -27,6 +28,8 @@ enum Command {
     Run(Plan),
     /// Sessions that join and do nothing: what each costs the server.
     Idle(IdlePlan),
+    /// Editors that submit edits at a steady rate: how long their acks take.
+    Edits(EditsPlan),
     /// Members that come at once, and lose their server at once: how soon all are back.
     Storm(StormPlan),
 }
@@ -51,6 +54,7 @@ async fn run(args: Args) -> Result<String> {
     match args.command {
         Command::Run(plan) => text(&load::run(&plan).await?, args.json),
         Command::Idle(plan) => text(&idle::run(&plan).await?, args.json),
+        Command::Edits(plan) => text(&edits::run(&plan).await?, args.json),
         Command::Storm(plan) => text(&storm::run(&plan).await?, args.json),
     }
 }

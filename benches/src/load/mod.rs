@@ -4,12 +4,14 @@
 
 mod aside;
 mod baseline_ws;
+pub mod edits;
 mod entrance;
 mod hands;
 mod hither;
 pub mod idle;
 mod inbox;
 mod meter;
+mod own_server;
 mod plan;
 pub mod storm;
 mod target;

@@ -2,13 +2,11 @@
 //! what the members see of it. It stands apart from runs, since it starts, kills and stops the server itself.
 
 use std::cell::RefCell;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use hither_certs::Certificate;
 use hither_client::{
@@ -18,18 +16,15 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::own_server::{Program, Server, in_a_folder};
 use super::plan::count;
 use crate::process::{self, Memory};
 
 /// What a storm is asked to be.
 #[derive(Debug, Clone, Args)]
 pub struct StormPlan {
-    /// The program `hither`. Default: the one beside this program.
-    #[arg(long)]
-    server: Option<PathBuf>,
-    /// The core that the server is bound to, by `taskset`. Default: any.
-    #[arg(long)]
-    server_core: Option<u32>,
+    #[command(flatten)]
+    program: Program,
     /// Members, each a client of its own, half of them over raw QUIC and half over WebTransport.
     #[arg(long, default_value_t = 1_000, value_parser = count)]
     members: usize,
@@ -103,16 +98,12 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// # Errors
 /// The caller's: no such program, or no `taskset` where a core is named. The server's: not all came within a minute.
 pub async fn run(plan: &StormPlan) -> Result<StormReport> {
-    let dir = std::env::temp_dir().join(format!("hither-storm-{}", std::process::id()));
-    std::fs::create_dir_all(&dir)?;
-    let report = storm(plan, &dir).await;
-    std::fs::remove_dir_all(&dir)?;
-    report
+    in_a_folder(async |dir| storm(plan, dir).await).await
 }
 
 async fn storm(plan: &StormPlan, dir: &Path) -> Result<StormReport> {
     let certificate = Certificate::mint(std::time::SystemTime::now(), &[])?;
-    let mut server = Server::start(plan, dir, Some(&certificate), "127.0.0.1:0")?;
+    let mut server = Server::start(&plan.program, dir, Some(&certificate), "127.0.0.1:0")?;
     let address = server.address.clone();
     let endpoint = ClientEndpoint::bind(ClientTls::Hash(certificate.sha256()))?;
     let began = Instant::now();
@@ -144,82 +135,18 @@ async fn storm(plan: &StormPlan, dir: &Path) -> Result<StormReport> {
         sleep(Duration::from_millis(20)).await;
     }
     let signalled = Instant::now();
-    server.signal(plan.by)?;
+    server.signal(match plan.by {
+        Loss::Kill => "-KILL",
+        Loss::Drain => "-TERM",
+    })?;
     while server.child.try_wait()?.is_none() {
         ensure!(signalled.elapsed() < DEADLINE, "the server does not stop");
         sleep(Duration::from_millis(2)).await;
     }
     let end_s = signalled.elapsed().as_secs_f64();
-    let server = Server::start(plan, dir, None, &address)?;
+    let server = Server::start(&plan.program, dir, None, &address)?;
     let after = Return { end_s, ..come_back(&members, &server).await? };
     Ok(StormReport { mode: "storm", members: members.len(), join_s, after })
-}
-
-/// A running server, killed when it is dropped.
-struct Server {
-    child: Child,
-    address: String,
-    ready: Instant,
-}
-
-impl Server {
-    /// Starts one that keeps its data in `dir`, at first with a certificate to put there.
-    fn start(
-        plan: &StormPlan,
-        dir: &Path,
-        certificate: Option<&Certificate>,
-        address: &str,
-    ) -> Result<Self> {
-        if let Some(certificate) = certificate {
-            std::fs::write(dir.join("cert.pem"), certificate.cert_pem())?;
-            std::fs::write(dir.join("key.pem"), certificate.key_pem())?;
-            let config = "auth = \"anonymous\"\ndata = \"data\"\n\
-                          [tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"\n";
-            std::fs::write(dir.join("hither.toml"), config)?;
-        }
-        let beside = std::env::current_exe()?.with_file_name("hither");
-        let program = plan.server.as_ref().unwrap_or(&beside);
-        let mut command = match plan.server_core {
-            Some(core) => {
-                let mut command = Command::new("taskset");
-                command.args(["-c", &core.to_string()]).arg(program);
-                command
-            }
-            None => Command::new(program),
-        };
-        command.args(["--log", "warn", "serve", "--config"]).arg(dir.join("hither.toml"));
-        command.args(["--listen", address, "--http", "127.0.0.1:0", "--ops", "127.0.0.1:0"]);
-        let mut child = command
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("{} can't be started", program.display()))?;
-        let mut line = String::new();
-        let stdout = child.stdout.take().context("it was piped")?;
-        BufReader::new(stdout).read_line(&mut line)?;
-        let ready: serde_json::Value = serde_json::from_str(&line).context("no ready line")?;
-        let address = ready["quic"].as_str().context("no address")?.to_owned();
-        Ok(Self { child, address, ready: Instant::now() })
-    }
-
-    fn signal(&self, loss: Loss) -> Result<()> {
-        let signal = match loss {
-            Loss::Kill => "-KILL",
-            Loss::Drain => "-TERM",
-        };
-        let pid = self.child.id().to_string();
-        if !Command::new("kill").args([signal, &pid]).status()?.success() {
-            bail!("the server can't be stopped");
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// One client in its room.

@@ -19,6 +19,7 @@ const NONE: RoomStats = {
   motionUnusable: 0,
   cursorAgeMs: null,
   cursorAges: 0,
+  editQueue: 'memory',
 }
 
 /** A room that does nothing but tell of moves. */

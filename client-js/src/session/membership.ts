@@ -1,6 +1,7 @@
 // One room as a member sees it, sans-IO: who is there, what they say, where they point, and its document. It mirrors
 // `session::Room` of the Rust crate hither-protocol.
 
+import { patched } from '../edits/entry.ts'
 import { type Axis, bring, cut } from '../motion/axes.ts'
 import type { FrameHeader } from '../motion/frame.ts'
 import { PlayClock } from '../motion/playback.ts'
@@ -11,7 +12,7 @@ import { sayEvent, sayPresence, sayViewport } from '../wire/control.ts'
 import type { Said } from '../wire/lane.ts'
 import type { Fields, Value } from '../wire/msgpack.ts'
 import { Beat } from './beat.ts'
-import { Document, type DocumentListener, patched } from './document.ts'
+import { EditsLane, type EditsLaneListener } from './edits-lane.ts'
 import { Mover } from './mover.ts'
 import type { Session } from './session.ts'
 
@@ -21,8 +22,8 @@ type Message<T extends ToClient['type']> = Extract<ToClient, { type: T }>
 export interface MembershipListener {
   /** Hears of the room's motion. */
   readonly cursors: MotionListener
-  /** Hears of the room's document. */
-  readonly records: DocumentListener
+  /** Hears of the room's edits lane; of the first one by `handleEntered`. */
+  readonly records: EditsLaneListener
   /** Whether it is not wanted any more. */
   readonly isLeft: boolean
   /** The roster is whole. `eventsLost`: some since `seen` can't be had any more (rule V4). */
@@ -61,6 +62,10 @@ export interface MotionListener {
 export interface Refusal {
   readonly code: number
   readonly message?: string
+  /** Of `too_large`: what it is over. */
+  readonly limit?: number | undefined
+  /** Of `too_large`: what that would be; of `conflict`: the version that the record has, 0 for none. */
+  readonly value?: number | undefined
   readonly retryAfterMs?: number | undefined
 }
 
@@ -68,6 +73,9 @@ export interface Refusal {
 const VIEWPORT_EVERY_MS = 100
 /** And of patches of presence: 50 of them and 10 viewports a second are all that one room may say (rule E2). */
 const PATCH_EVERY_MS = 20
+
+/** How long a client waits before it opens an edits lane again that the server has ended, in ms (rule D1). */
+const REOPEN_AFTER_MS = 1_000
 
 /** The rights of `joined`, as bits. */
 const EDIT = 16
@@ -87,7 +95,7 @@ export class Membership {
   readonly mover: Mover
   readonly members: Map<number, MemberMessage> = new Map()
   readonly listener: MembershipListener
-  readonly document: Document
+  edits: EditsLane
   /** Others' positions that frames have brought. */
   cursorsIn = 0
   readonly #session: Session
@@ -111,6 +119,8 @@ export class Membership {
   /** The viewport that was not sent yet, and when the next may be. */
   #viewport: Said | undefined
   #viewportDue = 0
+  /** When there is to be another edits lane. */
+  #editsDue = Infinity
 
   constructor(session: Session, joined: Message<'joined'>, listener: MembershipListener) {
     const { hz, axes } = joined.motion
@@ -127,7 +137,7 @@ export class Membership {
     this.#beat = new Beat(hz, session)
     this.mover = new Mover(1_000 / hz, axes.length, this.#beat)
     this.listener = listener
-    this.document = new Document(session, joined.room, joined.slot, listener.records)
+    this.edits = new EditsLane(session, joined.room, joined.slot, listener.records)
     this.#epoch = joined.epoch
     this.#eventsLost = joined.eventsLost
     this.#eventLast = joined.events[0] ? joined.events[0].number - 1 : joined.eventLast
@@ -151,6 +161,7 @@ export class Membership {
       this.#beat.due,
       this.#patch ? this.#patchDue : Infinity,
       this.#viewport ? this.#viewportDue : Infinity,
+      this.#editsDue,
     )
   }
 
@@ -190,6 +201,11 @@ export class Membership {
       this.#viewport = undefined
       this.#viewportDue = now + VIEWPORT_EVERY_MS
     }
+    if (now >= this.#editsDue) {
+      this.#editsDue = Infinity
+      this.edits = new EditsLane(this.#session, this.handle, this.slot, this.listener.records)
+      this.listener.records.handleLane(this.edits)
+    }
     if (now < this.#beat.due) return
     this.#beat.handleTimeout(now)
     // At the end: who hears of it may leave.
@@ -208,6 +224,12 @@ export class Membership {
     this.#setAxis(2, z)
     this.#setAxis(3, w)
     this.mover.set(now, this.#position)
+  }
+
+  /** The server has ended the edits lane alone: it can't have the document now. */
+  handleEditsEnded(now: number): void {
+    this.#editsDue = now + REOPEN_AFTER_MS
+    this.listener.records.handleLane(undefined)
   }
 
   handleRoster(page: Message<'roster'>): void {

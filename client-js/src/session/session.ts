@@ -165,7 +165,12 @@ export class Session {
   handleEdits(now: number, room: number, chunk: Uint8Array): void {
     this.counters.streamBytesIn += chunk.length
     this.#liveness.handleHeard(now)
-    this.#rooms.get(room)?.document.handleChunk(chunk)
+    this.#rooms.get(room)?.edits.handleChunk(chunk)
+  }
+
+  /** The server has ended a room's edits lane, and the connection is there. */
+  handleEditsEnded(now: number, room: number): void {
+    this.#rooms.get(room)?.handleEditsEnded(now)
   }
 
   /** Takes a datagram; its ack goes up when it has company, or is due (rule M7). Never throws. */

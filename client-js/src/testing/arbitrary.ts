@@ -137,7 +137,12 @@ export const toClient: Arbitrary<ToClient> = fc.oneof(
   fc.record({ type: type('motion'), datagram }),
 )
 
-const ops: Arbitrary<Op[]> = list(fc.record({ kind: fc.constantFrom<Op['kind'][]>(1, 2, 3), record: name, fields }))
+const ops: Arbitrary<Op[]> = list(
+  fc.record(
+    { kind: fc.constantFrom<Op['kind'][]>(1, 2, 3, 4), record: name, fields, ifVersion: int },
+    { requiredKeys: ['kind', 'record', 'fields'] },
+  ),
+)
 const record: Arbitrary<RecordMessage> = fc.record({ id: name, version: int, fields })
 const edit: Arbitrary<EditMessage> = fc.record({
   sequence: int,
@@ -151,14 +156,27 @@ const edit: Arbitrary<EditMessage> = fc.record({
 
 /** Any message of an edits lane to the server. */
 export const editsToServer: Arbitrary<EditsToServer> = fc.oneof(
-  fc.record({ type: type('open'), room: u32, slot, after: int }, { requiredKeys: ['type', 'room', 'slot'] }),
+  fc.record(
+    {
+      type: type('open'),
+      room: u32,
+      slot,
+      editor: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+      after: fc.record({ document: int, sequence: int }),
+      unanswered: list(int),
+    },
+    { requiredKeys: ['type', 'room', 'slot', 'editor', 'unanswered'] },
+  ),
   fc.record({ type: type('submit'), number: int, ops }),
 )
 
 /** Any message of an edits lane to the client. */
 export const editsToClient: Arbitrary<EditsToClient> = fc.oneof(
-  fc.record({ type: type('snapshot'), sequence: int, records: list(record), more: fc.boolean() }),
+  fc.record({ type: type('snapshot'), document: int, sequence: int, records: list(record), more: fc.boolean() }),
   fc.record({ type: type('edits'), edits: list(edit) }),
   fc.record({ type: type('ack'), number: int, sequence: int, time: int }),
-  fc.record({ type: type('reject'), number: int, ...refusal }, { requiredKeys: ['type', 'number', 'code', 'message'] }),
+  fc.record(
+    { type: type('reject'), number: int, limit: int, value: int, ...refusal },
+    { requiredKeys: ['type', 'number', 'code', 'message'] },
+  ),
 )

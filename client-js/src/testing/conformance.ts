@@ -166,10 +166,12 @@ export class Run {
     const index = wire?.said.findIndex((said) => said.name === name) ?? -1
     if (!wire || index < 0) return wire?.said
     const { body } = wire.said.splice(index, 1)[0] as Said
+    // The number of a request and the id of an editor are the client's own.
+    const { i, e, ...rest } = body
+    if (name === 'open') return { name, body: { ...rest } }
     if (name !== 'join') return { name, body }
-    const { i, ...rest } = body
     this.#request = i
-    return { name, body: rest }
+    return { name, body: e === undefined ? rest : { ...rest, e } }
   }
 
   #withRequest(name: unknown, body: object): object {

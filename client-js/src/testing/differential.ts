@@ -2,6 +2,7 @@
 // test gives it, a line of JSON for each step, and says what each has sent, told and knows.
 
 import { createInterface } from 'node:readline'
+import { Edits, type Editor } from '../edits/edits.ts'
 import type { Membership, MembershipListener } from '../session/membership.ts'
 import { type Hello, Session } from '../session/session.ts'
 import { DecodeError } from '../wire/bytes.ts'
@@ -15,7 +16,7 @@ import { fromHex, toHex } from './vectors.ts'
 
 /** What Rust wants done; bytes are hex, users' values as `plain` makes them, times milliseconds. */
 type Step =
-  | { do: 'connect'; hello: Hello }
+  | { do: 'connect'; hello: Hello; editor: string }
   | { do: 'control'; bytes: string }
   | { do: 'edits'; room: number; bytes: string }
   | { do: 'datagram'; bytes: string }
@@ -28,7 +29,8 @@ type Step =
   | { do: 'motion'; room: number; position: [number, number, number, number] }
   | { do: 'viewport'; room: number; viewport: Viewport | null; follow?: number }
   | { do: 'open'; room: number }
-  | { do: 'submit'; room: number; ops: { kind: Op['kind']; record: string; fields: unknown }[] }
+  | { do: 'submit'; room: number; ops: (Omit<Op, 'fields'> & { fields: unknown })[] }
+  | { do: 'undo' | 'redo' | 'group' | 'ungroup'; room: number }
   | { do: 'bye' }
 
 /** Messages without their length, to be read. */
@@ -58,15 +60,19 @@ class Client {
   readonly #session: Session
   readonly #rooms = new Map<number, Membership>()
   readonly #lanes = new Set<number>()
-  /** The numbers of edits, which the application of a document gives, and hears of each once. */
-  readonly #edits = new WeakMap<Membership, { last: number; unanswered: Set<number> }>()
+  /** The documents of rooms, and who numbers their edits. */
+  readonly #edits = new WeakMap<Membership, Edits>()
+  readonly #editor: Editor
+  #now: number
   #requests = 0
   #roundTrip = NaN
   #sent: unknown[] = []
   #news: unknown[] = []
   #moved = new Map<string, Moved>()
 
-  constructor(now: number, hello: Hello) {
+  constructor(now: number, hello: Hello, editor: string) {
+    this.#now = now
+    this.#editor = { id: fromHex(editor), last: 0 }
     this.#session = new Session(now, hello, {
       sendControl: (bytes) => this.#sent.push(['control', toHex(bytes)]),
       sendDatagram: (bytes) => this.#sent.push(['datagram', toHex(bytes)]),
@@ -84,6 +90,7 @@ class Client {
   /** Does a step, and what is due after it. */
   handle(now: number, step: Step): unknown {
     let broken = false
+    this.#now = now
     try {
       this.#do(now, step)
       // The round trip that a pong has brought counts for what is due after all that was due before.
@@ -108,7 +115,9 @@ class Client {
       due: this.#session.due,
       unusable: this.#session.counters.motionUnusable,
       roundTrip: this.#roundTrip,
-      rooms: [...this.#rooms.values()].sort((a, b) => a.handle - b.handle).map(room),
+      rooms: [...this.#rooms.values()]
+        .sort((a, b) => a.handle - b.handle)
+        .map((one) => room(one, this.#edits.get(one))),
       own: [...this.#rooms.values()].map(({ handle, slot, members }) => [
         handle,
         plain(members.get(slot)?.presence ?? {}),
@@ -153,20 +162,35 @@ class Client {
       case 'viewport':
         return this.#room(step.room).setViewport(now, step.viewport, step.follow)
       case 'open':
-        return this.#room(step.room).document.open()
+        return this.#open(step.room)
       case 'submit':
-        return this.#submit(this.#room(step.room), step.ops)
+        return this.#submit(step.room, step.ops)
+      case 'undo':
+      case 'redo':
+        return void this.#document(step.room).go(now, step.do)
+      case 'group':
+        return this.#document(step.room).undo.beginGroup()
+      case 'ungroup':
+        return this.#document(step.room).undo.endGroup()
       case 'bye':
         return session.bye()
     }
   }
 
-  #submit(room: Membership, ops: Extract<Step, { do: 'submit' }>['ops']): void {
-    const edits = this.#edits.get(room) ?? { last: 0, unanswered: new Set() }
-    this.#edits.set(room, edits)
-    edits.unanswered.add(++edits.last)
+  #open(room: number): void {
+    this.#document(room).open(this.#now, this.#room(room).edits)
+  }
+
+  #submit(room: number, ops: Extract<Step, { do: 'submit' }>['ops']): void {
+    this.#open(room)
     const all = ops.map((op) => ({ ...op, fields: fields(op.fields) }))
-    room.document.submit(edits.last, all)
+    this.#document(room).submit(this.#now, ++this.#editor.last, all)
+  }
+
+  #document(room: number): Edits {
+    const edits = this.#edits.get(this.#room(room))
+    if (!edits) throw new Error(`room ${room} has no document`)
+    return edits
   }
 
   #room(handle: number): Membership {
@@ -178,12 +202,18 @@ class Client {
   #listener(request: number): MembershipListener {
     let entered: Membership | undefined
     const tell = (...news: unknown[]): void => void this.#news.push([...news, entered?.handle ?? null])
-    const isFirst = (number: number): boolean => !!entered && !!this.#edits.get(entered)?.unanswered.delete(number)
+    const edits = new Edits(this.#editor, {
+      handleChanged: (ids) => tell('changed', [...ids].sort()),
+      handleAck: (number, sequence) => tell('ack', number, sequence),
+      handleReject: (number, reason) => tell('reject', number, reason?.code ?? null, reason?.retryAfterMs ?? null),
+      handlePending: () => {},
+    })
     return {
       isLeft: false,
       handleEntered: (membership, eventsLost) => {
         entered = membership
         this.#rooms.set(membership.handle, membership)
+        this.#edits.set(membership, edits)
         tell('entered', request, membership.resumed, eventsLost)
       },
       handleRefused: ({ code, retryAfterMs }) => tell('refused', null, code, retryAfterMs ?? null),
@@ -209,19 +239,23 @@ class Client {
         handleEcho: () => {},
       },
       records: {
-        handleLoaded: () => tell('loaded'),
-        handleChanged: () => {},
-        handleAck: (number, sequence) => isFirst(number) && tell('ack', number, sequence),
-        handleReject: (number, { code, retryAfterMs }) =>
-          isFirst(number) && tell('reject', number, code, retryAfterMs ?? null),
+        handleLane: (lane) => {
+          edits.close()
+          if (lane) edits.open(this.#now, lane)
+        },
+        handleMessage: (lane, message) => {
+          const { confirmed } = edits
+          edits.handleMessage(this.#now, lane, message)
+          if (edits.confirmed !== confirmed) tell('loaded')
+        },
       },
     }
   }
 }
 
 /** All that a room shows. */
-function room(room: Membership): unknown {
-  const { handle, slot, generation, canWrite, tickHz, seen, view, document } = room
+function room(room: Membership, edits: Edits | undefined): unknown {
+  const { handle, slot, generation, canWrite, tickHz, seen, view } = room
   const members = [...room.members.values()].sort((a, b) => a.slot - b.slot)
   const axes = view.axes.map(({ step, min, max, wraps }) => [plain(step), min, max, wraps])
   const position = new Int32Array(axes.length)
@@ -232,10 +266,20 @@ function room(room: Membership): unknown {
     positions: members.flatMap(({ slot, generation }) =>
       view.read(slot, generation, position) >= 0 ? [[slot, ...position]] : [],
     ),
-    records: document.records
-      ? Object.fromEntries([...document.records].map(([id, { version, fields }]) => [id, [version, plain(fields)]]))
+    records: edits?.confirmed
+      ? Object.fromEntries(
+          [...edits.confirmed.records].map(([id, { version, fields }]) => [id, [version, plain(fields)]]),
+        )
       : null,
+    shown: edits && Object.fromEntries(shown(edits)),
+    unanswered: edits?.pendingCount ?? 0,
   }
+}
+
+function shown(edits: Edits): [id: string, fields: unknown][] {
+  const all: [id: string, fields: unknown][] = []
+  edits.forEach((fields, id) => all.push([id, plain(fields)]))
+  return all
 }
 
 function member({ slot, generation, user, presence, status }: MemberMessage, isOwn: boolean): unknown {
@@ -273,7 +317,7 @@ let client: Client | undefined
 
 function answer(question: Judge | (Step & { now: number })): unknown {
   if (question.do === 'judge') return judge(question.lane, question.messages)
-  if (question.do === 'connect') client = new Client(question.now, question.hello)
+  if (question.do === 'connect') client = new Client(question.now, question.hello, question.editor)
   return client?.handle(question.now, question)
 }
 

@@ -22,6 +22,7 @@ export class FakeConnection {
   closed: number | undefined
   #handler: TransportHandler | undefined
   readonly #receivers: ((chunk: Uint8Array) => void)[] = []
+  readonly #enders: ((() => void) | undefined)[] = []
   /** The rooms that were asked for, by request, and those that the client is in, by handle. */
   readonly #asked = new Map<number, string>()
   readonly #rooms = new Map<number, string>()
@@ -46,6 +47,11 @@ export class FakeConnection {
   /** Says something on the edits lane that was opened first, or `lane` lanes later. */
   sayEdits(message: EditsToClient, lane = 0): void {
     this.receive(lane + 1, encodeAs(editsToClient, message))
+  }
+
+  /** Ends the edits lane that was opened first, or `lane` lanes later. */
+  endEdits(lane = 0): void {
+    this.#enders[lane + 1]?.()
   }
 
   /** Sends bytes on a stream as they are. */
@@ -110,8 +116,9 @@ export class FakeConnection {
       listen: (handler) => {
         this.#handler = handler
       },
-      openStream: (receive) => {
+      openStream: (receive, _room, onEnd) => {
         const buffer = new FrameBuffer()
+        this.#enders.push(onEnd)
         const stream = this.#receivers.push(receive) - 1
         return {
           write: (bytes) => {

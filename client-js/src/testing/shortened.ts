@@ -15,7 +15,7 @@ const direct = { room: 'h', from: 'f', generation: 'g', name: 'k', data: 'd', ti
 const event = { number: 'n', from: 'f', generation: 'g', name: 'k', data: 'd', time: 't' }
 const axis = { step: 'st=1', min: `n=${-(2 ** 30)}`, max: `x=${2 ** 30 - 1}`, wraps: 'w?' }
 const motion = { hz: 'hz', axes: ['a', axis] } as const
-const op = { kind: 'k', record: 'i', fields: 'f?' }
+const op = { kind: 'k', record: 'i', fields: 'f?', ifVersion: 'v' }
 const edit = { sequence: 'q', time: 't', user: 'u', slot: 's', generation: 'g', number: 'n', ops: ['o', op] } as const
 
 /** The kind and the keys of each message, by lane. */
@@ -60,10 +60,10 @@ export const keys: Record<'control' | 'edits', { readonly [type: string]: readon
     motion: [10, { datagram: 'd' }],
   },
   edits: {
-    snapshot: [1, { sequence: 'q', records: ['r', { id: 'i', version: 'v', fields: 'f' }], more: 'c?' }],
+    snapshot: [1, { document: 'd', sequence: 'q', records: ['r', { id: 'i', version: 'v', fields: 'f' }], more: 'c?' }],
     edits: [2, { edits: ['e', edit] }],
     ack: [3, { number: 'n', sequence: 'q', time: 't' }],
-    reject: [4, { number: 'n', code: 'c', message: 'm', retryAfterMs: 'ra' }],
+    reject: [4, { number: 'n', code: 'c', message: 'm', limit: 'l', value: 'w', retryAfterMs: 'ra' }],
   },
 }
 

@@ -2,7 +2,7 @@
 
 import { AXIS_LIMIT } from '../motion/axes.ts'
 import { type Seen, status, type Viewport } from '../wire/control.ts'
-import type { Op } from '../wire/edits.ts'
+import type { Op, Place } from '../wire/edits.ts'
 import { encodeMessage, type Lane } from '../wire/lane.ts'
 import type { Fields, Value } from '../wire/msgpack.ts'
 import { any, binary, flag, int, integer, list, listOrNone, map, mapOrNone } from '../wire/schema.ts'
@@ -24,7 +24,9 @@ export type ToServer =
 
 /** What a client says on an edits lane. */
 export type EditsToServer =
-  { type: 'open'; room: number; slot: number; after?: number } | { type: 'submit'; number: number; ops: Op[] }
+  | { type: 'open'; room: number; slot: number; editor: Uint8Array; after?: Place; unanswered: number[] }
+  | { type: 'submit'; number: number; ops: Op[] }
+  | { type: 'history'; request: number; before?: number; limit: number }
 
 const seen = struct<Seen>({ epoch: ['e', int], number: ['n', int] })
 const onAxis = integer(AXIS_LIMIT - 1, -AXIS_LIMIT)
@@ -35,10 +37,12 @@ const viewport = struct<Viewport>({
   bottom: ['b', onAxis],
 })
 const op = struct<Op>({
-  kind: ['k', integer(3, 1) as Type<Op['kind']>],
+  kind: ['k', integer(4, 1) as Type<Op['kind']>],
   record: ['i', text],
   fields: ['f', mapOrNone],
+  ifVersion: ['v', optional(int)],
 })
+const place = struct<Place>({ document: ['d', int], sequence: ['q', int] })
 
 /** The kinds and keys of the control lane to the server. */
 export const controlToServer: Lane<ToServer> = {
@@ -69,8 +73,18 @@ export const controlToServer: Lane<ToServer> = {
 
 /** The kinds and keys of an edits lane to the server. */
 export const editsToServer: Lane<EditsToServer> = {
-  open: [1, struct({ room: ['h', u32], slot: ['s', slot], after: ['q', optional(int)] })],
+  open: [
+    1,
+    struct({
+      room: ['h', u32],
+      slot: ['s', slot],
+      editor: ['e', binary],
+      after: ['a', optional(place)],
+      unanswered: ['u', listOrNone(int)],
+    }),
+  ],
   submit: [2, struct({ number: ['n', int], ops: ['o', list(op)] })],
+  history: [3, struct({ request: ['i', u32], before: ['b', optional(int)], limit: ['l', u32] })],
 }
 
 /** The bytes of a message of any lane, with its length before them. */

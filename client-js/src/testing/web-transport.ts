@@ -8,6 +8,8 @@ export interface FakeStream {
   finished: boolean
   /** Says something on it. */
   readonly say: (chunk: Uint8Array) => void
+  /** Finishes it, or breaks it off with an error. */
+  readonly end: (error?: Error) => void
 }
 
 /** The class that a page finds as `WebTransport`. */
@@ -84,8 +86,8 @@ export class FakeWebTransport {
   }
 
   async createBidirectionalStream(): Promise<WebTransportBidirectionalStream> {
-    const { stream, say } = readable()
-    const fake: FakeStream = { written: [], finished: false, say }
+    const { stream, say, end } = readable()
+    const fake: FakeStream = { written: [], finished: false, say, end }
     this.streams.push(fake)
     return { readable: stream, writable: writable(fake.written, () => (fake.finished = true)) } as never
   }
@@ -96,13 +98,14 @@ export class FakeWebTransport {
   }
 }
 
-function readable(): { stream: ReadableStream<Uint8Array>; say: (chunk: Uint8Array) => void } {
-  let say = (_: Uint8Array): void => {}
-  const start = (controller: ReadableStreamDefaultController<Uint8Array>): void => {
-    say = (chunk) => controller.enqueue(chunk)
+function readable(): Pick<FakeStream, 'say' | 'end'> & { stream: ReadableStream<Uint8Array> } {
+  let controller: ReadableStreamDefaultController<Uint8Array>
+  const stream = new ReadableStream<Uint8Array>({ start: (its) => void (controller = its) })
+  return {
+    stream,
+    say: (chunk) => controller.enqueue(chunk),
+    end: (error) => (error ? controller.error(error) : controller.close()),
   }
-  const stream = new ReadableStream<Uint8Array>({ start })
-  return { stream, say }
 }
 
 /** A stream that takes one chunk at a time. */

@@ -19,9 +19,9 @@ export interface Transport {
   listen(handler: TransportHandler): void
   /**
    * Opens a stream; `receive` gets what the server sends on it. The first one is the control lane, each other one the
-   * edits lane of a `room`.
+   * edits lane of a `room`; `onEnd` is called when the server has finished that, and the connection is there.
    */
-  openStream(receive: (chunk: Uint8Array) => void, room?: number): TransportStream
+  openStream(receive: (chunk: Uint8Array) => void, room?: number, onEnd?: () => void): TransportStream
   /** Sends a datagram, or drops it: a later one has what matters. */
   sendDatagram(bytes: Uint8Array<ArrayBuffer>): void
   /** Closes the connection; `handleClosed` is not called for it. */

@@ -90,6 +90,14 @@ describe('lanes', () => {
     ])
   })
 
+  it('W3, D1: that the server has ended are ended, too, and told of', () => {
+    const ended: number[] = []
+    for (const room of [7, 8]) transport.openStream(listen, room, () => void ended.push(room))
+    socket.say(2, 8)
+    socket.say(2, 8)
+    expect([ended, socket.sent]).toEqual([[8], [[2, 8]]])
+  })
+
   it('W3: of a room follow each other, each until both have ended it', () => {
     const first: number[][] = []
     const lane = transport.openStream((chunk) => void first.push([...chunk]), 7)

@@ -41,6 +41,7 @@ export function webSocket(endpoint: Endpoint): Connect {
 interface Lane {
   readonly receive: (chunk: Uint8Array) => void
   readonly finish: () => void
+  readonly onEnd: (() => void) | undefined
 }
 
 class WebSocketTransport implements Transport {
@@ -62,7 +63,7 @@ class WebSocketTransport implements Transport {
       this.#end(reason || 'the server has closed', code >= CODES_FIRST ? code : undefined)
   }
 
-  openStream(receive: (chunk: Uint8Array) => void, room?: number): TransportStream {
+  openStream(receive: (chunk: Uint8Array) => void, room?: number, onEnd?: () => void): TransportStream {
     const buffer = new FrameBuffer()
     let isFinished = false
     const finish = (): void => {
@@ -70,7 +71,7 @@ class WebSocketTransport implements Transport {
       isFinished = true
     }
     if (room === undefined) this.#control = receive
-    else this.#lanes.set(room, [...(this.#lanes.get(room) ?? []), { receive, finish }])
+    else this.#lanes.set(room, [...(this.#lanes.get(room) ?? []), { receive, finish, onEnd }])
     return {
       write: (bytes) => {
         buffer.push(bytes)
@@ -117,8 +118,10 @@ class WebSocketTransport implements Transport {
   #receiveEdits(room: number, message: Uint8Array): void {
     const lanes = this.#lanes.get(room) ?? []
     if (message.length) return lanes[0]?.receive(frame(message))
-    lanes.shift()?.finish()
+    const lane = lanes.shift()
     if (!lanes.length) this.#lanes.delete(room)
+    lane?.finish()
+    lane?.onEnd?.()
   }
 
   #end(reason: string, code?: number): void {

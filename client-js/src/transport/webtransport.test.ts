@@ -97,6 +97,22 @@ describe('streams', () => {
     expect(received).toEqual([7, 8])
   })
 
+  it('D1: that the server has finished are told of, and those that broke off with the connection are not', async () => {
+    const { transport, session } = await connect()
+    const finished: number[] = []
+    for (const room of [1, 2])
+      transport.openStream(
+        () => {},
+        room,
+        () => void finished.push(room),
+      )
+    await settle()
+    session.streams[0]?.end(new Error('the connection is gone'))
+    session.streams[1]?.end()
+    await settle()
+    expect(finished).toEqual([2])
+  })
+
   it('that the server does not read end the connection, once 4 MiB wait', async () => {
     FakeWebTransport.isFlowing = false
     const { transport } = await connect()

@@ -50,10 +50,10 @@ class WebTransportTransport implements Transport {
     )
   }
 
-  openStream(receive: (chunk: Uint8Array) => void): TransportStream {
+  openStream(receive: (chunk: Uint8Array) => void, _room?: number, onEnd?: () => void): TransportStream {
     // What is written before the browser has made the stream waits for it, in order.
     const writer = this.#session.createBidirectionalStream().then((stream) => {
-      this.#pump(stream.readable, receive)
+      void this.#pump(stream.readable, receive).then((isFinished) => isFinished && onEnd?.())
       return stream.writable.getWriter()
     })
     // A stream fails with its connection, whose end is told by `closed`.
@@ -84,12 +84,13 @@ class WebTransportTransport implements Transport {
     this.#handler = undefined
   }
 
-  async #pump(readable: ReadableStream<Uint8Array>, receive: (bytes: Uint8Array) => void): Promise<void> {
+  /** Returns whether the server has finished the stream, and the connection is there. */
+  async #pump(readable: ReadableStream<Uint8Array>, receive: (bytes: Uint8Array) => void): Promise<boolean> {
     const reader = readable.getReader()
     for (;;) {
       // A stream fails with its connection, whose end is told by `closed`. What `receive` throws is not caught here.
-      const { value } = await reader.read().catch(() => ({ value: undefined }))
-      if (!value || !this.#handler) return
+      const { value, done } = await reader.read().catch(() => ({ value: undefined, done: false }))
+      if (!value || !this.#handler) return done && !!this.#handler
       receive(value)
     }
   }

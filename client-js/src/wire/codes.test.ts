@@ -21,6 +21,6 @@ it.each(file.refusals)('E1: $code is $name', ({ name, code }) => {
   expect(refusalName(code)).toBe(name)
 })
 
-it.each([0, 12, 999, 1.5, -1])('E1: %d, which is not known, is a bad request', (code) => {
+it.each([0, 14, 999, 1.5, -1])('E1: %d, which is not known, is a bad request', (code) => {
   expect(refusalName(code)).toBe('bad_request')
 })

@@ -30,4 +30,6 @@ const REFUSALS = [
   'unavailable',
   'room_closed',
   'no_record',
+  'conflict',
+  'invalid',
 ] as const

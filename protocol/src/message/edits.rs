@@ -13,6 +13,8 @@ messages! {
         1 => Open(Open),
         /// An edit.
         2 => Submit(Submit),
+        /// Asks for earlier edits.
+        3 => History(AskHistory),
     }
 }
 
@@ -27,6 +29,8 @@ messages! {
         3 => Ack(Ack),
         /// An edit of this member has no effect, and never will.
         4 => Reject(Reject),
+        /// Answers `history`.
+        5 => History(History),
     }
 }
 
@@ -199,6 +203,38 @@ pub struct Edit {
     /// What it does.
     #[serde(rename = "o")]
     pub ops: Vec<Op>,
+}
+
+/// Asks for edits as they were made (D8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskHistory {
+    /// The client's number for this, which the answer repeats.
+    #[serde(rename = "i")]
+    pub request: u32,
+    /// Those before this place; without it the latest.
+    #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
+    /// So many at most, 1 to 100.
+    #[serde(rename = "l")]
+    pub limit: u32,
+}
+
+/// Edits as they were made (D8).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct History {
+    /// The request that it answers.
+    #[serde(rename = "i")]
+    pub request: u32,
+    /// The latest of those that were asked for, in their order, without gaps; none if there are no earlier ones any
+    /// more.
+    #[serde(rename = "e", default, skip_serializing_if = "Vec::is_empty")]
+    pub edits: Vec<Edit>,
+    /// Why there are none, if they can't be had now.
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refusal>,
+    /// When to ask again then, in milliseconds from now.
+    #[serde(rename = "ra", default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
 }
 
 /// An edit is durable (D5).

@@ -84,7 +84,7 @@ impl Session {
         // What was asked for again will be asked for again.
         self.joining.retain(|_, joining| joining.again.is_none() && !joining.is_left);
         for room in self.rooms.values_mut() {
-            room.detach();
+            room.detach(&mut self.events);
         }
         while let Some((&handle, _)) = self.rooms.iter().find(|(_, room)| room.is_leaving()) {
             if let Some(room) = self.rooms.remove(&handle) {
@@ -178,10 +178,10 @@ impl Session {
 
 impl Room {
     /// The connection is gone: nothing is sent, and nothing comes.
-    fn detach(&mut self) {
+    fn detach(&mut self, events: &mut VecDeque<Event>) {
         self.standing.is_attached = false;
         if let Some(edits) = &mut self.edits {
-            edits.close();
+            edits.close(events);
         }
     }
 

@@ -4,7 +4,7 @@ use super::Session;
 use super::edits::{Edits, Resolve, Way};
 use crate::ids::RoomHandle;
 use crate::message::MessageError;
-use crate::message::edits::Op;
+use crate::message::edits::{AskHistory, Op};
 use crate::time::Timestamp;
 
 impl Session {
@@ -25,6 +25,21 @@ impl Session {
         let edits = state.open_document(self.editor, &mut self.transmits);
         edits.submit(self.last_edit, ops, &mut self.transmits, &mut self.events);
         Some(self.last_edit)
+    }
+
+    /// Asks for the edits of a room before a place, or the latest, 1 to 100 at most; returns the number that
+    /// [`Event::History`](super::Event::History) repeats. Opens the document if it is not. When the
+    /// connection is lost, that is an answer. `None` if this session is not in the room, or has no connection.
+    pub fn history(&mut self, room: RoomHandle, before: Option<u64>, limit: u32) -> Option<u32> {
+        let request = self.next_request;
+        let ask = AskHistory { request, before, limit };
+        let state = self.rooms.get_mut(&room)?;
+        let edits = state.open_document(self.editor, &mut self.transmits);
+        if !edits.ask_history(ask, &mut self.transmits) {
+            return None;
+        }
+        self.next_request += 1;
+        Some(request)
     }
 
     /// Takes back the last group of this session's own edits in a room by edits of their own, whose numbers it returns;
@@ -75,7 +90,7 @@ impl Session {
     /// The server has ended a room's edits lane, and the connection is there: the lane is opened again after a second.
     pub fn handle_edits_ended(&mut self, now: Timestamp, room: RoomHandle) {
         if let Some(room) = self.rooms.get_mut(&room) {
-            room.handle_edits_ended(now);
+            room.handle_edits_ended(now, &mut self.events);
         }
     }
 

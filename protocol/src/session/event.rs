@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::ids::{RoomHandle, Slot};
 use crate::message::control::{Bye, Direct, ErrorMessage, Member, Pong};
-use crate::message::edits::{Ack, Edit, Reject};
+use crate::message::edits::{Ack, Edit, History, Reject};
 use crate::message::{Refusal, Value};
 use crate::reconnect::LostConnection;
 
@@ -122,6 +122,13 @@ pub enum Event {
         room: RoomHandle,
         /// Its number and why.
         reject: Reject,
+    },
+    /// The answer to `history`.
+    History {
+        /// The room.
+        room: RoomHandle,
+        /// The number that `history` returned, and the edits or why there are none.
+        history: History,
     },
     /// The answer to a ping.
     Pong(Pong),

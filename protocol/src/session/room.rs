@@ -474,9 +474,9 @@ impl Room {
         self.edits.as_mut().map_or(Ok(()), |edits| edits.handle_chunk(chunk, transmits, events))
     }
 
-    pub(super) fn handle_edits_ended(&mut self, now: Timestamp) {
+    pub(super) fn handle_edits_ended(&mut self, now: Timestamp, events: &mut VecDeque<Event>) {
         if let Some(edits) = &mut self.edits {
-            edits.handle_ended(now);
+            edits.handle_ended(now, events);
         }
     }
 

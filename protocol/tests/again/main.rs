@@ -7,7 +7,8 @@ mod odd;
 use hither_protocol::limits::EDITOR_MS;
 use hither_protocol::message::control::{self, *};
 use hither_protocol::message::edits::{
-    Ack, Edit, Edits, EditsToClient, EditsToServer, Op, OpKind, Place, Snapshot,
+    Ack, AskHistory, Edit, Edits, EditsToClient, EditsToServer, History, Op, OpKind, Place,
+    Snapshot,
 };
 use hither_protocol::message::{FrameBuffer, Map, Refusal, Value};
 use hither_protocol::motion::Position;
@@ -288,7 +289,7 @@ fn edits(edits: Vec<Edit>) -> EditsToClient {
 fn submits(said: &[EditsToServer]) -> Vec<u64> {
     let number = |message: &EditsToServer| match message {
         EditsToServer::Submit(submit) => Some(submit.number),
-        EditsToServer::Open(_) => None,
+        EditsToServer::Open(_) | EditsToServer::History(_) => None,
     };
     said.iter().filter_map(number).collect()
 }
@@ -405,6 +406,29 @@ fn a_lane_that_the_server_ends_is_opened_again_after_a_second() {
     let (_, said) = stage.said_on_both();
     assert!(matches!(&said[0], EditsToServer::Open(open) if open.unanswered == [1]), "{said:?}");
     assert_eq!(submits(&said), [1, 2]);
+}
+
+// proves D8
+#[test]
+fn who_asks_for_earlier_edits_has_an_answer_if_only_that_the_connection_is_gone() {
+    let mut stage = Stage::entered();
+    let asked = stage.session.history(stage.room, Some(5), 10).unwrap();
+    let (_, said) = stage.said_on_both();
+    let ask = AskHistory { request: asked, before: Some(5), limit: 10 };
+    assert!(
+        matches!(said[..], [EditsToServer::Open(_), EditsToServer::History(said)] if said == ask)
+    );
+    let history = History { request: asked, edits: vec![edit(4, 1, "a")], ..History::default() };
+    stage.say_edits(EditsToClient::History(history.clone()));
+    let room = stage.room;
+    assert_eq!(stage.events(), [Event::History { room, history }]);
+
+    let asked = stage.session.history(room, None, 10).unwrap();
+    stage.session.handle_disconnected(NOW);
+    let refused = Some(Refusal::Unavailable);
+    let history = History { request: asked, refused, ..History::default() };
+    assert_eq!(stage.events(), [Event::History { room, history }]);
+    assert_eq!(stage.session.history(room, None, 10), None);
 }
 
 // proves D7

@@ -2,8 +2,8 @@
 
 use hither_protocol::message::control::*;
 use hither_protocol::message::edits::{
-    Ack, Edit, Edits, EditsToClient, EditsToServer, Op, OpKind, Open, Place, Record, Reject,
-    Snapshot, Submit,
+    Ack, AskHistory, Edit, Edits, EditsToClient, EditsToServer, History, Op, OpKind, Open, Place,
+    Record, Reject, Snapshot, Submit,
 };
 use hither_protocol::message::{Map, Refusal, Rights, Value};
 use hither_protocol::{DocumentId, EditorId, Epoch, Generation, RoomHandle, Slot, Tick};
@@ -259,7 +259,24 @@ pub(crate) fn edits_to_server() -> impl Strategy<Value = EditsToServer> {
             EditsToServer::Open(Open { room, slot, editor: EditorId(editor), after, unanswered })
         }),
         (number(), ops()).prop_map(|(number, ops)| EditsToServer::Submit(Submit { number, ops })),
+        (any::<u32>(), option::of(number()), any::<u32>()).prop_map(|(request, before, limit)| {
+            EditsToServer::History(AskHistory { request, before, limit })
+        }),
     ]
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    (number(), number(), text(), slot(), generation(), number(), ops()).prop_map(
+        |(sequence, time_ms, user, slot, generation, number, ops)| Edit {
+            sequence,
+            time_ms,
+            user,
+            slot,
+            generation,
+            number,
+            ops,
+        },
+    )
 }
 
 pub(crate) fn edits_to_client() -> impl Strategy<Value = EditsToClient> {
@@ -269,17 +286,6 @@ pub(crate) fn edits_to_client() -> impl Strategy<Value = EditsToClient> {
         |(document, sequence, records, more)| {
             let document = DocumentId(document);
             Snapshot { document, sequence, records, more }
-        },
-    );
-    let edit = (number(), number(), text(), slot(), generation(), number(), ops()).prop_map(
-        |(sequence, time_ms, user, slot, generation, number, ops)| Edit {
-            sequence,
-            time_ms,
-            user,
-            slot,
-            generation,
-            number,
-            ops,
         },
     );
     let some = || option::of(number());
@@ -293,9 +299,18 @@ pub(crate) fn edits_to_client() -> impl Strategy<Value = EditsToClient> {
             retry_after_ms,
         },
     );
+    let history = (any::<u32>(), vec(edit(), 0..3), option::of(refusal()), some()).prop_map(
+        |(request, edits, refused, retry_after_ms)| History {
+            request,
+            edits,
+            refused,
+            retry_after_ms,
+        },
+    );
     prop_oneof![
         snapshot.prop_map(EditsToClient::Snapshot),
-        vec(edit, 0..3).prop_map(|edits| EditsToClient::Edits(Edits { edits })),
+        history.prop_map(EditsToClient::History),
+        vec(edit(), 0..3).prop_map(|edits| EditsToClient::Edits(Edits { edits })),
         (number(), number(), number()).prop_map(|(number, sequence, time_ms)| {
             EditsToClient::Ack(Ack { number, sequence, time_ms })
         }),

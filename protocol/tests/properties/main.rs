@@ -5,6 +5,7 @@
 mod any_message;
 mod frames;
 mod messages;
+mod order;
 mod playback;
 mod session;
 mod view;

@@ -12,6 +12,7 @@ mod messages;
 mod motion_coder;
 mod motion_down;
 mod motion_up;
+mod order;
 mod playback;
 mod reconnect;
 mod reference;

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use hither_protocol::close::CloseCode;
 use hither_protocol::message::control::*;
 use hither_protocol::message::edits::{
-    Ack, Edit, Edits, EditsToClient, EditsToServer, Op, OpKind, Open, Place, Record, Reject,
-    Snapshot, Submit,
+    Ack, AskHistory, Edit, Edits, EditsToClient, EditsToServer, History, Op, OpKind, Open, Place,
+    Record, Reject, Snapshot, Submit,
 };
 use hither_protocol::message::{FrameBuffer, Map, MessageError, Refusal, Rights, Value};
 use hither_protocol::{DocumentId, EditorId, Epoch, Generation, RoomHandle, Slot, Tick};
@@ -272,7 +272,16 @@ fn edits_to_server() -> Vec<(&'static str, EditsToServer)> {
             EditsToServer::Open(Open { after: Some(place), unanswered: vec![7, 9], ..open }),
         ),
         ("submit", EditsToServer::Submit(Submit { number: 1, ops: ops() })),
+        ("history", EditsToServer::History(AskHistory { request: 3, before: None, limit: 50 })),
+        (
+            "history before edit 41",
+            EditsToServer::History(AskHistory { request: 4, before: Some(41), limit: 100 }),
+        ),
     ]
+}
+
+fn none() -> History {
+    History { request: 4, ..History::default() }
 }
 
 fn edits_to_client() -> Vec<(&'static str, EditsToClient)> {
@@ -303,7 +312,17 @@ fn edits_to_client() -> Vec<(&'static str, EditsToClient)> {
             "snapshot of an empty document",
             EditsToClient::Snapshot(Snapshot { document: DOCUMENT, ..Snapshot::default() }),
         ),
-        ("edits", EditsToClient::Edits(Edits { edits: vec![edit] })),
+        ("edits", EditsToClient::Edits(Edits { edits: vec![edit.clone()] })),
+        ("history", EditsToClient::History(History { request: 3, edits: vec![edit], ..none() })),
+        ("history, none", EditsToClient::History(none())),
+        (
+            "history, refused",
+            EditsToClient::History(History {
+                refused: Some(Refusal::Unavailable),
+                retry_after_ms: Some(1_000),
+                ..none()
+            }),
+        ),
         ("ack", EditsToClient::Ack(Ack { number: 1, sequence: 43, time_ms: TIME })),
         ("reject", EditsToClient::Reject(no_record)),
         ("reject, too large", EditsToClient::Reject(large)),

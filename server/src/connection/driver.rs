@@ -277,6 +277,7 @@ impl Connection {
                         member.joined.cell.submit(slot, submit);
                     }
                 }
+                Effect::History { room, ask } => self.look_up(room, ask),
                 Effect::SendEdits(room, bytes) => {
                     let lane = self.lanes.values().find(|lane| lane.room == Some(room));
                     if let Some(lane) = lane {

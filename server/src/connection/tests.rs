@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use hither_core::RoomPolicy;
 use hither_core::room::{LoggedEdit, SavedDocument};
 use hither_protocol::message::control::{Hello, Join, Joined, ToClient, ToServer};
-use hither_protocol::message::edits::{EditsToServer, Op, OpKind, Open, Submit};
+use hither_protocol::message::edits::{Edit, EditsToServer, Op, OpKind, Open, Submit};
 use hither_protocol::message::{FrameBuffer, Refusal};
 use hither_protocol::{RoomName, VERSION};
 use hither_transport::{RecvStream, SendStream, memory};
@@ -28,6 +28,10 @@ impl Store for Full {
 
     fn load(&self, _room: &RoomName) -> Stored<SavedDocument> {
         Box::pin(ready(Ok(SavedDocument::default())))
+    }
+
+    fn history(&self, _room: &RoomName, _before: Option<u64>, _limit: usize) -> Stored<Vec<Edit>> {
+        Box::pin(ready(Err(StoreError::Unavailable("full".to_owned()))))
     }
 
     fn append(&self, _room: &RoomName, _edit: LoggedEdit) -> Stored<()> {

@@ -9,9 +9,9 @@ use bytes::Bytes;
 use hither_core::room::{Counters, SavedRoom};
 use hither_core::{NewMember, Output, Recipient, Room, RoomId, RoomPolicy};
 use hither_protocol::limits::MOTION_DATAGRAM_BYTES_MAX;
-use hither_protocol::message::Refusal;
 use hither_protocol::message::control::{MotionBytes, ToClient};
-use hither_protocol::message::edits::{Open, Submit};
+use hither_protocol::message::edits::{AskHistory, Edit, History, Open, Submit};
+use hither_protocol::message::{Refusal, encoded_len};
 use hither_protocol::{Slot, Timestamp};
 use hither_transport::{Link, SendDatagramError};
 use tokio::sync::{Notify, OnceCell};
@@ -22,6 +22,11 @@ use crate::metrics::DropCause;
 use crate::outbox::LaneSender;
 use crate::registry::Closable;
 use crate::store::{Pending, StoreError};
+
+/// The most bytes of edits in one answer; one edit may have more.
+const HISTORY_BYTES: usize = 32 * 1024;
+/// When a client may ask again for a history that can't be had.
+const HISTORY_RETRY_MS: u64 = 1_000;
 
 /// A room that a connection is in, and its member's slot there.
 #[derive(Clone, Debug)]
@@ -173,6 +178,29 @@ impl RoomCell {
             }
         });
         self.send_pages(open.slot)
+    }
+
+    /// Earlier edits, as many as fit a message.
+    pub(crate) async fn history(&self, ask: AskHistory) -> History {
+        let AskHistory { request, before, limit } = ask;
+        let mut answer = History { request, ..History::default() };
+        match self.node.store.history(&self.id.name, before, limit as usize).await {
+            Ok(mut edits) => {
+                let mut bytes = 0;
+                let mut fits = |edit: &Edit| {
+                    bytes += encoded_len(edit);
+                    bytes <= HISTORY_BYTES
+                };
+                let count = edits.iter().rev().take_while(|edit| fits(edit)).count().max(1);
+                answer.edits = edits.split_off(edits.len().saturating_sub(count));
+            }
+            Err(error) => {
+                tracing::warn!(room = %self.id.name, %error, "its history can't be had");
+                answer.refused = Some(Refusal::Unavailable);
+                answer.retry_after_ms = Some(HISTORY_RETRY_MS);
+            }
+        }
+        answer
     }
 
     /// Hands a member's edit to the room.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use hither_core::room::{LoggedEdit, SavedDocument};
 use hither_protocol::Slot;
 use hither_protocol::message::control::{Status, ToClient};
-use hither_protocol::message::edits::{Op, OpKind, Open, Submit};
+use hither_protocol::message::edits::{Edit, Op, OpKind, Open, Submit};
 use hither_protocol::message::{FrameBuffer, Rights};
 use hither_transport::{Link, memory};
 use tokio::sync::Semaphore;
@@ -185,6 +185,10 @@ impl Store for Gated {
         })
     }
 
+    fn history(&self, _room: &RoomName, _before: Option<u64>, _limit: usize) -> Pending<Vec<Edit>> {
+        Box::pin(ready(Err(StoreError::Unavailable("full".to_owned()))))
+    }
+
     fn append(&self, _room: &RoomName, _edit: LoggedEdit) -> Pending<()> {
         Box::pin(ready(Ok(())))
     }
@@ -241,6 +245,10 @@ impl Store for Failing {
             Err(StoreError::Unavailable("full".to_owned()))
         };
         Box::pin(ready(found))
+    }
+
+    fn history(&self, _room: &RoomName, _before: Option<u64>, _limit: usize) -> Pending<Vec<Edit>> {
+        Box::pin(ready(Err(StoreError::Unavailable("full".to_owned()))))
     }
 
     fn append(&self, _room: &RoomName, _edit: LoggedEdit) -> Pending<()> {

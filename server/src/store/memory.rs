@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hither_core::room::{LoggedEdit, SavedDocument};
 use hither_protocol::RoomName;
+use hither_protocol::message::edits::Edit;
 
 use super::{Pending, Store, StoreError};
 
@@ -44,6 +45,13 @@ impl Store for MemoryStore {
     fn load(&self, room: &RoomName) -> Pending<SavedDocument> {
         let saved = self.rooms().documents.get(room).cloned();
         Box::pin(ready(Ok(saved.unwrap_or_else(|| SavedDocument::new(super::new_id())))))
+    }
+
+    fn history(&self, room: &RoomName, before: Option<u64>, limit: usize) -> Pending<Vec<Edit>> {
+        let rooms = self.rooms();
+        let recent = rooms.documents.get(room).map(|saved| &saved.recent);
+        let edits = recent.map_or(Vec::new(), |recent| recent.before(before, limit));
+        Box::pin(ready(Ok(edits)))
     }
 
     fn append(&self, room: &RoomName, edit: LoggedEdit) -> Pending<()> {

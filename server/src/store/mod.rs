@@ -11,6 +11,7 @@ use std::future::{Future, ready};
 use std::pin::Pin;
 
 use hither_core::room::{LoggedEdit, SavedDocument};
+use hither_protocol::message::edits::Edit;
 use hither_protocol::{DocumentId, RoomName};
 
 /// What a store answers with, later.
@@ -29,6 +30,10 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// awaited in another; the future is ready when this edit and those before it are durable. An error is for good:
     /// the room has no truth any more.
     fn append(&self, room: &RoomName, edit: LoggedEdit) -> Pending<()>;
+
+    /// The last edits before a place, or the latest, in their order: `limit` at most, fewer where the store keeps no
+    /// more. It has every edit that was given before.
+    fn history(&self, room: &RoomName, before: Option<u64>, limit: usize) -> Pending<Vec<Edit>>;
 
     /// Takes nothing more; the future is ready when everything that was given before is durable; an error says
     /// that it was given up, or that the store was closed before.
@@ -106,6 +111,16 @@ pub(crate) mod contract {
         assert_eq!(saved.document.id(), DocumentId(7));
         assert!(unborn.is_empty() && unborn.id() != saved.document.id());
         rooms_are_apart(store).await;
+        let history = async |before, limit| {
+            let edits = store.history(&room, before, limit).await.unwrap();
+            edits.into_iter().map(|edit| edit.sequence).collect::<Vec<_>>()
+        };
+        assert_eq!(history(None, 10).await, [1, 2]);
+        assert_eq!(history(None, 1).await, [2]);
+        assert_eq!(history(Some(2), 10).await, [1]);
+        assert_eq!(history(Some(1), 10).await, [0; 0]);
+        assert_eq!(history(Some(u64::MAX), 1).await, [2]);
+        assert!(store.history(&other, None, 10).await.unwrap().is_empty());
         let gap = store.append(&room, edit(4, "z")).await;
         assert_eq!(gap, Err(StoreError::OutOfOrder { last: 2, got: 4 }));
         assert_eq!(store.load(&room).await.unwrap(), saved);

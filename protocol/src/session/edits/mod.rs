@@ -15,9 +15,9 @@ use crate::document::{Document, Overlay};
 use crate::ids::{EditorId, RoomHandle, Slot};
 use crate::limits::{EDIT_OPS_MAX, RECORD_BYTES_MAX};
 use crate::message::edits::{
-    Edit, EditsToClient, EditsToServer, Op, OpKind, Open, Snapshot, Submit,
+    AskHistory, Edit, EditsToClient, EditsToServer, History, Op, OpKind, Open, Snapshot, Submit,
 };
-use crate::message::{FrameBuffer, Map, MessageError, encoded_len};
+use crate::message::{FrameBuffer, Map, MessageError, Refusal, encoded_len};
 use crate::time::Timestamp;
 use pending::Pending;
 use undo::Undo;
@@ -41,6 +41,8 @@ pub(super) struct Edits {
     is_open: bool,
     /// When it is to be opened again, if the server has ended it.
     reopen_at: Option<Timestamp>,
+    /// What was asked of the lane and not answered.
+    asked: Vec<u32>,
     pending: Pending,
     undo: Undo,
 }
@@ -85,6 +87,7 @@ impl Edits {
             loading: None,
             is_open: false,
             reopen_at: None,
+            asked: Vec::new(),
             pending: Pending::default(),
             undo: Undo::default(),
         }
@@ -131,6 +134,19 @@ impl Edits {
         self.undo.remember(Way::Do, vec![(number, inverse)]);
     }
 
+    /// Asks for earlier edits; false if there is no lane. They are answered, if only by the lane's end.
+    pub(super) fn ask_history(
+        &mut self,
+        ask: AskHistory,
+        transmits: &mut VecDeque<Transmit>,
+    ) -> bool {
+        if self.is_open {
+            self.asked.push(ask.request);
+            transmits.push_back(Transmit::Edits(self.room, EditsToServer::History(ask).encode()));
+        }
+        self.is_open
+    }
+
     /// Undoes, or redoes, the last group by edits of its own, whose numbers `next_number` gives; returns these, or
     /// nothing if there is no group. What would be done to a record that somebody has removed is left out.
     pub(super) fn go(
@@ -168,8 +184,8 @@ impl Edits {
     }
 
     /// The server has ended the lane alone: it can't have the document now (D1).
-    pub(super) fn handle_ended(&mut self, now: Timestamp) {
-        self.close();
+    pub(super) fn handle_ended(&mut self, now: Timestamp, events: &mut VecDeque<Event>) {
+        self.close(events);
         self.reopen_at = Some(now + REOPEN_AFTER);
     }
 
@@ -179,7 +195,13 @@ impl Edits {
     }
 
     /// The connection is gone.
-    pub(super) fn close(&mut self) {
+    pub(super) fn close(&mut self, events: &mut VecDeque<Event>) {
+        let room = self.room;
+        for request in self.asked.drain(..) {
+            let refused = Some(Refusal::Unavailable);
+            let history = History { request, refused, ..History::default() };
+            events.push_back(Event::History { room, history });
+        }
         self.is_open = false;
         self.reopen_at = None;
         self.buffer = FrameBuffer::default();
@@ -190,11 +212,12 @@ impl Edits {
     /// The server does not know the numbers any more: nobody knows what became of edits that were sent (D7).
     pub(super) fn forget_sent(&mut self, events: &mut VecDeque<Event>) {
         let room = self.room;
+        let ids = self.pending.ids().collect();
         for number in self.pending.forget_sent() {
             self.undo.forget(number);
             events.push_back(Event::EditUnanswered { room, number });
         }
-        self.change(BTreeSet::new(), events, |edits, _| edits.rebuild());
+        self.change(ids, events, |edits, _| edits.rebuild());
     }
 
     /// Takes the next bytes of the lane.
@@ -264,6 +287,10 @@ impl Edits {
                     events.push_back(Event::EditAcked { room, ack });
                 }
             }
+            EditsToClient::History(history) => {
+                self.asked.retain(|request| *request != history.request);
+                events.push_back(Event::History { room, history });
+            }
             EditsToClient::Reject(reject) => {
                 let number = reject.number;
                 let Some(submit) = self.pending.handle_reject(number) else { return };
@@ -320,14 +347,15 @@ impl Edits {
         }
     }
 
-    /// Changes records with these ids, and tells which of them, and of those with own edits, are shown otherwise then.
+    /// Changes records with these ids, and tells which of them, and of those with own edits, are shown otherwise then:
+    /// what comes may make an own edit possible that was not.
     fn change<T>(
         &mut self,
         mut ids: BTreeSet<String>,
         events: &mut VecDeque<Event>,
         act: impl FnOnce(&mut Self, &mut VecDeque<Event>) -> T,
     ) -> T {
-        ids.extend(self.pending.shown().ids().map(str::to_owned));
+        ids.extend(self.pending.ids());
         let before: Vec<_> = ids.iter().map(|id| self.fields(id)).collect();
         let done = act(self, events);
         let is_changed = |(id, before): &(String, _)| self.fields(id) != *before;

@@ -52,6 +52,12 @@ impl Pending {
         self.edits.iter().filter(|edit| edit.is_unanswered()).map(|edit| edit.bytes).sum()
     }
 
+    /// The records that those are about which the document does not have, shown or not.
+    pub(super) fn ids(&self) -> impl Iterator<Item = String> {
+        let ops = self.edits.iter().flat_map(|edit| &edit.submit.ops);
+        ops.map(|op| op.record.clone())
+    }
+
     /// The document as it is with them.
     pub(super) fn shown(&self) -> &Overlay {
         &self.shown

@@ -92,6 +92,8 @@ impl Undo {
 
     /// An edit has no effect, so there is nothing to take back.
     pub(super) fn forget(&mut self, number: u64) {
+        let is_open = |group: &Group| group.0.iter().any(|step| step.number != number);
+        self.has_begun &= self.done.last().is_some_and(is_open);
         for groups in [&mut self.done, &mut self.undone] {
             for group in groups.iter_mut() {
                 group.0.retain(|step| step.number != number);
@@ -160,6 +162,17 @@ mod tests {
         undo.forget(1);
         assert_eq!(undo.take(Way::Undo), Some(vec![op("2")]));
         assert!(!undo.can(Way::Undo));
+    }
+
+    #[test]
+    fn a_group_whose_edits_were_all_rejected_begins_anew() {
+        let mut undo = Undo::default();
+        undo.remember(Way::Do, step(1));
+        undo.begin_group();
+        undo.remember(Way::Do, step(2));
+        undo.forget(2);
+        undo.remember(Way::Do, step(3));
+        assert_eq!(undo.take(Way::Undo), Some(vec![op("3")]));
     }
 
     #[test]

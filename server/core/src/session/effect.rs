@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use hither_protocol::message::control::{Bye, SendEvent, Status, Viewport};
-use hither_protocol::message::edits::Submit;
+use hither_protocol::message::edits::{AskHistory, Submit};
 use hither_protocol::message::{Map, Refusal};
 use hither_protocol::motion::upward::{Ack, Sample};
 use hither_protocol::{RoomHandle, RoomName, Slot};
@@ -92,6 +92,13 @@ pub enum Effect {
         slot: Slot,
         /// The edit.
         submit: Submit,
+    },
+    /// Look up a room's earlier edits, and say the answer on the room's edits lane.
+    History {
+        /// The room.
+        room: RoomHandle,
+        /// What is asked for; the limit is one that may be.
+        ask: AskHistory,
     },
     /// Send this on the room's edits lane.
     SendEdits(RoomHandle, Bytes),

@@ -10,13 +10,15 @@ mod requests;
 use std::collections::{BTreeMap, VecDeque};
 
 use hither_protocol::limits::{
-    DATAGRAM_RECORDS_MAX, MOTION_DATAGRAM_BYTES_MAX, REQUESTS_PER_SECOND, RESUME_TOKEN_BYTES_MAX,
-    TOKEN_BYTES_MAX, USER_NAME_BYTES_MAX,
+    DATAGRAM_RECORDS_MAX, HISTORY_EDITS_MAX, MOTION_DATAGRAM_BYTES_MAX, REQUESTS_PER_SECOND,
+    RESUME_TOKEN_BYTES_MAX, TOKEN_BYTES_MAX, USER_NAME_BYTES_MAX,
 };
 use hither_protocol::message::control::{
     Bye, ErrorMessage, Hello, Pong, Status, ToClient, ToServer, User, Welcome,
 };
-use hither_protocol::message::edits::{EditsToClient, EditsToServer, Open, Reject};
+use hither_protocol::message::edits::{
+    AskHistory, EditsToClient, EditsToServer, History, Open, Reject,
+};
 use hither_protocol::message::{FrameBuffer, MessageError, Refusal, Rights};
 use hither_protocol::motion::DecodeError;
 use hither_protocol::motion::upward::{self, Upward};
@@ -202,6 +204,7 @@ impl Session {
     pub fn handle_edits(&mut self, now: Timestamp, room: RoomHandle, message: &[u8]) {
         let submit = match EditsToServer::decode(message) {
             Ok(Some(EditsToServer::Submit(submit))) => submit,
+            Ok(Some(EditsToServer::History(ask))) => return self.handle_history(now, room, ask),
             Ok(None) => return,
             Ok(Some(EditsToServer::Open(_))) => {
                 return self.close(CloseCode::Malformed, "open came twice on an edits lane");
@@ -218,6 +221,24 @@ impl Session {
                 let reject = Reject { retry_after_ms, ..reject };
                 self.effects.push_back(Effect::Refused(code));
                 Effect::SendEdits(room, EditsToClient::Reject(reject).encode())
+            }
+        };
+        self.effects.push_back(effect);
+    }
+
+    /// A member asks for earlier edits of a document that it has open (D8).
+    fn handle_history(&mut self, now: Timestamp, room: RoomHandle, ask: AskHistory) {
+        let effect = match self.requests.take(now) {
+            Ok(()) => {
+                let limit = ask.limit.clamp(1, HISTORY_EDITS_MAX as u32);
+                Effect::History { room, ask: AskHistory { limit, ..ask } }
+            }
+            Err(pause) => {
+                let (code, retry_after_ms) = rate_limited(pause);
+                self.effects.push_back(Effect::Refused(code));
+                let (request, edits) = (ask.request, Vec::new());
+                let answer = History { request, edits, refused: Some(code), retry_after_ms };
+                Effect::SendEdits(room, EditsToClient::History(answer).encode())
             }
         };
         self.effects.push_back(effect);

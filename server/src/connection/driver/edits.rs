@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hither_protocol::RoomHandle;
 use hither_protocol::message::Refusal;
-use hither_protocol::message::edits::Open;
+use hither_protocol::message::edits::{AskHistory, EditsToClient, Open};
 use hither_transport::{RecvStream, SendStream};
 use tokio::sync::Notify;
 
@@ -79,6 +79,17 @@ impl Connection {
             };
             // The connection may have gone meanwhile.
             let _ = events.send((number, LaneEvent::Loaded(is_loaded))).await;
+        });
+    }
+
+    /// Has earlier edits of a room looked up, and said on its lane.
+    pub(super) fn look_up(&mut self, room: RoomHandle, ask: AskHistory) {
+        let lane = self.lanes.values().find(|lane| lane.room == Some(room));
+        let Some((lane, member)) = lane.zip(self.members.get(&room)) else { return };
+        let (cell, sender) = (member.joined.cell.clone(), lane.sender.clone());
+        tokio::spawn(async move {
+            let answer = cell.history(ask).await;
+            sender.push(EditsToClient::History(answer).encode());
         });
     }
 

@@ -5,6 +5,7 @@ use std::sync::mpsc::Receiver;
 
 use hither_core::room::SavedDocument;
 use hither_protocol::RoomName;
+use hither_protocol::message::edits::Edit;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -15,41 +16,58 @@ use crate::store::StoreError;
 /// The log is moved in parts of its bound.
 const PARTS: u64 = 4;
 
-/// A room that somebody waits for.
+/// What somebody waits for of a room.
 #[derive(Debug)]
 pub(super) struct Load {
     pub(super) room: RoomName,
-    pub(super) done: oneshot::Sender<Result<SavedDocument, StoreError>>,
+    pub(super) what: What,
+}
+
+#[derive(Debug)]
+pub(super) enum What {
+    Document(oneshot::Sender<Result<SavedDocument, StoreError>>),
+    /// The last edits before a place, so many.
+    History(Option<u64>, usize, oneshot::Sender<Result<Vec<Edit>, StoreError>>),
 }
 
 /// Loads rooms until nobody is there any more to ask.
 pub(super) fn run_loads(files: &Files, loads: &Receiver<Load>) {
     let mut connection = None;
-    while let Ok(Load { room, done }) = loads.recv() {
-        if done.is_closed() {
-            continue;
+    while let Ok(Load { room, what }) = loads.recv() {
+        match what {
+            What::Document(done) => {
+                answer(files, &mut connection, &room, done, |open| read::load(open, &room));
+            }
+            What::History(before, limit, done) => {
+                let look = |open: &Connection| read::history(open, &room, before, limit);
+                answer(files, &mut connection, &room, done, look);
+            }
         }
-        let loaded = load(files, &mut connection, &room);
-        if let Err(error) = &loaded {
-            tracing::error!(%room, %error, "a room could not be loaded");
-        }
-        // Whoever has asked may be gone.
-        let _ = done.send(loaded);
     }
 }
 
-fn load(
+/// Answers who still waits; a connection that has failed is not used again.
+fn answer<T>(
     files: &Files,
     connection: &mut Option<Connection>,
     room: &RoomName,
-) -> Result<SavedDocument, StoreError> {
-    let open = match connection.take() {
-        Some(open) => open,
-        None => files.connect()?,
-    };
-    let loaded = read::load(&open, room)?;
-    *connection = Some(open);
-    Ok(loaded)
+    done: oneshot::Sender<Result<T, StoreError>>,
+    look: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) {
+    if done.is_closed() {
+        return;
+    }
+    let open = connection.take().map_or_else(|| files.connect(), Ok);
+    let found = open.and_then(|open| {
+        let found = look(&open)?;
+        *connection = Some(open);
+        Ok(found)
+    });
+    if let Err(error) = &found {
+        tracing::error!(%room, %error, "a room could not be read");
+    }
+    // Whoever has asked may be gone.
+    let _ = done.send(found);
 }
 
 /// Moves the log into the database whenever a part of it is full.

@@ -34,13 +34,14 @@ use std::time::{Duration, Instant};
 
 use hither_core::room::{LoggedEdit, SavedDocument};
 use hither_protocol::RoomName;
+use hither_protocol::message::edits::Edit;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use self::commit::Append;
 use self::compact::Plan;
 use self::files::Files;
-use self::loader::{Load, run_checkpoints, run_loads};
+use self::loader::{Load, What, run_checkpoints, run_loads};
 use self::rows::LogRow;
 use self::shared::Shared;
 use self::writer::{Command, Work, Writer};
@@ -113,6 +114,20 @@ impl SqliteStore {
     fn ask(&self, command: Command) -> Result<(), StoreError> {
         self.commands.send(command).map_err(|_| closed())
     }
+
+    fn read<T: Send + 'static>(
+        &self,
+        room: &RoomName,
+        what: What,
+        found: oneshot::Receiver<Result<T, StoreError>>,
+    ) -> Pending<T> {
+        let asked = self.ask(Command::Load(Load { room: room.clone(), what }));
+        Box::pin(async move {
+            asked?;
+            let late = |_| StoreError::Unavailable("it takes too long to read".to_owned());
+            timeout(LOAD_DEADLINE, found).await.map_err(late)?.unwrap_or_else(|_| Err(closed()))
+        })
+    }
 }
 
 impl Store for SqliteStore {
@@ -122,12 +137,12 @@ impl Store for SqliteStore {
 
     fn load(&self, room: &RoomName) -> Pending<SavedDocument> {
         let (done, loaded) = oneshot::channel();
-        let asked = self.ask(Command::Load(Load { room: room.clone(), done }));
-        Box::pin(async move {
-            asked?;
-            let late = |_| StoreError::Unavailable("a load has taken too long".to_owned());
-            timeout(LOAD_DEADLINE, loaded).await.map_err(late)?.unwrap_or_else(|_| Err(closed()))
-        })
+        self.read(room, What::Document(done), loaded)
+    }
+
+    fn history(&self, room: &RoomName, before: Option<u64>, limit: usize) -> Pending<Vec<Edit>> {
+        let (done, found) = oneshot::channel();
+        self.read(room, What::History(before, limit, done), found)
     }
 
     fn append(&self, room: &RoomName, edit: LoggedEdit) -> Pending<()> {

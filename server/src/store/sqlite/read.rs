@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use hither_core::room::{RECENT_BYTES_MAX, SavedDocument};
 use hither_protocol::RoomName;
 use hither_protocol::document::Document;
-use hither_protocol::message::edits::Snapshot;
+use hither_protocol::message::edits::{Edit, Snapshot};
 use rusqlite::Connection;
 
 use super::digest::Tally;
@@ -46,6 +46,40 @@ pub(super) fn at_snapshot(room: &RoomRow) -> Document {
     let page = Snapshot { document: document_id, sequence, ..Snapshot::default() };
     document.load(page, true);
     document
+}
+
+/// The last edits before a place, or the latest, as many as there are up to `limit`.
+///
+/// # Errors
+/// [`StoreError`].
+pub(super) fn history(
+    connection: &Connection,
+    room: &RoomName,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<Vec<Edit>, StoreError> {
+    let transaction = connection.unchecked_transaction()?;
+    let Some(room) = RoomRow::named(&transaction, room.as_str())? else { return Ok(Vec::new()) };
+    let end = before.map_or(room.sequence, |before| before.saturating_sub(1)).min(room.sequence);
+    let start = end.saturating_sub(limit as u64).max(room.trimmed);
+    let mut log = if start == room.trimmed {
+        Log::after_trimmed(&room)
+    } else {
+        let (_, chain) = LogRow::at(&transaction, room.id, start)?;
+        Log { room: room.id, sequence: start, chain }
+    };
+    let mut statement = LogRow::select(&transaction)?;
+    let mut rows = statement.query((room.id, start.cast_signed()))?;
+    let mut edits = Vec::new();
+    while log.sequence < end
+        && let Some(row) = rows.next()?
+    {
+        edits.push(log.take(LogRow::read(row)?)?.logged(room.document)?.edit);
+    }
+    if log.sequence < end {
+        return Err(StoreError::Damaged(format!("edit {} is missing", log.sequence + 1)));
+    }
+    Ok(edits)
 }
 
 fn read_records(

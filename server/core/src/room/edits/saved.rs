@@ -71,6 +71,15 @@ impl Recent {
         }
     }
 
+    /// The last edits before a place, or the latest, `limit` at most.
+    pub fn before(&self, before: Option<u64>, limit: usize) -> Vec<Edit> {
+        let is_before = |edit: &&Edit| before.is_none_or(|before| edit.sequence < before);
+        let edits = self.edits.iter().rev().map(|(_, edit)| edit).filter(is_before);
+        let mut edits: Vec<Edit> = edits.take(limit).cloned().collect();
+        edits.reverse();
+        edits
+    }
+
     /// The last `count` edits; `None` if there are not as many.
     pub(super) fn last(&self, count: usize) -> Option<Vec<Edit>> {
         let from = self.edits.len().checked_sub(count)?;

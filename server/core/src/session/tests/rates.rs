@@ -129,3 +129,24 @@ fn e2_a_sample_that_comes_when_there_is_room_again_takes_the_waiting_ones_place(
     stage.pass(1_000);
     assert_eq!(stage.session.take_dropped().rate, 1);
 }
+
+#[test]
+fn e2_history_counts_as_a_request_and_asks_for_no_more_than_may_be() {
+    let mut stage = Stage::with_all();
+    stage.effects();
+    for request in 1..=3 * REQUESTS_PER_SECOND {
+        let ask = AskHistory { request, before: None, limit: u32::MAX };
+        stage.say_on_edits(ROOM, &EditsToServer::History(ask));
+    }
+    let effects = stage.effects();
+    let [Effect::History { room: ROOM, ask }, ..] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!(ask.limit as usize, HISTORY_EDITS_MAX);
+    let looked_up = effects.iter().filter(|effect| matches!(effect, Effect::History { .. }));
+    // The join was one.
+    assert_eq!(looked_up.count(), 2 * REQUESTS_PER_SECOND as usize - 1);
+    let Some(Effect::SendEdits(ROOM, bytes)) = effects.last() else { panic!("{effects:?}") };
+    let answer = EditsToClient::decode(after_prefix(bytes)).unwrap().unwrap();
+    let EditsToClient::History(history) = answer else { panic!("{answer:?}") };
+    assert_eq!(history.refused, Some(Refusal::RateLimited));
+    assert!(history.retry_after_ms.is_some());
+}

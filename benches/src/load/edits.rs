@@ -1,0 +1,232 @@
+//! Editors that submit edits at a steady rate: how many become durable, and how long their acks take. Beside it the
+//! disk's own limit, since an ack can't come before the disk has what it says.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use clap::Args;
+use hither_certs::Certificate;
+use hither_client::{Client, ClientEndpoint, ClientTls, Map, Op, OpKind, Room, Value};
+use serde::Serialize;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::own_server::{Program, Server, in_a_folder};
+use super::plan::{count, seconds};
+use crate::process::{self, Memory};
+
+/// What editors are asked to do.
+#[derive(Debug, Clone, Args)]
+pub struct EditsPlan {
+    #[command(flatten)]
+    program: Program,
+    /// Rooms at the same time.
+    #[arg(long, default_value_t = 10, value_parser = count)]
+    rooms: usize,
+    /// Editors, spread over the rooms; each sees all edits of its room. A server takes 100 edits a second of one.
+    #[arg(long, default_value_t = 50, value_parser = count)]
+    editors: usize,
+    /// Edits a second, of all editors together.
+    #[arg(long, default_value_t = 1_000, value_parser = count)]
+    rate: usize,
+    /// Seconds before edits count.
+    #[arg(long, default_value = "1", value_parser = seconds)]
+    warmup: Duration,
+    /// Seconds in which they do.
+    #[arg(long, default_value = "5", value_parser = seconds)]
+    window: Duration,
+}
+
+/// What it came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EditsReport {
+    /// Always `edits`.
+    pub mode: &'static str,
+    /// Rooms.
+    pub rooms: usize,
+    /// Editors.
+    pub editors: usize,
+    /// Edits a second that were to be submitted.
+    pub asked_per_s: usize,
+    /// Edits a second that were acked.
+    pub acked_per_s: f64,
+    /// Edits that were not acked.
+    pub failed: usize,
+    /// From the submit to the ack, in milliseconds: half of them took less.
+    pub ack_p50_ms: f64,
+    /// 99 of 100 took less.
+    pub ack_p99_ms: f64,
+    /// The longest.
+    pub ack_max_ms: f64,
+    /// The server's user and system time, in percent of one core.
+    pub server_cpu_pct: f64,
+    /// The server's resident memory at the end, in MiB.
+    pub server_rss_mb: f64,
+    /// Appends of 4 KiB, each synced, that the same disk did in a second before.
+    pub disk_syncs_per_s: f64,
+    /// How long half of these took, in milliseconds.
+    pub disk_sync_p50_ms: f64,
+    /// And 99 of 100.
+    pub disk_sync_p99_ms: f64,
+    /// The generator's own time, in percent of one core: from 85 on it is the limit.
+    pub loadgen_cpu_pct: f64,
+}
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Measures `plan` on the current thread's local runtime.
+///
+/// # Errors
+/// The caller's: no such program. The server's: it does not let all in within a minute.
+pub async fn run(plan: &EditsPlan) -> Result<EditsReport> {
+    in_a_folder(async |dir| measure(plan, dir).await).await
+}
+
+async fn measure(plan: &EditsPlan, dir: &Path) -> Result<EditsReport> {
+    let disk = disk(dir)?;
+    let certificate = Certificate::mint(std::time::SystemTime::now(), &[])?;
+    let server = Server::start(&plan.program, dir, Some(&certificate), "127.0.0.1:0")?;
+    let editors = timeout(DEADLINE, enter(plan, &server, &certificate)).await??;
+    let (rooms, cpu_of) = (plan.rooms.min(plan.editors), |pid| process::cpu_time(pid));
+    let every = Duration::from_secs(1).mul_f64(plan.editors as f64 / plan.rate as f64);
+    let (start, pid) = (Instant::now(), server.child.id());
+    let window = (start + plan.warmup, start + plan.warmup + plan.window);
+    let mut editing = JoinSet::new();
+    for (number, editor) in editors.iter().enumerate() {
+        let phase = every.mul_f64(number as f64 / plan.editors as f64);
+        let (room, window) = (editor.1.clone(), window);
+        editing.spawn_local(async move { edit(&room, number, start + phase, every, window).await });
+    }
+    sleep_until(window.0).await;
+    let before = (cpu_of(Some(pid))?, cpu_of(None)?);
+    sleep_until(window.1).await;
+    let share = |now: Duration, then: Duration| {
+        (now - then).as_secs_f64() / plan.window.as_secs_f64() * 100.0
+    };
+    let (server_cpu, own_cpu) =
+        (share(cpu_of(Some(pid))?, before.0), share(cpu_of(None)?, before.1));
+    let mut times = Vec::new();
+    let mut failed = 0;
+    while let Some(edited) = timeout(DEADLINE, editing.join_next()).await? {
+        let (took, lost) = edited?;
+        times.extend(took);
+        failed += lost;
+    }
+    ensure!(!times.is_empty(), "no edit was acked");
+    times.sort_by(f64::total_cmp);
+    Ok(EditsReport {
+        mode: "edits",
+        rooms,
+        editors: editors.len(),
+        asked_per_s: plan.rate,
+        acked_per_s: times.len() as f64 / plan.window.as_secs_f64(),
+        failed,
+        ack_p50_ms: percentile(&times, 50),
+        ack_p99_ms: percentile(&times, 99),
+        ack_max_ms: percentile(&times, 100),
+        server_cpu_pct: server_cpu,
+        server_rss_mb: process::memory_kb(pid, Memory::Resident)? as f64 / 1_024.0,
+        disk_syncs_per_s: 1_000.0 / (disk.iter().sum::<f64>() / disk.len() as f64),
+        disk_sync_p50_ms: percentile(&disk, 50),
+        disk_sync_p99_ms: percentile(&disk, 99),
+        loadgen_cpu_pct: own_cpu,
+    })
+}
+
+type Editor = (Client, Rc<Room>);
+
+async fn enter(
+    plan: &EditsPlan,
+    server: &Server,
+    certificate: &Certificate,
+) -> Result<Vec<Editor>> {
+    let endpoint = ClientEndpoint::bind(ClientTls::Hash(certificate.sha256()))?;
+    let mut editors = Vec::new();
+    for number in 0..plan.editors {
+        let options = Client::builder(format!("https://{}", server.address));
+        let client = options.endpoint(endpoint.clone()).connect().await?;
+        let name = format!("default:edits-{}", number % plan.rooms);
+        let room = Rc::new(client.enter(&name, Map::new()).await?);
+        room.open_document()?;
+        let heard = room.clone();
+        tokio::task::spawn_local(async move { while heard.next_event().await.is_some() {} });
+        editors.push((client, room));
+    }
+    // All documents are there.
+    sleep(Duration::from_millis(500)).await;
+    Ok(editors)
+}
+
+/// Submits an edit at each of its times, and returns how many milliseconds the acks of those within the window took,
+/// and how many had none.
+async fn edit(
+    room: &Room,
+    number: usize,
+    first: Instant,
+    every: Duration,
+    (from, to): (Instant, Instant),
+) -> (Vec<f64>, usize) {
+    let mut waiting = JoinSet::new();
+    let mut at = first;
+    let mut index = 0_i64;
+    while at < to {
+        sleep_until(at).await;
+        // What a note on a whiteboard is, dragged.
+        let fields = [("x", Value::Int(index)), ("y", Value::Int(index / 2)), ("z", "note".into())];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value));
+        let op = Op::new(OpKind::Put, format!("note-{number}"), Map::from(fields));
+        let submitted = Instant::now();
+        let answer = room.submit(vec![op]);
+        if at >= from {
+            waiting.spawn_local(async move {
+                answer.await.ok().map(|_| submitted.elapsed().as_secs_f64() * 1_000.0)
+            });
+        }
+        (at, index) = (at + every, index + 1);
+    }
+    let answers = waiting.join_all().await;
+    let failed = answers.iter().filter(|answer| answer.is_none()).count();
+    (answers.into_iter().flatten().collect(), failed)
+}
+
+/// How many milliseconds each append of 4 KiB took that was synced before the next, in a second, sorted.
+fn disk(dir: &Path) -> Result<Vec<f64>> {
+    let mut file = File::create(dir.join("disk"))?;
+    let (page, begin) = ([7; 4_096], Instant::now());
+    let mut times = Vec::new();
+    while begin.elapsed() < Duration::from_secs(1) {
+        let start = Instant::now();
+        file.write_all(&page)?;
+        file.sync_data()?;
+        times.push(start.elapsed().as_secs_f64() * 1_000.0);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times)
+}
+
+/// Of times that are sorted and not none.
+fn percentile(times: &[f64], percent: usize) -> f64 {
+    times[(times.len() * percent / 100).min(times.len() - 1)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_of_what_there_is() {
+        let times: Vec<f64> = (0..200).map(f64::from).collect();
+        assert_eq!([50, 99, 100].map(|of| percentile(&times, of)), [100.0, 198.0, 199.0]);
+        assert_eq!(percentile(&[3.0], 99), 3.0);
+    }
+
+    #[test]
+    fn a_disk_is_asked_for_a_second() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(!disk(dir.path()).unwrap().is_empty());
+    }
+}
