@@ -15,7 +15,7 @@ use super::schema::Meta;
 use crate::store::StoreError;
 
 /// A step takes at most so many edits,
-const STEP_EDITS: u64 = 200;
+pub(super) const STEP_EDITS: u64 = 200;
 /// and no more once they have so many bytes.
 const STEP_BYTES: usize = 1024 * 1024;
 
@@ -41,9 +41,11 @@ impl Plan {
         self.has_much_to_fold(room) || self.has_much_to_trim(room)
     }
 
-    /// Whether it is so long that loads get slow.
+    /// Whether it is so long that it does not wait until nothing else does.
     pub(super) fn is_too_long(&self, room: &RoomRow) -> bool {
+        let kept = room.sequence - room.trimmed;
         room.sequence - room.snapshot >= 4 * self.fold_edits
+            || room.snapshot > room.trimmed && kept >= self.retention.edits + 4 * self.fold_edits
     }
 
     fn has_much_to_fold(&self, room: &RoomRow) -> bool {
@@ -70,7 +72,8 @@ impl Plan {
     }
 }
 
-/// Takes one step for a room. Returns whether there may be more to do, and all commits up to this if it made one.
+/// Takes one step for a room. Returns all commits up to its own, and the room as it is then; `None` if there was
+/// nothing to do.
 ///
 /// # Errors
 /// [`StoreError`]; nothing has changed then, or a failed commit was made nevertheless.
@@ -79,7 +82,7 @@ pub(super) fn step(
     room: i64,
     plan: &Plan,
     now_ms: u64,
-) -> Result<Option<u64>, StoreError> {
+) -> Result<Option<(u64, RoomRow)>, StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let Some(mut room) = RoomRow::numbered(&transaction, room)? else { return Ok(None) };
     let first_ms = first_ms(&transaction, &room)?;
@@ -93,7 +96,7 @@ pub(super) fn step(
     meta.commits += 1;
     meta.save(&transaction)?;
     transaction.commit()?;
-    Ok(Some(meta.commits))
+    Ok(Some((meta.commits, room)))
 }
 
 fn first_ms(connection: &Connection, room: &RoomRow) -> Result<Option<u64>, StoreError> {

@@ -70,6 +70,25 @@ async fn a_log_is_folded_and_trimmed_and_the_room_is_the_same() {
     assert_eq!(saved.time_ms, expected.time_ms);
 }
 
+#[tokio::test]
+async fn a_room_that_is_never_quiet_is_compacted_all_the_same() {
+    const EDITS: u64 = 20_000;
+    let dir = tempfile::tempdir().unwrap();
+    let retention = Retention { edits: 10, ..Retention::default() };
+    let options = SqliteOptions { retention, fold_edits: 10, ..SqliteOptions::default() };
+    let store = SqliteStore::open(dir.path(), options, Arc::default()).unwrap();
+    let room: RoomName = "default:a".parse().unwrap();
+    let edits = (1..=EDITS).map(|sequence| contract::edit(sequence, &format!("{}", sequence % 9)));
+    let appends: Vec<_> = edits.map(|edit| store.append(&room, edit)).collect();
+    for append in appends {
+        append.await.unwrap();
+    }
+    let files = Files { folder: dir.path().to_owned(), vfs: None };
+    let row = RoomRow::named(&files.connect().unwrap(), room.as_str()).unwrap().unwrap();
+    assert_eq!(row.sequence, EDITS);
+    assert!(row.snapshot > EDITS / 2 && row.trimmed > EDITS / 2, "{row:?}");
+}
+
 /// A room of ten edits, a second apart, the last of them now.
 fn ten_edits(connection: &mut Connection) -> RoomRow {
     let room: RoomName = "default:a".parse().unwrap();

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::commit::{Append, Committed, commit};
-use super::compact::{Plan, step};
+use super::compact::{Plan, STEP_EDITS, step};
 use super::files::{Files, Frames, checkpoint, restart_log};
 use super::loader::Load;
 use super::mark::Mark;
@@ -134,6 +134,8 @@ impl Writer {
         loop {
             let Some(batch) = self.next(commands) else { break Ended::default() };
             let Batch { appends, bytes, loads, close } = batch;
+            // Folding and trimming, they keep up with what comes.
+            let steps = 2 * appends.len().div_ceil(STEP_EDITS as usize);
             if !appends.is_empty() && !self.store(appends, bytes) {
                 break Ended::default();
             }
@@ -145,7 +147,8 @@ impl Writer {
                 break Ended { connection: self.connection, close };
             }
             self.bound_log();
-            if let Some(room) = self.work.too_long.pop_first() {
+            for _ in 0..steps {
+                let Some(room) = self.work.too_long.pop_first() else { break };
                 self.compact(room);
             }
         }
@@ -308,9 +311,11 @@ impl Writer {
         let Some(connection) = &mut self.connection else { return };
         match step(connection, room, &self.plan, now_ms()) {
             Ok(None) => {}
-            Ok(Some(commits)) => {
+            Ok(Some((commits, room))) => {
                 self.went_well(commits, began.elapsed());
-                self.work.long.insert(room);
+                // There may be more to do, if only what has grown old.
+                self.work.long.insert(room.id);
+                self.note(&room);
             }
             Err(StoreError::Unavailable(error)) => {
                 self.went_wrong(&StoreError::Unavailable(error));
