@@ -114,7 +114,8 @@ export interface Room<T extends RoomTypes = RegisteredTypes> {
   batch<R>(act: () => R): R
   /**
    * Looks up the edits of the records as they were made, in their order: the latest, or those before a place; none
-   * where the server keeps no more. Rejects with a `RoomError` while there is no connection, or if the server can't look now.
+   * where the server keeps no more. Rejects with a `RoomError` while there is no connection, or if the server can't
+   * look now.
    */
   history(options?: HistoryOptions): Promise<readonly PastEdit<T>[]>
   /** Whether all edits made here are durable. */

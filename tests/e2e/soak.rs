@@ -27,6 +27,8 @@ const GUESTS: usize = 12;
 /// How long there is trouble in a round, and how long all may take to be well again.
 const TROUBLE: Duration = Duration::from_secs(6);
 const QUIET: Duration = Duration::from_secs(30);
+/// After how long a connection is no failure any more.
+const STABLE: Duration = Duration::from_secs(5);
 /// How long an application may take to hear what its client knows.
 const SOON: Duration = Duration::from_secs(2);
 /// A path is cut for less than it takes a connection to die, and once in a round, so that nobody may be seen to leave:
@@ -339,6 +341,10 @@ async fn every_promise_holds_after_every_round_of_trouble() {
         world.forget();
         let trouble = world.trouble(round, dir.path()).await;
         let mut broken = Vec::from_iter(world.until_well().await.err());
+        if trouble.is_restarted {
+            // Pauses grow with failures until a connection was well for so long (C3).
+            sleep(STABLE).await;
+        }
         // Who sees all may not have taken the last events yet.
         let deadline = Instant::now() + SOON;
         while !world.broken(&trouble).is_empty() && Instant::now() < deadline {
