@@ -34,9 +34,9 @@ impl Room {
         Submitted(self.connection.submit(self.room, ops))
     }
 
-    /// Looks up the edits of the room before a place, or the latest, `limit` at most and 100, in their order. Fewer come
-    /// where the answer would be too large, and none where the server keeps no more: ask with the place of the first
-    /// until then.
+    /// Looks up the edits of the room before a place, or the latest, `limit` at most and 100, in their order. Fewer
+    /// come where the answer would be too large, and none where the server keeps no more: ask with the place of the
+    /// first until then.
     ///
     /// # Errors
     /// [`HistoryError`].
