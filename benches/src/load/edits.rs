@@ -27,9 +27,9 @@ pub struct EditsPlan {
     /// Rooms at the same time.
     #[arg(long, default_value_t = 10, value_parser = count)]
     rooms: usize,
-    /// Editors, spread over the rooms; each sees all edits of its room. A server takes 100 edits a second of one.
-    #[arg(long, default_value_t = 50, value_parser = count)]
-    editors: usize,
+    /// Editors in each room; each sees all edits of its room. A server takes 100 edits a second of one.
+    #[arg(long, default_value_t = 5, value_parser = count)]
+    editors_each: usize,
     /// Edits a second, of all editors together.
     #[arg(long, default_value_t = 1_000, value_parser = count)]
     rate: usize,
@@ -91,13 +91,13 @@ async fn measure(plan: &EditsPlan, dir: &Path) -> Result<EditsReport> {
     let certificate = Certificate::mint(std::time::SystemTime::now(), &[])?;
     let server = Server::start(&plan.program, dir, Some(&certificate), "127.0.0.1:0")?;
     let editors = timeout(DEADLINE, enter(plan, &server, &certificate)).await??;
-    let (rooms, cpu_of) = (plan.rooms.min(plan.editors), |pid| process::cpu_time(pid));
-    let every = Duration::from_secs(1).mul_f64(plan.editors as f64 / plan.rate as f64);
+    let cpu_of = |pid| process::cpu_time(pid);
+    let every = Duration::from_secs(1).mul_f64(editors.len() as f64 / plan.rate as f64);
     let (start, pid) = (Instant::now(), server.child.id());
     let window = (start + plan.warmup, start + plan.warmup + plan.window);
     let mut editing = JoinSet::new();
     for (number, editor) in editors.iter().enumerate() {
-        let phase = every.mul_f64(number as f64 / plan.editors as f64);
+        let phase = every.mul_f64(number as f64 / editors.len() as f64);
         let (room, window) = (editor.1.clone(), window);
         editing.spawn_local(async move { edit(&room, number, start + phase, every, window).await });
     }
@@ -120,7 +120,7 @@ async fn measure(plan: &EditsPlan, dir: &Path) -> Result<EditsReport> {
     times.sort_by(f64::total_cmp);
     Ok(EditsReport {
         mode: "edits",
-        rooms,
+        rooms: plan.rooms,
         editors: editors.len(),
         asked_per_s: plan.rate,
         acked_per_s: times.len() as f64 / plan.window.as_secs_f64(),
@@ -146,7 +146,7 @@ async fn enter(
 ) -> Result<Vec<Editor>> {
     let endpoint = ClientEndpoint::bind(ClientTls::Hash(certificate.sha256()))?;
     let mut editors = Vec::new();
-    for number in 0..plan.editors {
+    for number in 0..plan.rooms * plan.editors_each {
         let options = Client::builder(format!("https://{}", server.address));
         let client = options.endpoint(endpoint.clone()).connect().await?;
         let name = format!("default:edits-{}", number % plan.rooms);
