@@ -6,6 +6,8 @@
 
 #![forbid(unsafe_code)]
 
+pub use hither_core::{Proposal, Validator};
+
 pub mod auth;
 mod bots;
 mod certificate;

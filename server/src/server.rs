@@ -158,7 +158,7 @@ impl Server {
         let data = config.data.as_deref().map(DataDir::open).transpose()?;
         let secrets = Secrets::of(data.as_ref())?;
         let metrics = Arc::new(Metrics::new());
-        let store = open_store(data.as_ref(), &metrics)?;
+        let store = open_store(data.as_ref(), &config.documents, &metrics)?;
         let (tls, certificate) = Source::new(&config.tls)?;
         let http = TcpListener::bind(config.http).await?;
         let ops = TcpListener::bind(config.ops).await?;

@@ -1,7 +1,8 @@
 //! Edits: one order for all, durable before the ack, whole or not at all.
 
-use hither_client::{Map, Op, OpKind, Refusal, Room, SubmitError};
+use hither_client::{Map, Op, OpKind, Refusal, Room, SubmitError, Transport};
 use hither_protocol::message::edits::{Edit, EditsToClient, Place};
+use hither_server::{Proposal, Validator};
 
 use crate::support::{EditsLane, Host, enter, field, on_all, slot, soon, until};
 
@@ -176,4 +177,25 @@ async fn d3_a_document_of_many_pages_comes_whole() {
         assert_eq!(last(&there), Some(12));
     })
     .await;
+}
+
+// proves D6
+#[tokio::test]
+async fn a_program_that_has_the_server_built_in_has_rules_of_its_own_for_edits() {
+    let rule = |proposal: &Proposal<'_>| {
+        let is_short = proposal.ops.iter().all(|op| op.record.len() < 4);
+        if is_short { Ok(()) } else { Err("ids are short here".to_owned()) }
+    };
+    let server = Host::with(|config| {
+        let namespace = config.namespaces.get_mut("default").expect("it is there by default");
+        namespace.validator = Some(Validator::new(rule));
+    });
+    let server = server.await;
+    let client = server.client(Transport::Quic).await;
+    let room = enter(&client, "default:a").await;
+    soon(room.submit(vec![put("abc", 1)])).await.unwrap();
+    let Err(SubmitError::Rejected(refused)) = soon(room.submit(vec![put("abcd", 1)])).await else {
+        panic!("it was taken")
+    };
+    assert_eq!((refused.code, refused.message.as_str()), (Refusal::Invalid, "ids are short here"));
 }

@@ -44,13 +44,13 @@ pub(crate) fn run(flags: &[&str]) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Clients that lose their connections, one by one so that each has the machine for itself: in two hundred trials of
-/// each way to lose it, then at random for `minutes`.
+/// Clients that lose their connections, and servers that are killed under their edits, one by one so that each has the
+/// machine for itself: in hundreds of trials of each, then at random for `minutes`.
 fn trouble(seed: u64, minutes: u64) -> Result<()> {
-    println!("== lifelines, restarts, and {minutes} minutes of trouble, seed {seed}");
+    println!("== lifelines, restarts, kills, and {minutes} minutes of trouble, seed {seed}");
     shell::run(&mut cargo(["build", "--quiet", "--release", "-p", "hither-server"]))?;
     let words = ["test", "--quiet", "--release", "-p", "hither-tests", "--test", "e2e", "--"];
-    let tests = ["lifelines", "restarts", "soak", "--nocapture", "--test-threads", "1"];
+    let tests = ["lifelines", "restarts", "durable", "soak", "--nocapture", "--test-threads", "1"];
     shell::run(
         cargo(words.iter().chain(&tests))
             .env("HITHER_SOAK_MINUTES", minutes.to_string())
@@ -76,9 +76,10 @@ fn simulate(seed: u64, time: Duration) -> Result<u64> {
     let mut seeds = 0;
     while seeds == 0 || start.elapsed() < time {
         println!("== simulation: {SEEDS_A_ROUND} seeds from {}", seed + seeds);
-        let words = ["test", "--quiet", "--release", "-p", "hither-tests", "--test", "simulation"];
+        let words = ["test", "--quiet", "--release", "-p", "hither-tests"];
+        let tests = ["--test", "simulation", "--test", "convergence"];
         shell::run(
-            cargo(words)
+            cargo(words.iter().chain(&tests))
                 .env("HITHER_SIM_SEEDS", SEEDS_A_ROUND.to_string())
                 .env("HITHER_SIM_SEED", (seed + seeds).to_string()),
         )?;

@@ -7,10 +7,11 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::Args;
 use hither_certs::Certificate;
-use hither_client::{Client, ClientEndpoint, ClientTls, Map, Op, OpKind, Room, Value};
+use hither_client::{Client, ClientEndpoint, ClientTls, Event, Map, Op, OpKind, Room, Value};
+use hither_protocol::limits::EDIT_OPS_MAX;
 use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -27,12 +28,15 @@ pub struct EditsPlan {
     /// Rooms at the same time.
     #[arg(long, default_value_t = 10, value_parser = count)]
     rooms: usize,
-    /// Editors, spread over the rooms; each sees all edits of its room. A server takes 100 edits a second of one.
-    #[arg(long, default_value_t = 50, value_parser = count)]
-    editors: usize,
+    /// Editors in each room; each sees all edits of its room. A server takes 100 edits a second of one.
+    #[arg(long, default_value_t = 5, value_parser = count)]
+    editors_each: usize,
     /// Edits a second, of all editors together.
     #[arg(long, default_value_t = 1_000, value_parser = count)]
     rate: usize,
+    /// Records of one more room, in which nobody edits, and which newcomers open twice a second meanwhile. Default: none.
+    #[arg(long, default_value_t = 0)]
+    records: usize,
     /// Seconds before edits count.
     #[arg(long, default_value = "1", value_parser = seconds)]
     warmup: Duration,
@@ -62,6 +66,12 @@ pub struct EditsReport {
     pub ack_p99_ms: f64,
     /// The longest.
     pub ack_max_ms: f64,
+    /// Records of the room that newcomers opened.
+    pub records: usize,
+    /// From a newcomer's first packet to the whole document, in milliseconds: half of them took less.
+    pub open_p50_ms: f64,
+    /// The longest.
+    pub open_max_ms: f64,
     /// The server's user and system time, in percent of one core.
     pub server_cpu_pct: f64,
     /// The server's resident memory at the end, in MiB.
@@ -77,6 +87,7 @@ pub struct EditsReport {
 }
 
 const DEADLINE: Duration = Duration::from_secs(60);
+const OPEN_EVERY: Duration = Duration::from_millis(500);
 
 /// Measures `plan` on the current thread's local runtime.
 ///
@@ -90,17 +101,25 @@ async fn measure(plan: &EditsPlan, dir: &Path) -> Result<EditsReport> {
     let disk = disk(dir)?;
     let certificate = Certificate::mint(std::time::SystemTime::now(), &[])?;
     let server = Server::start(&plan.program, dir, Some(&certificate), "127.0.0.1:0")?;
-    let editors = timeout(DEADLINE, enter(plan, &server, &certificate)).await??;
-    let (rooms, cpu_of) = (plan.rooms.min(plan.editors), |pid| process::cpu_time(pid));
-    let every = Duration::from_secs(1).mul_f64(plan.editors as f64 / plan.rate as f64);
+    let endpoint = ClientEndpoint::bind(ClientTls::Hash(certificate.sha256()))?;
+    let editors = timeout(DEADLINE, enter(plan, &server, &endpoint)).await??;
+    let filler = timeout(DEADLINE, fill(plan.records, &server, &endpoint)).await??;
+    let cpu_of = |pid| process::cpu_time(pid);
+    let every = Duration::from_secs(1).mul_f64(editors.len() as f64 / plan.rate as f64);
     let (start, pid) = (Instant::now(), server.child.id());
     let window = (start + plan.warmup, start + plan.warmup + plan.window);
     let mut editing = JoinSet::new();
     for (number, editor) in editors.iter().enumerate() {
-        let phase = every.mul_f64(number as f64 / plan.editors as f64);
+        let phase = every.mul_f64(number as f64 / editors.len() as f64);
         let (room, window) = (editor.1.clone(), window);
         editing.spawn_local(async move { edit(&room, number, start + phase, every, window).await });
     }
+    let opening = tokio::task::spawn_local(open_again_and_again(
+        plan.records,
+        server.address.clone(),
+        endpoint.clone(),
+        window,
+    ));
     sleep_until(window.0).await;
     let before = (cpu_of(Some(pid))?, cpu_of(None)?);
     sleep_until(window.1).await;
@@ -118,9 +137,11 @@ async fn measure(plan: &EditsPlan, dir: &Path) -> Result<EditsReport> {
     }
     ensure!(!times.is_empty(), "no edit was acked");
     times.sort_by(f64::total_cmp);
+    let opened = opening.await??;
+    drop(filler);
     Ok(EditsReport {
         mode: "edits",
-        rooms,
+        rooms: plan.rooms,
         editors: editors.len(),
         asked_per_s: plan.rate,
         acked_per_s: times.len() as f64 / plan.window.as_secs_f64(),
@@ -128,6 +149,9 @@ async fn measure(plan: &EditsPlan, dir: &Path) -> Result<EditsReport> {
         ack_p50_ms: percentile(&times, 50),
         ack_p99_ms: percentile(&times, 99),
         ack_max_ms: percentile(&times, 100),
+        records: plan.records,
+        open_p50_ms: percentile(&opened, 50),
+        open_max_ms: percentile(&opened, 100),
         server_cpu_pct: server_cpu,
         server_rss_mb: process::memory_kb(pid, Memory::Resident)? as f64 / 1_024.0,
         disk_syncs_per_s: 1_000.0 / (disk.iter().sum::<f64>() / disk.len() as f64),
@@ -142,16 +166,12 @@ type Editor = (Client, Rc<Room>);
 async fn enter(
     plan: &EditsPlan,
     server: &Server,
-    certificate: &Certificate,
+    endpoint: &ClientEndpoint,
 ) -> Result<Vec<Editor>> {
-    let endpoint = ClientEndpoint::bind(ClientTls::Hash(certificate.sha256()))?;
     let mut editors = Vec::new();
-    for number in 0..plan.editors {
-        let options = Client::builder(format!("https://{}", server.address));
-        let client = options.endpoint(endpoint.clone()).connect().await?;
+    for number in 0..plan.rooms * plan.editors_each {
         let name = format!("default:edits-{}", number % plan.rooms);
-        let room = Rc::new(client.enter(&name, Map::new()).await?);
-        room.open_document()?;
+        let (client, room) = open(&server.address, endpoint, &name).await?;
         let heard = room.clone();
         tokio::task::spawn_local(async move { while heard.next_event().await.is_some() {} });
         editors.push((client, room));
@@ -159,6 +179,65 @@ async fn enter(
     // All documents are there.
     sleep(Duration::from_millis(500)).await;
     Ok(editors)
+}
+
+async fn open(address: &str, endpoint: &ClientEndpoint, name: &str) -> Result<Editor> {
+    let options = Client::builder(format!("https://{address}"));
+    let client = options.endpoint(endpoint.clone()).connect().await?;
+    let room = Rc::new(client.enter(name, Map::new()).await?);
+    room.open_document()?;
+    Ok((client, room))
+}
+
+/// The room that newcomers open.
+const BIG: &str = "default:big";
+
+/// Fills it, and stays there.
+async fn fill(
+    records: usize,
+    server: &Server,
+    endpoint: &ClientEndpoint,
+) -> Result<Option<Editor>> {
+    if records == 0 {
+        return Ok(None);
+    }
+    let (client, room) = open(&server.address, endpoint, BIG).await?;
+    let all: Vec<usize> = (0..records).collect();
+    for some in all.chunks(EDIT_OPS_MAX) {
+        let put = |number: &usize| {
+            let fields = [("x", Value::Int(*number as i64)), ("text", "a note's words".into())];
+            let fields = fields.map(|(name, value)| (name.to_owned(), value));
+            Op::new(OpKind::Put, format!("note-{number}"), Map::from(fields))
+        };
+        room.submit(some.iter().map(put).collect()).await?;
+    }
+    Ok(Some((client, room)))
+}
+
+/// How many milliseconds newcomers took to have its document, twice a second, sorted.
+async fn open_again_and_again(
+    records: usize,
+    address: String,
+    endpoint: ClientEndpoint,
+    (from, to): (Instant, Instant),
+) -> Result<Vec<f64>> {
+    let mut times = vec![0.0];
+    let mut at = from;
+    while records > 0 && at < to {
+        sleep_until(at).await;
+        let (_client, room) = open(&address, &endpoint, BIG).await?;
+        loop {
+            match room.next_event().await {
+                Some(Event::DocumentLoaded { .. }) => break,
+                Some(_) => {}
+                None => bail!("a newcomer was turned away"),
+            }
+        }
+        times.push((Instant::now() - at).as_secs_f64() * 1_000.0);
+        at += OPEN_EVERY;
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times)
 }
 
 /// Submits an edit at each of its times, and returns how many milliseconds the acks of those within the window took,

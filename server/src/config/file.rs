@@ -11,7 +11,9 @@ use super::auth::AuthFile;
 use super::namespace::named;
 use super::origins::parse_origin;
 use super::tls::TlsFile;
-use super::{Config, ConfigError, FileOverrides, LimitsConfig, NamespaceConfig, TlsConfig};
+use super::{
+    Config, ConfigError, DocumentsConfig, FileOverrides, LimitsConfig, NamespaceConfig, TlsConfig,
+};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -24,6 +26,7 @@ pub(super) struct ConfigFile {
     tls: TlsFile,
     #[serde(deserialize_with = "origins")]
     origins: Option<Vec<String>>,
+    documents: DocumentsConfig,
     limits: LimitsConfig,
     #[serde(deserialize_with = "named")]
     namespaces: BTreeMap<String, NamespaceConfig>,
@@ -48,6 +51,7 @@ impl ConfigFile {
         config.ops = self.ops.unwrap_or(config.ops);
         config.data = self.data.map(|path| base.join(path));
         config.origins = self.origins;
+        config.documents = self.documents;
         config.limits = self.limits;
         if !self.namespaces.is_empty() {
             config.namespaces = self.namespaces;

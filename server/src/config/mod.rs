@@ -5,6 +5,7 @@
 mod auth;
 mod bounds;
 mod demo;
+mod documents;
 mod file;
 mod limits;
 mod namespace;
@@ -23,6 +24,7 @@ use crate::auth::JoinSecret;
 
 pub use auth::{Algorithm, AuthConfig, TokensConfig};
 pub use demo::DemoConfig;
+pub use documents::DocumentsConfig;
 pub use limits::LimitsConfig;
 pub use namespace::NamespaceConfig;
 pub use origins::Origins;
@@ -53,6 +55,8 @@ pub struct Config {
     pub origins: Option<Vec<String>>,
     /// The demo page and its bots. Default: there for `hither dev`, not for `hither serve`.
     pub demo: Option<DemoConfig>,
+    /// How long the edits of documents are kept.
+    pub documents: DocumentsConfig,
     /// The bounds of the whole server.
     pub limits: LimitsConfig,
     /// The namespaces by name. A room of any other can't be joined. Default: `default`; for `hither
@@ -118,6 +122,7 @@ impl Config {
             tls,
             origins: None,
             demo: None,
+            documents: DocumentsConfig::default(),
             limits: LimitsConfig::default(),
             namespaces: BTreeMap::from([("default".to_owned(), NamespaceConfig::default())]),
         }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use hither_core::{DOCUMENT_BYTES_MAX, RECORDS_MAX};
+use hither_core::{DOCUMENT_BYTES_MAX, RECORDS_MAX, Validator};
 use hither_protocol::message::control::{AxisFormat, MotionFormat};
 use hither_protocol::motion::{Axes, Axis};
 use hither_protocol::{RoomName, limits as wire};
@@ -65,6 +65,10 @@ pub struct NamespaceConfig {
     /// Default: 50.
     #[serde(deserialize_with = "within::<1, { wire::EVENTS_PER_SECOND as u64 }, _, _>")]
     pub events_per_s: u32,
+    /// A rule of the program that has the server built in, which is asked of each edit; a config file
+    /// can't say it. Default: none.
+    #[serde(skip)]
+    pub validator: Option<Validator>,
     /// Edits a second from one session, 1 to 100, bursts of twice that; over it they are refused.
     /// Default: 100.
     #[serde(deserialize_with = "within::<1, { wire::EDITS_PER_SECOND as u64 }, _, _>")]
@@ -133,6 +137,7 @@ impl Default for NamespaceConfig {
             document_bytes_max: DOCUMENT_BYTES_MAX,
             records_max: RECORDS_MAX,
             depth_max: wire::DEPTH_MAX,
+            validator: None,
             motion_per_s: wire::MOTION_PER_SECOND,
             presence_per_s: wire::PRESENCE_PER_SECOND,
             events_per_s: wire::EVENTS_PER_SECOND,

@@ -148,6 +148,11 @@ fn limits_may_only_be_lowered() {
         ("namespaces.a", "presence_per_s", 61),
         ("namespaces.a", "events_per_s", 51),
         ("namespaces.a", "edits_per_s", 101),
+        ("namespaces.a", "document_bytes_max", 16_777_217),
+        ("namespaces.a", "records_max", 65_537),
+        ("namespaces.a", "depth_max", 9),
+        ("documents", "history_edits", 1_000_001),
+        ("documents", "history_days", 36_501),
     ] {
         let text = format!("{MINIMAL}\n[{table}]\n{key} = {over}");
         check_wrong(&text, &["line 5", key, &format!("{over} is not within")]);
@@ -171,6 +176,16 @@ fn values_of_the_wrong_kind_name_their_line() {
     check_wrong("origins = [\"https://a/path\"]", &["line 1", "https://a/path"]);
     check_wrong("[namespaces.\"a:b\"]\ntick_hz = 20", &["a:b"]);
     check_wrong("[namespaces.Big]\ntick_hz = 20", &["Big"]);
+}
+
+#[test]
+fn edits_are_kept_for_as_long_as_it_says() {
+    let kept = |text: &str| {
+        let documents = serve(&format!("{MINIMAL}{text}")).unwrap().documents;
+        (documents.history_edits, documents.history_age().as_secs() / 86_400)
+    };
+    assert_eq!(kept(""), (1_000, 30));
+    assert_eq!(kept("[documents]\nhistory_edits = 5\nhistory_days = 1"), (5, 1));
 }
 
 #[test]

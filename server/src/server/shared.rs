@@ -9,13 +9,13 @@ use hither_transport::Clock;
 use tokio::sync::{Notify, watch};
 
 use crate::auth::{Authenticator, Jwt, Key, KeyError};
-use crate::config::{AuthConfig, Config, NamespaceConfig, Origins};
+use crate::config::{AuthConfig, Config, DocumentsConfig, NamespaceConfig, Origins};
 use crate::connection::{Admission, Shared};
 use crate::data::{DataDir, Saved, Saver, Secrets};
 use crate::metrics::Metrics;
 use crate::rooms::{Node, Rooms};
 use crate::sessions::{ResumeKey, Sessions};
-use crate::store::{MemoryStore, OpenError, SqliteOptions, SqliteStore, Store};
+use crate::store::{MemoryStore, OpenError, Retention, SqliteOptions, SqliteStore, Store};
 
 /// The most bytes of records that the memory store keeps.
 const MEMORY_STORE_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -87,7 +87,7 @@ fn room_policy(namespace: &NamespaceConfig) -> RoomPolicy {
         document_bytes_max: namespace.document_bytes_max,
         records_max: namespace.records_max,
         depth_max: namespace.depth_max,
-        validator: None,
+        validator: namespace.validator.clone(),
         rates: Rates {
             motion: namespace.motion_per_s,
             presence: namespace.presence_per_s,
@@ -103,12 +103,15 @@ fn room_policy(namespace: &NamespaceConfig) -> RoomPolicy {
 /// [`OpenError`].
 pub(super) fn open_store(
     data: Option<&DataDir>,
+    documents: &DocumentsConfig,
     metrics: &Arc<Metrics>,
 ) -> Result<Arc<dyn Store>, OpenError> {
     let Some(data) = data else {
         return Ok(Arc::new(MemoryStore::new(MEMORY_STORE_BYTES_MAX)));
     };
-    let store = SqliteStore::open(data.path(), SqliteOptions::default(), metrics.clone())?;
+    let retention = Retention { edits: documents.history_edits, age: documents.history_age() };
+    let options = SqliteOptions { retention, ..SqliteOptions::default() };
+    let store = SqliteStore::open(data.path(), options, metrics.clone())?;
     Ok(Arc::new(store))
 }
 

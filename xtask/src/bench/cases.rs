@@ -3,8 +3,8 @@
 use super::Options;
 
 /// The names of all series, in the page's order.
-pub(super) const SERIES: [&str; 8] =
-    ["rooms", "large", "viewport", "at-once", "loss", "stall", "idle", "storm"];
+pub(super) const SERIES: [&str; 9] =
+    ["rooms", "large", "viewport", "at-once", "loss", "stall", "idle", "storm", "edits"];
 
 /// One kind of run, as the load generator's flags.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,8 @@ pub(super) struct Case {
     pub(super) viewport: Option<f64>,
     /// How a storm's members lose their server; empty elsewhere.
     pub(super) by: &'static str,
+    /// Edits a second, of all editors; 0 elsewhere.
+    pub(super) rate: u32,
 }
 
 /// Milliseconds each way in the loss series.
@@ -41,12 +43,12 @@ impl Case {
     fn new(series: &'static str, transport: &'static str, mix: &str, hz: u32) -> Self {
         let mix = mix.to_owned();
         let (loss, reliable, stall, viewport) = (None, false, None, None);
-        Self { series, transport, mix, hz, loss, reliable, stall, viewport, by: "" }
+        Self { series, transport, mix, hz, loss, reliable, stall, viewport, by: "", rate: 0 }
     }
 
     /// What tells it from others, as the first fields of its JSON lines.
     pub(super) fn identity(&self) -> String {
-        let Self { series, transport, mix, hz, by, .. } = self;
+        let Self { series, transport, mix, hz, by, rate, .. } = self;
         let members = mix.split_once('x').map_or(mix.as_str(), |(_, members)| members);
         let lane = if self.reliable { "one stream" } else { "datagrams" };
         let (loss, stall) = (self.loss.unwrap_or(0), self.stall.unwrap_or(0.0));
@@ -54,7 +56,7 @@ impl Case {
         format!(
             "\"series\":\"{series}\",\"transport\":\"{transport}\",\"rooms\":\"{mix}\",\"size\":{members},\
              \"ticks\":{hz},\"loss\":{loss},\"lane\":\"{lane}\",\"stall\":{stall},\"share\":{share},\
-             \"by\":\"{by}\""
+             \"by\":\"{by}\",\"rate\":{rate}"
         )
     }
 }
@@ -69,7 +71,8 @@ pub(super) fn of(series: &str, options: &Options) -> Vec<Case> {
         "loss" => loss(),
         "stall" => stall(options.seconds.1),
         "idle" => idle(options.idle),
-        _ => storm(options.idle),
+        "storm" => storm(options.idle),
+        _ => edits(options.idle),
     }
 }
 
@@ -126,6 +129,20 @@ fn storm(sessions: u32) -> Vec<Case> {
     [sessions / 2, sessions]
         .into_iter()
         .flat_map(|n| ["kill", "drain"].map(|by| of(n, by)))
+        .collect()
+}
+
+/// At the rate that was promised, then as many as a tenth of the idle series' sessions submit at 100 a second each.
+fn edits(sessions: u32) -> Vec<Case> {
+    let editors = sessions / 10;
+    let of = |rooms: u32, rate| {
+        let mix = format!("{rooms}x{}", (editors / rooms).max(1));
+        Case { rate, ..Case::new("edits", "quic", &mix, 0) }
+    };
+    let rates = [editors * 10, editors * 100];
+    rates
+        .into_iter()
+        .flat_map(|rate| [1, 10, 100].map(|rooms| of(rooms.min(editors), rate)))
         .collect()
 }
 

@@ -43,16 +43,23 @@ impl Programs {
     /// Has the load generator measure a server, and returns its report, one line of JSON.
     pub(super) fn measure(&self, case: &Case, options: &Options) -> Result<String> {
         let report = match case.series {
-            "storm" => shell::stdout(&mut self.storm(case)),
+            "storm" | "edits" => shell::stdout(&mut self.with_own_server(case)),
             _ => self.measure_server(case, options),
         };
         Ok(report.with_context(|| format!("no report about {}", case.identity()))?.trim().into())
     }
 
-    /// The generator of a storm, which starts its servers itself.
-    fn storm(&self, case: &Case) -> Command {
-        let mut load = self.command("1", &self.load, &["storm", "--json", "--by", case.by]);
-        load.args(["--members", &case.mix]).arg("--server").arg(&self.server);
+    /// The generator where it starts its servers itself.
+    fn with_own_server(&self, case: &Case) -> Command {
+        let mut load = self.command("1", &self.load, &[case.series, "--json"]);
+        load.arg("--server").arg(&self.server);
+        match case.mix.split_once('x') {
+            None => load.args(["--by", case.by, "--members", &case.mix]),
+            Some((rooms, editors)) => {
+                let rate = case.rate.to_string();
+                load.args(["--rooms", rooms, "--editors-each", editors, "--rate", &rate])
+            }
+        };
         if self.pinning {
             load.args(["--server-core", "0"]);
         }
@@ -131,7 +138,7 @@ fn runs(series: &str, options: &Options) -> String {
     if series == "idle" {
         return format!("{runs}, CPU of {IDLE_SPAN} s after {IDLE_SETTLE} s of rest");
     }
-    if series == "storm" {
+    if series == "storm" || series == "edits" {
         return runs;
     }
     let hands = if options.traces.is_some() { "recorded mice" } else { "seeded mice" };

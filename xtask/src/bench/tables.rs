@@ -51,6 +51,20 @@ const STORM: [Column; 13] = [
     ("server MiB", "server_rss_mb", 1),
 ];
 
+const EDITS: [Column; 11] = [
+    ("acked a second", "acked_per_s", 0),
+    ("not acked", "failed", 0),
+    ("ack p50 ms", "ack_p50_ms", 2),
+    ("p99", "ack_p99_ms", 2),
+    ("most", "ack_max_ms", 1),
+    ("disk's sync p50 ms", "disk_sync_p50_ms", 2),
+    ("p99", "disk_sync_p99_ms", 2),
+    ("disk's syncs a second", "disk_syncs_per_s", 0),
+    ("server CPU %", "server_cpu_pct", 1),
+    ("server MiB", "server_rss_mb", 1),
+    ("generator CPU %", "loadgen_cpu_pct", 0),
+];
+
 /// What names the cases of a series: headings and fields.
 fn names(series: &str) -> &'static [(&'static str, &'static str)] {
     match series {
@@ -60,6 +74,7 @@ fn names(series: &str) -> &'static [(&'static str, &'static str)] {
         "viewport" => &[("share of the space", "share")],
         "idle" => &[("transport", "transport")],
         "storm" => &[("members", "rooms"), ("server lost by", "by")],
+        "edits" => &[("rooms x editors", "rooms"), ("edits a second", "rate")],
         _ => &[("transport", "transport"), ("rooms x members", "rooms"), ("Hz", "ticks")],
     }
 }
@@ -68,6 +83,7 @@ fn columns(series: &str) -> Vec<Column> {
     match series {
         "idle" => IDLE.to_vec(),
         "storm" => STORM.to_vec(),
+        "edits" => EDITS.to_vec(),
         "stall" => [&AGES[..], &STALLED, &GENERATOR].concat(),
         "viewport" => [&AGES[1..], &COSTS, &GENERATOR].concat(),
         "loss" => [&AGES[..], &[("oldest ms", "max", 0)], &COSTS[3..], &GENERATOR].concat(),
@@ -77,7 +93,7 @@ fn columns(series: &str) -> Vec<Column> {
 
 /// Whether the load generator says if it was the limit.
 fn tells_limits(series: &str) -> bool {
-    !matches!(series, "idle" | "storm")
+    !matches!(series, "idle" | "storm" | "edits")
 }
 
 /// A series' conditions and its table; or that it was not measured.
