@@ -118,7 +118,8 @@ export class NoteView {
   #write(text: string): void {
     const { value, selectionStart, selectionEnd } = this.#text
     const title = titleOf(text)
-    this.element.ariaLabel = title ? `Note: ${title}` : 'Empty note'
+    const label = title ? `Note: ${title}` : 'Empty note'
+    if (this.element.ariaLabel !== label) this.element.ariaLabel = label
     if (value === text) return
     const isFocused = document.activeElement === this.#text
     this.#text.value = text

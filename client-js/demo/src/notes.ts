@@ -11,6 +11,7 @@ import { say } from './speaker.ts'
 import { type Place, SPACE, within } from './space.ts'
 import { stacked } from './stack.ts'
 import { startUndo } from './undo.ts'
+import { Unsaved } from './unsaved.ts'
 
 /** How far from the middle a note is put by the button, at most. */
 const SCATTER = 450
@@ -26,8 +27,7 @@ export function startNotes(room: Room, board: Board, hand: Hand): void {
   const addButton = byId<HTMLButtonElement>('add-note')
   const notes = new Map<string, Shown>()
   const edits = new NoteEdits(room)
-  /** Those that this user has changed since all was durable. */
-  const unsaved = new Set<string>()
+  const unsaved = new Unsaved(room, (id, isUnsaved) => notes.get(id)?.view.mark(isUnsaved))
   /** The note that this user has just put: it gets the caret when it comes. */
   let awaited = ''
 
@@ -96,16 +96,9 @@ export function startNotes(room: Room, board: Board, hand: Hand): void {
     for (const id of ids) {
       if (!id.startsWith(PREFIX)) continue
       show(id)
-      if (!edits.isActing) continue
-      unsaved.add(id)
-      notes.get(id)?.view.mark(true)
+      if (edits.isActing) unsaved.add(id)
     }
     byId('welcome').classList.toggle('covered', notes.size > 0)
-  })
-  room.subscribe('storage-status', (status) => {
-    if (status !== 'synchronized') return
-    for (const id of unsaved) notes.get(id)?.view.mark(false)
-    unsaved.clear()
   })
   startUndo(room, (way) => edits.go(way))
   room.subscribe('status', (status) => {
