@@ -53,7 +53,7 @@ scenario(
 )
 
 scenario(
-  'a note is coloured and removed by the keys, and both come back by the button',
+  'a note is coloured and removed, which Grace reads, and both come back by the button',
   async (world) => {
     const [ada, grace] = await two(world)
     const shows = showsIn(world)
@@ -65,6 +65,11 @@ scenario(
       await ada.locator(byRole('button', 'Note’s colour')).setTimeout(ms).click()
       await ada.locator(byRole('button', 'Blue')).setTimeout(ms).click()
       await hueIs(grace, 215, true, ms)
+    })
+    await shows('Grace reads who did that', async (ms) => {
+      await grace.locator('#history summary').setTimeout(ms).click()
+      const name = await ada.$eval('#my-name', (input) => (input as HTMLInputElement).value)
+      await grace.waitForSelector(`#history-list ::-p-text(${name} coloured “Milk”)`, { timeout: ms })
     })
     await shows('Ada removes it, and the caret is somewhere', async (ms) => {
       await noteIsAt(ada, 'Milk', HERE, ms)
