@@ -1,13 +1,7 @@
 // The board: where the room's space lies on the screen. Everything on it goes by this one mapping.
 
 import { byId } from './dom.ts'
-import { SPACE } from './register.ts'
-
-/** A place in the room's space. */
-export interface Place {
-  readonly x: number
-  readonly y: number
-}
+import { type Place, SPACE, within } from './space.ts'
 
 /** The board of the page. */
 export interface Board {
@@ -53,14 +47,4 @@ export function createBoard(): Board {
     }),
     onResize: (listener) => listeners.push(listener),
   }
-}
-
-/** A coordinate as a whole number within the space. */
-export function within(value: number): number {
-  return Math.round(Math.min(Math.max(value, 0), SPACE))
-}
-
-/** A coordinate as CSS, in per cent of the board. */
-export function percent(value: number): string {
-  return `${(value / SPACE) * 100}%`
 }

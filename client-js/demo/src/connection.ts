@@ -1,6 +1,7 @@
 // How the connection stands, in plain words: a line in the bar, and a notice over the board when there is none.
 
 import type { Client, Room, Status } from '@hither/client'
+import type { Cable } from './cable.ts'
 import { byId } from './dom.ts'
 
 const WORDS: Record<Status, string> = {
@@ -12,15 +13,16 @@ const WORDS: Record<Status, string> = {
 }
 
 /** Shows how the room's connection stands, and why it does not. */
-export function showConnection(client: Client, room: Room): void {
+export function showConnection(client: Client, room: Room, cable: Cable): void {
   let reason = ''
   // A connection that was there is missed once it is lost: most are back before anyone has noticed.
   let isMissed = true
   const show = (): void => {
     const status = room.getStatus()
-    showStatus(status)
-    if (status === 'reconnecting' && isMissed)
-      notify('There is no connection', `${sentence(reason)} Trying again.`, false)
+    showStatus(status, cable.isCut)
+    if (status === 'reconnecting' && cable.isCut) byId('notice').hidden = true
+    else if (status === 'reconnecting' && isMissed)
+      notify('There is no connection', `${sentence(reason)} Trying again. Notes can be changed meanwhile.`, false)
     else if (status === 'disconnected') notify('You are not in the room', sentence(reason), true)
     else byId('notice').hidden = true
   }
@@ -42,13 +44,14 @@ export function showConnection(client: Client, room: Room): void {
   byId('notice')
     .querySelector('button')
     ?.addEventListener('click', () => location.reload())
+  cable.onChange(show)
   show()
 }
 
-function showStatus(status: Status): void {
+function showStatus(status: Status, isOffline: boolean): void {
   document.body.dataset['status'] = status
   const line = byId('status').querySelector('span') as HTMLSpanElement
-  line.textContent = WORDS[status]
+  line.textContent = isOffline ? 'Offline' : WORDS[status]
 }
 
 function notify(title: string, text: string, canRetry: boolean): void {

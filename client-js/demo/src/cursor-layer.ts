@@ -2,10 +2,10 @@
 // here allocates for a frame or for a move: this is the path that two hundred people share.
 
 import type { Cursors } from '@hither/client'
-import type { Board, Place } from './board.ts'
+import type { Board } from './board.ts'
 import { type Look, Looks } from './cursor-looks.ts'
 import { byId, wantsStillness } from './dom.ts'
-import { SPACE } from './register.ts'
+import { type Place, SPACE } from './space.ts'
 import { onTheme } from './theme.ts'
 
 /** Where a label lies from its cursor's tip, in CSS pixels. */

@@ -2,9 +2,9 @@
 // mouse itself; a finger and the keys have nothing on the screen, so theirs is drawn as others see it.
 
 import type { Room } from '@hither/client'
-import { type Board, type Place, within } from './board.ts'
+import type { Board } from './board.ts'
 import type { CursorLayer } from './cursor-layer.ts'
-import { SPACE } from './register.ts'
+import { type Place, SPACE, within } from './space.ts'
 
 const STEP = 25
 const STEP_FAST = 100

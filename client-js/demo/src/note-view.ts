@@ -1,130 +1,177 @@
-// One note on the screen: a text field between a grip and a button. It knows nothing of rooms; what the user does to it
-// goes to its owner.
+// One note on the screen: a text field under a row of buttons, which show when the note is looked at. It knows nothing
+// of rooms; what the user does to it goes to its owner.
 
-import { type Board, percent, within } from './board.ts'
+import type { Board } from './board.ts'
+import { movedCaret } from './caret.ts'
 import { setHue } from './colour.ts'
 import { make } from './dom.ts'
 import { steps } from './hand.ts'
-import type { NoteFields } from './register.ts'
+import { icon } from './icon.ts'
+import { makeDraggable } from './note-drag.ts'
+import { type Note, TEXT_MAX, titleOf } from './note-fields.ts'
+import { togglePalette } from './note-palette.ts'
+import { type Place, within } from './space.ts'
 
 /** What the user does to a note. */
 export interface NoteOwner {
-  /** It was moved or written on. */
-  onChange(patch: Partial<NoteFields>): void
+  /** It is moved; what follows until `handleMoved` is one move. */
+  handleMove(place: Place): void
+  handleMoved(): void
+  /** It is written on, and this is what it says now. */
+  handleText(text: string): void
+  /** The caret is somewhere else. */
+  handleTextEnd(): void
+  handleHue(hue: number): void
   /** It is to go. */
-  onRemove(): void
+  handleRemove(): void
 }
-
-/** The longest text of a note, in UTF-16 units. */
-const TEXT_MAX = 280
-/** A pointer that goes less far than this, in pixels, was a click. */
-const CLICK_REACH = 4
-
-const ICON = 'http://www.w3.org/2000/svg'
 
 /** A note on the board. */
 export class NoteView {
   readonly element: HTMLElement = make('article', 'note')
-  readonly #board: Board
   readonly #owner: NoteOwner
-  readonly #grip = button('note-grip', 'Move note', 'M7 10h.01M12 10h.01M17 10h.01M7 15h.01M12 15h.01M17 15h.01')
   readonly #text = make('textarea', 'note-text')
-  readonly #remove = button('note-remove', 'Remove note', 'm8 8 8 8M16 8l-8 8')
-  #x = 0
-  #y = 0
-  /** Whether the user holds it: then it is where the user has it, whatever comes. */
-  isHeld = false
+  readonly #stopDrag: () => void
+  #shown: Note = { text: '', x: NaN, y: NaN, hue: NaN, order: '' }
+  /** Whether the user moves it: then it is where the user has it, whatever comes. */
+  #isHeld = false
+  /** Whether the user writes what is not said yet: the same for its text. */
+  isDirty = false
+  #isComposing = false
 
   constructor(board: Board, owner: NoteOwner) {
-    this.#board = board
     this.#owner = owner
-    this.#grip.setAttribute('aria-describedby', 'note-help')
+    const { element } = this
+    element.tabIndex = 0
+    element.role = 'group'
+    element.setAttribute('aria-describedby', 'note-help')
     this.#text.maxLength = TEXT_MAX
     this.#text.rows = 2
     this.#text.placeholder = 'Write…'
     this.#text.ariaLabel = 'Note'
-    this.element.append(this.#grip, this.#text, this.#remove)
+    const head = make('div', 'note-head')
+    const grip = make('span', 'note-grip')
+    grip.append(icon('M7 10h.01M12 10h.01M17 10h.01M7 15h.01M12 15h.01M17 15h.01'))
+    const colour = button('note-colour', 'Note’s colour')
+    colour.ariaExpanded = 'false'
+    const remove = button('note-remove', 'Remove note', 'm8 8 8 8M16 8l-8 8')
+    head.append(grip, colour, remove)
+    element.append(head, this.#text, make('span', 'note-mark', 'not saved yet'))
 
-    this.#text.addEventListener('input', () => owner.onChange({ text: this.#text.value }))
-    this.#text.addEventListener('keydown', ({ key }) => key === 'Escape' && this.#grip.focus())
-    this.#remove.addEventListener('click', () => owner.onRemove())
-    this.#grip.addEventListener('keydown', (event) => this.#handleKey(event))
-    this.element.addEventListener('pointerdown', (event) => this.#handlePointerDown(event))
+    colour.addEventListener('click', () => togglePalette(colour, this.#shown.hue, (hue) => owner.handleHue(hue)))
+    remove.addEventListener('click', () => owner.handleRemove())
+    this.#listenToText()
+    this.#listenToKeys()
+    this.#stopDrag = makeDraggable(element, board, {
+      isOff: (target) => target === this.#text || !!target.closest('button, .palette'),
+      handleStart: () => {
+        element.focus({ preventScroll: true })
+        element.classList.add('held')
+      },
+      handleMove: (place) => this.#moveTo(place),
+      handleEnd: () => {
+        element.classList.remove('held')
+        this.#release()
+      },
+      handleClick: () => this.focusText(),
+    })
   }
 
   /** Shows what the record says. */
-  render({ text, x, y, hue }: NoteFields): void {
-    if (this.#text.value !== text) this.#text.value = text
+  render(note: Note): void {
+    const was = this.#shown
+    const { text, hue } = note
+    const { x, y } = this.#isHeld ? was : note
+    this.#shown = { ...note, x, y }
     this.#place(x, y)
-    setHue(this.element, hue)
+    if (hue !== was.hue) setHue(this.element, hue)
+    if (!this.isDirty && !this.#isComposing) this.#write(text)
+  }
+
+  /** Shows how many notes are below it. */
+  layer(below: number): void {
+    this.element.style.setProperty('--z', `${below}`)
+  }
+
+  /** Shows whether the user's edits of it are not durable yet. */
+  mark(isUnsaved: boolean): void {
+    this.element.classList.toggle('unsaved', isUnsaved)
   }
 
   /** Puts the caret into it. */
   focusText(): void {
-    this.#text.focus()
+    this.#text.focus({ preventScroll: true })
+  }
+
+  /** It is gone. */
+  remove(): void {
+    this.#stopDrag()
+    this.element.remove()
   }
 
   #place(x: number, y: number): void {
-    this.#x = x
-    this.#y = y
-    this.element.style.setProperty('--x', percent(x))
-    this.element.style.setProperty('--y', percent(y))
+    const { style } = this.element
+    style.setProperty('--x', `${x}`)
+    style.setProperty('--y', `${y}`)
   }
 
-  #moveTo(x: number, y: number): void {
-    this.#place(within(x), within(y))
-    this.#owner.onChange({ x: this.#x, y: this.#y })
+  #write(text: string): void {
+    const { value, selectionStart, selectionEnd } = this.#text
+    const title = titleOf(text)
+    const label = title ? `Note: ${title}` : 'Empty note'
+    if (this.element.ariaLabel !== label) this.element.ariaLabel = label
+    if (value === text) return
+    const isFocused = document.activeElement === this.#text
+    this.#text.value = text
+    if (isFocused)
+      this.#text.setSelectionRange(movedCaret(selectionStart, value, text), movedCaret(selectionEnd, value, text))
   }
 
-  #handleKey(event: KeyboardEvent): void {
-    const way = steps(event)
-    if (way) this.#moveTo(this.#x + way.x, this.#y + way.y)
-    else if (event.key === 'Delete' || event.key === 'Backspace') this.#owner.onRemove()
-    else return
-    event.preventDefault()
+  #release(): void {
+    if (!this.#isHeld) return
+    this.#isHeld = false
+    this.#owner.handleMoved()
   }
 
-  /** A note is dragged by any part of it that is not being written in; a click puts the caret into it. */
-  #handlePointerDown(down: PointerEvent): void {
-    const target = down.target as Element
-    if (down.button !== 0 || this.#remove.contains(target) || target === document.activeElement) return
-    down.preventDefault()
-    const start = this.#board.placeOf(down.clientX, down.clientY)
-    const from = { x: this.#x, y: this.#y }
-    const stopping = new AbortController()
-    const { signal } = stopping
-    this.element.setPointerCapture(down.pointerId)
-    this.element.addEventListener(
-      'pointermove',
-      (move) => {
-        const reach = Math.hypot(move.clientX - down.clientX, move.clientY - down.clientY)
-        if (!this.isHeld && reach < CLICK_REACH) return
-        this.isHeld = true
-        this.element.classList.add('held')
-        const now = this.#board.placeOf(move.clientX, move.clientY)
-        this.#moveTo(from.x + now.x - start.x, from.y + now.y - start.y)
-      },
-      { signal },
-    )
-    const stop = (event: PointerEvent): void => {
-      stopping.abort()
-      if (!this.isHeld && event.type === 'pointerup') (this.#grip.contains(target) ? this.#grip : this.#text).focus()
-      this.isHeld = false
-      this.element.classList.remove('held')
-    }
-    this.element.addEventListener('pointerup', stop, { signal })
-    this.element.addEventListener('pointercancel', stop, { signal })
+  #moveTo(place: Place): void {
+    this.#isHeld = true
+    this.#shown = { ...this.#shown, ...place }
+    this.#place(place.x, place.y)
+    this.#owner.handleMove(place)
+  }
+
+  #listenToText(): void {
+    const text = this.#text
+    text.addEventListener('input', () => this.#owner.handleText(text.value))
+    text.addEventListener('blur', () => this.#owner.handleTextEnd())
+    text.addEventListener('compositionstart', () => (this.#isComposing = true))
+    text.addEventListener('compositionend', () => (this.#isComposing = false))
+    text.addEventListener('keydown', ({ key, isComposing }) => {
+      if (key === 'Escape' && !isComposing) this.element.focus()
+    })
+  }
+
+  #listenToKeys(): void {
+    const { element } = this
+    element.addEventListener('keydown', (event) => {
+      if (event.target !== element || event.ctrlKey || event.metaKey || event.altKey) return
+      const way = steps(event)
+      if (way) this.#moveTo({ x: within(this.#shown.x + way.x), y: within(this.#shown.y + way.y) })
+      else if (event.key === 'Enter') this.focusText()
+      else if (event.key === 'Delete' || event.key === 'Backspace') this.#owner.handleRemove()
+      else return
+      event.preventDefault()
+    })
+    // A key that is held makes one move.
+    element.addEventListener('keyup', () => this.#release())
+    element.addEventListener('blur', () => this.#release())
   }
 }
 
-function button(className: string, label: string, path: string): HTMLButtonElement {
+function button(className: string, label: string, path?: string): HTMLButtonElement {
   const element = make('button', className)
   element.type = 'button'
-  element.ariaLabel = label
-  const icon = element.appendChild(document.createElementNS(ICON, 'svg'))
-  icon.setAttribute('class', 'icon')
-  icon.setAttribute('viewBox', '0 0 24 24')
-  icon.setAttribute('aria-hidden', 'true')
-  icon.appendChild(document.createElementNS(ICON, 'path')).setAttribute('d', path)
+  element.ariaLabel = element.title = label
+  if (path) element.append(icon(path))
   return element
 }

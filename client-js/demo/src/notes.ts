@@ -1,89 +1,116 @@
-// The notes: records of the room, each with a view on the board. Edits go out as the user makes them, and everyone sees
-// them in the same order.
+// The notes: records of the room, each with a view on the board. A change of one looks at that one alone.
 
-import type { Room, RoomError } from '@hither/client'
-import { type Board, type Place, within } from './board.ts'
-import { byId, isPlain } from './dom.ts'
+import type { Room } from '@hither/client'
+import type { Board } from './board.ts'
+import { byId, isPlain, oncePerFrame } from './dom.ts'
 import type { Hand } from './hand.ts'
-import { hueFrom } from './member.ts'
+import { NoteEdits } from './note-edits.ts'
+import { noteFrom, PREFIX } from './note-fields.ts'
 import { NoteView } from './note-view.ts'
-import { type NoteFields, SPACE } from './register.ts'
 import { say } from './speaker.ts'
-import { createWriter, type Writer } from './writer.ts'
+import { type Place, SPACE, within } from './space.ts'
+import { stacked } from './stack.ts'
+import { startUndo } from './undo.ts'
+import { Unsaved } from './unsaved.ts'
 
-const PREFIX = 'note-'
 /** How far from the middle a note is put by the button, at most. */
 const SCATTER = 450
 
-interface Note {
+interface Shown {
   readonly view: NoteView
-  readonly writer: Writer<Partial<NoteFields>>
+  order: string | undefined
 }
 
-/** Shows the room's notes, and lets the user put, move, write and remove them. */
+/** Shows the room's notes, and lets the user put, move, write, colour and remove them. */
 export function startNotes(room: Room, board: Board, hand: Hand): void {
   const layer = byId('notes')
   const addButton = byId<HTMLButtonElement>('add-note')
-  const notes = new Map<string, Note>()
+  const notes = new Map<string, Shown>()
+  const edits = new NoteEdits(room)
+  const unsaved = new Unsaved(room, (id, isUnsaved) => notes.get(id)?.view.mark(isUnsaved))
   /** The note that this user has just put: it gets the caret when it comes. */
   let awaited = ''
 
+  const restack = oncePerFrame(() => {
+    const layers = [...notes].map(([id, { order = '' }]) => ({ id, order }))
+    stacked(layers).forEach((id, below) => notes.get(id)?.view.layer(below))
+  })
   const show = (id: string): void => {
-    const fields = noteFields(room.records.get(id))
-    const note = notes.get(id)
-    if (!fields) return drop(id, note)
-    const { view, writer } = note ?? add(id)
-    // What the user is about to say is newer than what comes back of it.
-    if (!view.isHeld && !writer.isBusy) view.render(fields)
+    const note = noteFrom(room.records.get(id))
+    if (!note) return drop(id)
+    const shown = notes.get(id) ?? add(id)
+    shown.view.isDirty = edits.isTyping(id)
+    shown.view.render(note)
+    if (shown.order !== note.order) {
+      shown.order = note.order
+      restack()
+    }
     if (id !== awaited) return
     awaited = ''
-    view.focusText()
+    shown.view.focusText()
   }
-  const add = (id: string): Note => {
-    const writer = createWriter<Partial<NoteFields>>(
-      (patch) => room.records.patch(id, patch),
-      () => show(id),
-    )
+  const add = (id: string): Shown => {
     const view = new NoteView(board, {
-      onChange: (patch) => writer.write(patch),
-      onRemove: () =>
-        void room.records.remove(id).then(
-          () => say('Note removed.'),
-          () => {},
-        ),
+      handleMove: (place) => edits.move(id, place),
+      handleMoved: () => {
+        edits.endMove(id)
+        // If nothing came of it, it is where it was.
+        show(id)
+      },
+      handleText: (text) => edits.type(id, text),
+      handleTextEnd: () => {
+        edits.endTyping()
+        show(id)
+      },
+      handleHue: (hue) => edits.paint(id, hue),
+      handleRemove: () => {
+        edits.remove(id)
+        say('Note removed. Undo brings it back.')
+      },
     })
-    const note = { view, writer }
-    notes.set(id, note)
+    const shown = { view, order: undefined }
+    notes.set(id, shown)
     layer.append(view.element)
-    return note
+    return shown
   }
-  const drop = (id: string, note: Note | undefined): void => {
-    const hadFocus = note?.view.element.contains(document.activeElement)
-    note?.view.element.remove()
+  const drop = (id: string): void => {
+    const shown = notes.get(id)
+    if (!shown) return
+    edits.forget(id)
     notes.delete(id)
-    if (hadFocus) addButton.focus()
+    const { element } = shown.view
+    const hadFocus = element.contains(document.activeElement)
+    const next = (element.nextElementSibling ?? element.previousElementSibling) as HTMLElement | null
+    shown.view.remove()
+    if (hadFocus) (next ?? addButton).focus({ preventScroll: true })
+    restack()
   }
-  const put = async (place: Place): Promise<void> => {
-    awaited = `${PREFIX}${crypto.randomUUID().slice(0, 8)}`
-    await room.records.put(awaited, { text: '', ...place, hue: room.getPresence().color }).catch((error: RoomError) => {
-      awaited = ''
-      say(`No note: ${error.message}.`)
-    })
+  const put = (place: Place): void => {
+    if (addButton.disabled) return
+    awaited = edits.put(place)
+    // Records that are here show it at once.
+    if (notes.has(awaited)) show(awaited)
   }
 
   room.records.subscribe((ids) => {
-    for (const id of ids) if (id.startsWith(PREFIX)) show(id)
+    for (const id of ids) {
+      if (!id.startsWith(PREFIX)) continue
+      show(id)
+      if (edits.isActing) unsaved.add(id)
+    }
     byId('welcome').classList.toggle('covered', notes.size > 0)
   })
-  room.subscribe('status', () => {
-    addButton.disabled = room.getStatus() !== 'connected' || !room.getSelf()?.canWrite
+  startUndo(room, (way) => edits.go(way))
+  room.subscribe('status', (status) => {
+    // Who has been in the room goes on without a connection.
+    addButton.disabled = status === 'disconnected' || !room.getSelf()?.canWrite
   })
-  addButton.addEventListener('click', () => void put(scattered()))
-  board.pad.addEventListener('dblclick', (event) => void put(board.placeOf(event.clientX, event.clientY)))
+  addButton.addEventListener('click', () => put(scattered()))
+  board.pad.addEventListener('dblclick', (event) => put(board.placeOf(event.clientX, event.clientY)))
   board.pad.addEventListener('keydown', (event) => {
     if (event.key !== 'n' || !isPlain(event)) return
     event.preventDefault()
-    void put(hand.place)
+    put(hand.place)
   })
 }
 
@@ -91,12 +118,4 @@ export function startNotes(room: Room, board: Board, hand: Hand): void {
 function scattered(): Place {
   const near = (): number => within(SPACE / 2 + (Math.random() * 2 - 1) * SCATTER)
   return { x: near(), y: near() }
-}
-
-/** The fields of a record as a note's, if they are: others may write anything. */
-function noteFields(fields: Readonly<NoteFields> | undefined): NoteFields | undefined {
-  if (!fields) return undefined
-  const { text, x, y, hue }: { readonly [K in keyof NoteFields]: unknown } = fields
-  if (typeof text !== 'string' || typeof x !== 'number' || typeof y !== 'number') return undefined
-  return { text, x: within(x), y: within(y), hue: hueFrom(hue) ?? 0 }
 }

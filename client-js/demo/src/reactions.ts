@@ -1,10 +1,10 @@
 // Reactions: events that everyone sees rise from the sender's cursor and fade. They are seen once and kept nowhere.
 
 import type { Room, User } from '@hither/client'
-import { type Board, percent, type Place } from './board.ts'
+import type { Board } from './board.ts'
 import { byId, isPlain, make } from './dom.ts'
 import type { Hand } from './hand.ts'
-import { SPACE } from './register.ts'
+import { percent, type Place, SPACE } from './space.ts'
 
 /** The reactions that this page offers, and what they are called. */
 const EMOJIS: readonly (readonly [emoji: string, name: string])[] = [

@@ -28,6 +28,8 @@ export interface NoteFields {
   y: number
   /** Its hue in degrees. */
   hue: number
+  /** What lies on top: a key of `@hither/client/order`. Those without one lie below. */
+  order?: string
 }
 
 declare module '@hither/client' {
@@ -37,6 +39,3 @@ declare module '@hither/client' {
     Record: NoteFields
   }
 }
-
-/** The room's space is a square from 0 to this on both axes, and stretched over the board. */
-export const SPACE = 2_000
