@@ -34,7 +34,8 @@ pub struct EditsPlan {
     /// Edits a second, of all editors together.
     #[arg(long, default_value_t = 1_000, value_parser = count)]
     rate: usize,
-    /// Records of one more room, in which nobody edits, and which newcomers open twice a second meanwhile. Default: none.
+    /// Records of one more room, in which nobody edits, and which newcomers open twice a second meanwhile. Default:
+    /// none.
     #[arg(long, default_value_t = 0)]
     records: usize,
     /// Seconds before edits count.

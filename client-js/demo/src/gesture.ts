@@ -20,7 +20,9 @@ export interface Gesture {
   readonly isWaiting: boolean
 }
 
-/** Begins a gesture, which is made by `patch`. While `isOnline` says no, all of it is one edit, as only so many can wait. */
+/**
+ * Begins a gesture, which is made by `patch`. While `isOnline` says no, all of it is one edit, as only so many can wait.
+ */
 export function beginGesture(
   steps: Steps,
   patch: (patch: Patch<NoteFields>) => void,
