@@ -21,7 +21,8 @@ export interface Gesture {
 }
 
 /**
- * Begins a gesture, which is made by `patch`. While `isOnline` says no, all of it is one edit, as only so many can wait.
+ * Begins a gesture, which is made by `patch`. While `isOnline` says no, all of it is one edit, as only so many can
+ * wait.
  */
 export function beginGesture(
   steps: Steps,
