@@ -266,6 +266,38 @@ impl Polled {
         submitted.ok_or(SendError::NotInRoom)
     }
 
+    /// Takes back the last own edit of a room, or group of them, as [`Room::undo`](crate::Room::undo).
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub fn undo(&mut self, room: RoomHandle) -> Result<bool, SendError> {
+        self.connection()?.act(room, |session| session.undo(room).is_some())
+    }
+
+    /// Does again what was taken back last, as [`Room::redo`](crate::Room::redo).
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub fn redo(&mut self, room: RoomHandle) -> Result<bool, SendError> {
+        self.connection()?.act(room, |session| session.redo(room).is_some())
+    }
+
+    /// Has edits undone together from now on, as [`Room::begin_group`](crate::Room::begin_group).
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub fn begin_group(&mut self, room: RoomHandle) -> Result<(), SendError> {
+        self.connection()?.act(room, |session| session.begin_group(room))
+    }
+
+    /// Ends what [`Self::begin_group`] began.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub fn end_group(&mut self, room: RoomHandle) -> Result<(), SendError> {
+        self.connection()?.act(room, |session| session.end_group(room))
+    }
+
     /// Looks at everything that is known of a room, now and not as of the last update. `None` if this session is not in
     /// it. `look` must not call anything of this client.
     pub fn read<T>(&self, room: RoomHandle, look: impl FnOnce(&session::Room) -> T) -> Option<T> {

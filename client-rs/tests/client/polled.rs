@@ -92,7 +92,12 @@ fn a_plain_loop_enters_moves_sees_and_closes() {
     net.set_status(Status::Away).unwrap();
     let op = Op::new(OpKind::Remove, "a", Map::new());
     assert_eq!(net.submit(room, vec![op]), Ok(1));
+    net.begin_group(room).unwrap();
+    net.end_group(room).unwrap();
+    // Before the document is there nobody knows what to take back.
+    assert_eq!((net.undo(room), net.redo(room)), (Ok(false), Ok(false)));
     let nowhere = RoomHandle(99);
+    assert_eq!(net.undo(nowhere), Err(SendError::NotInRoom));
     assert_eq!(net.broadcast(nowhere, "wave", 1), Err(SendError::NotInRoom));
     net.close();
     let code = turn(&mut net, |net| match net.state() {
