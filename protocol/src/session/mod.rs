@@ -324,6 +324,7 @@ impl Session {
         match message {
             ToClient::Welcome(welcome) => {
                 let Welcome { user, time_ms, resume_token, resumed, .. } = welcome;
+                self.disconnected_at = None;
                 self.user = Some(user);
                 if resume_token.is_some() {
                     self.send(&ToServer::Resumable(Resumable {}));

@@ -391,6 +391,22 @@ fn nobody_knows_what_became_of_an_edit_that_was_sent_a_day_ago() {
     assert!(stage.shows("unsent") && !stage.shows("sent"));
 }
 
+// proves D7
+#[test]
+fn a_day_counts_from_the_last_connection_and_not_from_the_first() {
+    let mut stage = Stage::entered();
+    let request = stage.again();
+    stage.welcome("second", true);
+    stage.joined(request, 4, EPOCH, OWN, true);
+    stage.session.submit(stage.room, put("sent"));
+    assert_eq!(submits(&stage.said_on_both().1), [1]);
+    stage.events();
+    let tomorrow = NOW + std::time::Duration::from_millis(EDITOR_MS);
+    stage.session.handle_disconnected(tomorrow);
+    stage.session.begin_again(tomorrow, None);
+    assert_eq!(stage.events(), []);
+}
+
 // proves D1
 #[test]
 fn a_lane_that_the_server_ends_is_opened_again_after_a_second() {

@@ -33,6 +33,8 @@ struct Editor {
     last: u64,
     /// The time of its last edit.
     time_ms: u64,
+    /// All that are on their way, and the latest 64 of each kind that are answered: what a client lacks of its acks is
+    /// the last of them, whatever was rejected since.
     latest: VecDeque<(u64, Fate)>,
 }
 
@@ -81,17 +83,16 @@ impl Editors {
 
     /// A number has come, of an edit that is on its way now.
     pub(super) fn order(&mut self, id: EditorId, number: u64, time_ms: u64) {
-        if !self.editors.contains_key(&id) && self.editors.len() == EDITORS_MAX {
-            let silent = self.editors.iter().min_by_key(|(_, editor)| editor.time_ms);
-            let silent = silent.map(|(id, _)| *id);
+        if self.is_full_for(id) {
+            let is_idle = |(_, editor): &(_, &Editor)| editor.count(Fate::is_ordered) == 0;
+            // Those who have edited nothing go first: to be rejected costs nobody anything.
+            let age = |(_, editor): &(_, &Editor)| (editor.count(Fate::is_ack) > 0, editor.time_ms);
+            let silent = self.editors.iter().filter(is_idle).min_by_key(age).map(|(id, _)| *id);
             silent.and_then(|id| self.editors.remove(&id));
         }
         let editor = self.editors.entry(id).or_default();
         editor.last = number.max(editor.last);
         editor.time_ms = time_ms;
-        if editor.latest.len() == EDITS_UNANSWERED_MAX {
-            editor.latest.pop_front();
-        }
         editor.latest.push_back((number, Fate::Ordered));
     }
 
@@ -100,9 +101,17 @@ impl Editors {
         self.settle(id, ack.number, Fate::Acked(ack));
     }
 
-    /// An edit has no effect.
-    pub(super) fn reject(&mut self, id: EditorId, reject: Reject) {
-        self.settle(id, reject.number, Fate::Rejected(reject));
+    /// A number has come whose edit has no effect. Where all are known that may be, a new editor is not: nobody is
+    /// forgotten for what is rejected.
+    pub(super) fn reject(&mut self, id: EditorId, reject: Reject, time_ms: u64) {
+        if !self.is_full_for(id) {
+            self.order(id, reject.number, time_ms);
+            self.settle(id, reject.number, Fate::Rejected(reject));
+        }
+    }
+
+    fn is_full_for(&self, id: EditorId) -> bool {
+        self.editors.len() >= EDITORS_MAX && !self.editors.contains_key(&id)
     }
 
     /// The answer to a number that has come before; nothing while its edit is on its way to the store. An answer that
@@ -122,11 +131,37 @@ impl Editors {
     }
 
     fn settle(&mut self, id: EditorId, number: u64, fate: Fate) {
-        let latest = self.editors.get_mut(&id).map(|editor| &mut editor.latest);
-        let found = latest.and_then(|latest| latest.iter_mut().rfind(|(of, _)| *of == number));
-        if let Some((_, old)) = found {
-            *old = fate;
+        let Some(editor) = self.editors.get_mut(&id) else { return };
+        let Some((_, old)) = editor.latest.iter_mut().rfind(|(of, _)| *of == number) else {
+            return;
+        };
+        let is_kind = if fate.is_ack() { Fate::is_ack } else { Fate::is_reject };
+        *old = fate;
+        if editor.count(is_kind) > EDITS_UNANSWERED_MAX
+            && let Some(oldest) = editor.latest.iter().position(|(_, fate)| is_kind(fate))
+        {
+            editor.latest.remove(oldest);
         }
+    }
+}
+
+impl Editor {
+    fn count(&self, is_kind: fn(&Fate) -> bool) -> usize {
+        self.latest.iter().filter(|(_, fate)| is_kind(fate)).count()
+    }
+}
+
+impl Fate {
+    fn is_ordered(&self) -> bool {
+        matches!(self, Self::Ordered)
+    }
+
+    fn is_ack(&self) -> bool {
+        matches!(self, Self::Acked(_))
+    }
+
+    fn is_reject(&self) -> bool {
+        matches!(self, Self::Rejected(_))
     }
 }
 
@@ -138,6 +173,10 @@ mod tests {
         Ack { number, sequence: number + 10, time_ms: 5 }
     }
 
+    fn reject(number: u64) -> Reject {
+        Reject::new(number, Refusal::NoRecord.into(), String::new())
+    }
+
     fn id(number: u64) -> EditorId {
         let mut id = [0; 16];
         id[..8].copy_from_slice(&number.to_be_bytes());
@@ -147,11 +186,10 @@ mod tests {
     #[test]
     fn d7_acks_outlive_the_process_and_what_is_unknown_then_was_rejected() {
         let mut editors = Editors::default();
-        for number in [1, 2, 4] {
-            editors.order(id(1), number, 5);
-        }
+        editors.order(id(1), 1, 5);
+        editors.reject(id(1), reject(2), 5);
+        editors.order(id(1), 4, 5);
         editors.ack(id(1), ack(1));
-        editors.reject(id(1), Reject::new(2, Refusal::NoRecord.into(), String::new()));
         assert_eq!(editors.again(id(1), 4), None, "its ack is under way");
         editors.ack(id(1), ack(4));
 
@@ -165,10 +203,33 @@ mod tests {
     }
 
     #[test]
+    fn d7_what_is_rejected_has_nothing_forgotten_that_was_acked_or_is_on_its_way() {
+        let mut editors = Editors::default();
+        editors.order(id(1), 1, 5);
+        editors.order(id(1), 2, 5);
+        editors.ack(id(1), ack(1));
+        (3..500).for_each(|number| editors.reject(id(1), reject(number), 5));
+        for number in 0..2 * EDITORS_MAX as u64 {
+            editors.reject(id(1_000 + number), reject(1), 9);
+        }
+        assert_eq!(editors.again(id(1), 1), Some(EditsToClient::Ack(ack(1))));
+        assert_eq!(editors.again(id(1), 2), None, "its ack is under way");
+        editors.ack(id(1), ack(2));
+        assert_eq!(editors.again(id(1), 2), Some(EditsToClient::Ack(ack(2))));
+        assert!(editors.editors.len() <= EDITORS_MAX);
+        // Who edits is known all the same, in the place of one who was only rejected.
+        editors.order(id(7), 1, 1);
+        editors.ack(id(7), ack(1));
+        assert!(editors.has_had(id(7), 1) && editors.has_had(id(1), 2));
+        assert!(editors.editors[&id(1)].latest.len() <= 2 * EDITS_UNANSWERED_MAX);
+    }
+
+    #[test]
     fn d7_the_editor_that_was_silent_for_longest_is_forgotten_first() {
         let mut editors = Editors::default();
         for number in 0..=EDITORS_MAX as u64 {
             editors.order(id(number), 1, number);
+            editors.ack(id(number), ack(1));
         }
         assert!(!editors.has_had(id(0), 1) && editors.has_had(id(1), 1));
         assert_eq!(editors.editors.len(), EDITORS_MAX);

@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 
 use hither_protocol::document::{Before, Document, Failure, Overlay};
-use hither_protocol::limits::{EDIT_OPS_MAX, RECORD_BYTES_MAX, RECORD_ID_BYTES_MAX};
+use hither_protocol::limits::{
+    EDIT_OPS_MAX, EDITS_UNANSWERED_MAX, RECORD_BYTES_MAX, RECORD_ID_BYTES_MAX,
+};
 use hither_protocol::message::control::User;
 use hither_protocol::message::edits::{
     Ack, Edit, Edits, EditsToClient, Op, Open, Place, Reject, Snapshot, Submit,
@@ -97,7 +99,9 @@ impl EditLog {
     /// D7).
     pub(super) fn open(&mut self, slot: Slot, open: &Open, outputs: &mut VecDeque<Output>) {
         let editor = open.editor;
-        let had = open.unanswered.iter().filter(|number| self.editors.has_had(editor, **number));
+        // No client that keeps to D7 has more.
+        let unanswered = open.unanswered.iter().take(EDITS_UNANSWERED_MAX);
+        let had = unanswered.filter(|number| self.editors.has_had(editor, **number));
         for answer in had.filter_map(|number| self.editors.again(editor, *number)) {
             outputs.push_back(Output::Edits(Recipient::One(slot), answer.encode()));
         }
@@ -194,8 +198,7 @@ impl EditLog {
             Err(reject) => {
                 // What is no number at all is not one that may come again.
                 if number > 0 {
-                    self.editors.order(editor, number, time_ms);
-                    self.editors.reject(editor, reject.clone());
+                    self.editors.reject(editor, reject.clone(), time_ms);
                 }
                 outputs.push_back(Output::Edits(to, EditsToClient::Reject(reject).encode()));
             }
@@ -209,18 +212,11 @@ impl EditLog {
             let LoggedEdit { editor, edit, document: _ } = ordered.logged;
             let ack = Ack { number: edit.number, sequence: edit.sequence, time_ms: edit.time_ms };
             self.editors.ack(editor, ack);
-            // Its lane mostly is that of the slot that it came by, but for one that came back as another member.
-            let of_slot = self.lanes.get(&edit.slot).filter(|lane| lane.editor == editor);
-            let slot = match of_slot {
-                Some(_) => Some(edit.slot),
-                None => {
-                    self.lanes.iter().find(|(_, lane)| lane.editor == editor).map(|(slot, _)| *slot)
-                }
-            };
+            // A client that came back may have left a lane behind that nobody has missed yet.
+            let lanes = self.lanes.iter().filter(|(_, lane)| lane.editor == editor);
+            let answer = EditsToClient::Ack(ack).encode();
             outputs.extend(
-                slot.map(|slot| {
-                    Output::Edits(Recipient::One(slot), EditsToClient::Ack(ack).encode())
-                }),
+                lanes.map(|(slot, _)| Output::Edits(Recipient::One(*slot), answer.clone())),
             );
             self.stored.push_back((ordered.bytes, edit));
         }
