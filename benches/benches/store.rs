@@ -45,7 +45,7 @@ fn edit(sequence: u64, records: std::ops::Range<u64>, now: Timestamp) -> LoggedE
         number: sequence,
         ops: records.map(put).collect(),
     };
-    LoggedEdit { document: DocumentId(1), editor: EditorId([1; 16]), edit }
+    LoggedEdit { document: DocumentId(1), editor: EditorId([1; 16]), edit: edit.into() }
 }
 
 fn appends(criterion: &mut Criterion) {

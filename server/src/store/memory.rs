@@ -79,6 +79,8 @@ impl Rooms {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use hither_protocol::message::edits::OpKind;
 
     use super::super::contract;
@@ -98,7 +100,7 @@ mod tests {
         assert!(!store.is_available());
         // What a room had ordered before it knew.
         let mut remove = contract::edit(2, &long);
-        remove.edit.ops[0].kind = OpKind::Remove;
+        Arc::make_mut(&mut remove.edit).ops[0].kind = OpKind::Remove;
         store.append(&room, remove).await.unwrap();
         assert!(store.is_available());
     }

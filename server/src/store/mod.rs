@@ -14,6 +14,9 @@ use hither_core::room::{LoggedEdit, SavedDocument};
 use hither_protocol::message::edits::Edit;
 use hither_protocol::{DocumentId, RoomName};
 
+/// The bytes of edits from which a lookup needs no more of them; one edit may have more.
+pub(crate) const HISTORY_BYTES: usize = 32 * 1024;
+
 /// What a store answers with, later.
 pub type Pending<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
 
@@ -23,7 +26,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// the store, and their futures with them, until it can go on.
     fn is_available(&self) -> bool;
 
-    /// The room's document with every edit that was given before; a new one if it has none.
+    /// The room's document with every edit that was given before; a new one if it has none. While the store can't make
+    /// edits durable, that is an error at once.
     fn load(&self, room: &RoomName) -> Pending<SavedDocument>;
 
     /// Makes an edit durable. Edits of a room take their place in the order of the calls, even when the futures are
@@ -32,7 +36,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     fn append(&self, room: &RoomName, edit: LoggedEdit) -> Pending<()>;
 
     /// The last edits before a place, or the latest, in their order: `limit` at most, fewer where the store keeps no
-    /// more. It has every edit that was given before.
+    /// more, or where more than these would have over 32 KiB; one, if there is any. It has every edit that was given
+    /// before.
     fn history(&self, room: &RoomName, before: Option<u64>, limit: usize) -> Pending<Vec<Edit>>;
 
     /// Takes nothing more; the future is ready when everything that was given before is durable; an error says
@@ -78,17 +83,20 @@ pub(crate) mod contract {
 
     use super::*;
 
+    /// When the edits were made: not so long ago, for a long time to come, that a store forgets them.
+    pub(crate) const TIME_MS: u64 = 1 << 42;
+
     pub(crate) fn edit(sequence: u64, record: &str) -> LoggedEdit {
         let edit = Edit {
             sequence,
-            time_ms: 1,
+            time_ms: TIME_MS,
             user: "u".to_owned(),
             slot: Slot(0),
             generation: Generation(0),
             number: sequence,
             ops: vec![Op::new(OpKind::Put, record, Default::default())],
         };
-        LoggedEdit { document: DocumentId(7), editor: EditorId([1; 16]), edit }
+        LoggedEdit { document: DocumentId(7), editor: EditorId([1; 16]), edit: edit.into() }
     }
 
     pub(crate) async fn run(store: &dyn Store) {
@@ -105,8 +113,8 @@ pub(crate) mod contract {
         first.await.unwrap();
         let saved = store.load(&room).await.unwrap();
         assert_eq!(saved, loaded);
-        assert_eq!(saved.editors.save(1).count(), 1);
-        assert_eq!(saved.time_ms, 1);
+        assert_eq!(saved.editors.save(TIME_MS).count(), 1);
+        assert_eq!(saved.time_ms, TIME_MS);
         let unborn = store.load(&other).await.unwrap().document;
         assert_eq!(saved.document.id(), DocumentId(7));
         assert!(unborn.is_empty() && unborn.id() != saved.document.id());

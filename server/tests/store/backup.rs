@@ -5,7 +5,7 @@ use std::fs;
 use hither_protocol::DocumentId;
 use hither_server::store::{BackupError, Store, back_up};
 
-use crate::plan::{close, edit, folded, folder, open, room, soon};
+use crate::plan::{check_content, close, edit, folded, folder, open, room, soon};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn d1_a_copy_of_a_store_in_use_is_whole_and_of_other_documents() {
@@ -66,4 +66,30 @@ async fn what_is_damaged_is_not_copied() {
     assert_eq!(fs::read_dir(to.path()).unwrap().count(), 0, "nothing is left");
     let error = back_up(to.path(), &to.path().join("copy.db"), false).unwrap_err();
     assert!(matches!(error, BackupError::Nothing(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn d1_a_copy_that_is_put_in_place_twice_is_other_documents_each_time() {
+    let (from, to) = (folder(), folder());
+    let store = open(from.path(), None).unwrap();
+    soon(store.append(&room(0), edit(0, 1))).await.unwrap();
+    let copy = to.path().join("copy.db");
+    back_up(from.path(), &copy, true).unwrap();
+    let mut documents = vec![edit(0, 1).document];
+    for _ in 0..2 {
+        // As docs/OPERATING.md has it.
+        let restored = folder();
+        fs::copy(&copy, restored.path().join("documents.db")).unwrap();
+        let (edits, document) =
+            check_content(&open(restored.path(), None).unwrap(), 0).await.unwrap();
+        assert!(edits == 1 && !documents.contains(&document), "{document:?} of {documents:?}");
+        documents.push(document);
+    }
+    close(store).await.unwrap();
+    // What is copied without its mark stays as it is.
+    fs::remove_file(from.path().join("documents.mark")).unwrap();
+    let database = || fs::read(from.path().join("documents.db")).unwrap();
+    let before = database();
+    back_up(from.path(), &to.path().join("again.db"), false).unwrap();
+    assert!(database() == before && !from.path().join("documents.mark").exists());
 }

@@ -60,6 +60,8 @@ struct State {
     cut_at: Option<u64>,
     fault: Fault,
     waiting_syncs: u32,
+    /// Syncs that may be done although the disk is slow.
+    let_syncs: u32,
     files: BTreeMap<String, Booked>,
 }
 
@@ -119,6 +121,14 @@ impl Disk {
         }
     }
 
+    /// The same disk for a process that comes after this one was killed: what was not synced is in the kernel's memory.
+    pub(crate) fn again(&self) -> &'static Self {
+        let files = self.state().files.clone();
+        let again = Self::new(None);
+        again.state().files = files;
+        again
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
@@ -148,6 +158,15 @@ impl Disk {
         let wait =
             self.changed.wait_timeout_while(state, DEADLINE, |state| state.waiting_syncs == 0);
         assert!(!wait.unwrap().1.timed_out(), "nothing is synced");
+    }
+
+    /// Lets one of them go on, and the next wait.
+    pub(crate) fn let_one_sync(&self) {
+        let mut state = self.state();
+        state.let_syncs += 1;
+        self.changed.notify_all();
+        let wait = self.changed.wait_timeout_while(state, DEADLINE, |state| state.let_syncs > 0);
+        assert!(!wait.unwrap().1.timed_out(), "no sync waits");
     }
 
     /// Whether it would be found after a power cut, in any file.
@@ -215,8 +234,11 @@ impl Disk {
         if is_commit && state.fault == Fault::Slow {
             state.waiting_syncs += 1;
             self.changed.notify_all();
-            state = self.changed.wait_while(state, |state| state.fault == Fault::Slow).unwrap();
+            let waits = |state: &mut State| state.fault == Fault::Slow && state.let_syncs == 0;
+            state = self.changed.wait_while(state, waits).unwrap();
+            state.let_syncs = 0;
             state.waiting_syncs -= 1;
+            self.changed.notify_all();
         }
         if self.is_cut() {
             return SQLITE_IOERR;

@@ -1,9 +1,13 @@
 //! What a disk does to a store that is in use: it is full, read-only, slow, or lies; and what the store says meanwhile.
 
+use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use hither_server::store::{Pending, SqliteOptions, SqliteStore, Store};
+use hither_server::metrics::Metrics;
+use hither_server::store::{Pending, Retention, SqliteOptions, SqliteStore, Store};
+use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
@@ -93,8 +97,31 @@ async fn d5_what_a_failed_sync_has_lost_is_written_once_more() {
         }
         let after = plan::folder();
         disk.save(after.path(), Survivors::None);
+        let mark = "documents.mark";
+        fs::copy(folder.path().join(mark), after.path().join(mark)).unwrap();
         assert_eq!(check(&open(after.path(), None).unwrap(), 0).await, Ok(10), "{losses}");
     }
+}
+
+#[tokio::test]
+async fn d5_what_a_killed_process_had_not_synced_is_durable_before_the_next_one_tells_of_it() {
+    let (killed, disk, store) = begun().await;
+    disk.set_fault(Fault::Slow);
+    let append = store.append(&room(0), edit(0, 2));
+    disk.wait_for_sync();
+    let (next, cut) = (plan::folder(), plan::folder());
+    for file in ["documents.db", "documents.db-wal", "documents.mark"] {
+        fs::copy(killed.path().join(file), next.path().join(file)).unwrap();
+    }
+    let again = disk.again();
+    disk.set_fault(Fault::None);
+    soon(append).await.unwrap();
+
+    let store = open(next.path(), Some(&again.name)).unwrap();
+    assert_eq!(check(&store, 0).await, Ok(2));
+    again.save(cut.path(), Survivors::None);
+    fs::copy(next.path().join("documents.mark"), cut.path().join("documents.mark")).unwrap();
+    assert_eq!(check(&open(cut.path(), None).unwrap(), 0).await, Ok(2));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -142,6 +169,91 @@ async fn a_load_that_takes_too_long_fails() {
     assert!(failed.to_string().contains("too long"), "{failed}");
     disk.set_fault(Fault::None);
     append.await.unwrap();
+}
+
+/// What is said at once of a read that fails.
+fn refused<T: std::fmt::Debug>(read: Pending<T>) -> Option<String> {
+    Some(read.now_or_never()?.unwrap_err().to_string())
+}
+
+#[tokio::test]
+async fn a_read_fails_at_once_while_nothing_can_be_stored() {
+    let (_folder, disk, store) = begun().await;
+    disk.set_fault(Fault::Full);
+    let append = store.append(&room(0), edit(0, 2));
+    until(|| !store.is_available()).await;
+    let why = Some("the store is not available: edits can't be stored".to_owned());
+    assert_eq!(refused(store.load(&room(0))), why);
+    assert_eq!(refused(store.history(&room(0), None, 10)), why);
+    disk.set_fault(Fault::None);
+    soon(append).await.unwrap();
+    assert_eq!(check(&store, 0).await, Ok(2));
+}
+
+#[tokio::test]
+async fn so_many_reads_wait_and_the_next_are_refused_and_counted() {
+    let (folder, disk, metrics) = (folder(), Disk::new(None), Arc::<Metrics>::default());
+    let options = plan::options(Some(&disk.name));
+    let store = SqliteStore::open(folder.path(), options, metrics.clone()).unwrap();
+    disk.set_fault(Fault::Slow);
+    let append = store.append(&room(0), edit(0, 1));
+    disk.wait_for_sync();
+    let mut waiting = Vec::new();
+    let why = loop {
+        let mut load = store.load(&room(0));
+        match (&mut load).now_or_never() {
+            None => waiting.push(load),
+            Some(answer) => break answer.unwrap_err().to_string(),
+        }
+        assert!(waiting.len() < 100_000, "there is no bound");
+    };
+    assert!(why.contains("too many"), "{why}");
+    assert_eq!(metrics.store_reads_refused.get(), 1);
+    // Whoever asked has gone; when the disk goes on, nobody is in the way any more.
+    drop(waiting);
+    disk.set_fault(Fault::None);
+    soon(append).await.unwrap();
+    soon(async {
+        while store.load(&room(0)).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_old_goes_even_if_edits_never_cease() {
+    const OLD: usize = 4;
+    let (folder, disk) = (folder(), Disk::new(None));
+    let forever = Retention { edits: u64::MAX / 2, age: Duration::MAX };
+    let options = plan::options(None);
+    let keeping = SqliteOptions { retention: forever, ..options.clone() };
+    let store = SqliteStore::open(folder.path(), keeping, Default::default()).unwrap();
+    for index in 1..=OLD {
+        let mut old = edit(index, 1);
+        Arc::make_mut(&mut old.edit).time_ms = 1;
+        soon(store.append(&room(index), old)).await.unwrap();
+    }
+    close(store).await.unwrap();
+
+    disk.set_fault(Fault::Slow);
+    let options = SqliteOptions { vfs: Some(disk.name.clone()), ..options };
+    let store = SqliteStore::open(folder.path(), options, Default::default()).unwrap();
+    let mut appends = vec![store.append(&room(0), edit(0, 1))];
+    for sequence in 2..=4_000 {
+        // There is another before one is done.
+        appends.push(store.append(&room(0), edit(0, sequence)));
+        disk.wait_for_sync();
+        disk.let_one_sync();
+    }
+    let looking = Connection::open(folder.path().join("documents.db")).unwrap();
+    let sql = "SELECT count(*) FROM edits JOIN rooms ON room = id WHERE name != ?1";
+    let old = looking.query_row(sql, [room(0).as_str()], |row| row.get::<_, i64>(0));
+    assert_eq!(old, Ok(0), "old edits are there still");
+    disk.set_fault(Fault::None);
+    for append in appends {
+        soon(append).await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 use super::files::{self, Files};
-use super::open::{self, OpenError, check_rooms};
+use super::open::{self, OpenError, check_rooms, renew};
 use super::rows::RoomRow;
 use super::{read, schema};
 use crate::store::StoreError;
@@ -75,7 +75,7 @@ pub fn back_up(folder: &Path, to: &Path, is_served: bool) -> Result<Backup, Back
         return Err(BackupError::Exists(to.to_owned()));
     }
     if !is_served {
-        open::open(&files)?;
+        open::check(&files)?;
     }
     // What has its name is whole.
     let mut part = to.as_os_str().to_owned();
@@ -107,6 +107,7 @@ fn fork(copy: &mut Connection) -> Result<Backup, BackupError> {
         other => all(StoreError::Damaged(format!("{other:?}"))),
     })?;
     check_rooms(copy).map_err(all)?;
+    renew(copy).map_err(all)?;
     let transaction = copy.transaction().map_err(|error| all(error.into()))?;
     let mut backup = Backup::default();
     let mut last = 0;
@@ -114,19 +115,16 @@ fn fork(copy: &mut Connection) -> Result<Backup, BackupError> {
         let page = RoomRow::after(&transaction, last, ROOMS_PAGE).map_err(all)?;
         let Some(room) = page.last() else { break };
         last = room.id;
-        for mut room in page {
+        for room in page {
             let name = room.name.clone();
             let failed = |source| BackupError::Store { room: name.clone(), source };
             let is_name = room.name.parse::<RoomName>().is_ok();
             is_name.then_some(()).ok_or_else(|| failed(StoreError::Damaged("its name".into())))?;
-            room.document = crate::store::new_id();
-            room.save(&transaction).map_err(failed)?;
             let saved = read::saved(&transaction, &room).map_err(failed)?;
             backup.rooms += 1;
             backup.records += saved.document.len() as u64;
         }
     }
-    transaction.commit().map_err(|error| all(error.into()))?;
     Ok(backup)
 }
 

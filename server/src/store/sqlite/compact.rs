@@ -162,10 +162,10 @@ fn record(
     room: i64,
     id: &str,
 ) -> Result<Option<(hither_protocol::message::edits::Record, u64)>, StoreError> {
-    let sql = "SELECT id, version, fields, hash FROM records WHERE room = ?1 AND id = ?2";
+    let sql = "SELECT room, id, version, fields, hash FROM records WHERE room = ?1 AND id = ?2";
     let mut statement = transaction.prepare_cached(sql)?;
     let mut rows = statement.query(params![room, id])?;
-    rows.next()?.map(|row| read_record(room, row)).transpose()
+    rows.next()?.map(read_record).transpose()
 }
 
 fn save_record(
@@ -192,12 +192,12 @@ fn save_record(
 type Hashes = BTreeMap<EditorId, u64>;
 
 fn editors(transaction: &Transaction<'_>, room: i64) -> Result<(Editors, Hashes), StoreError> {
-    let sql = "SELECT editor, acks, hash FROM editors WHERE room = ?1";
+    let sql = "SELECT room, editor, acks, hash FROM editors WHERE room = ?1";
     let mut statement = transaction.prepare_cached(sql)?;
     let mut rows = statement.query([room])?;
     let (mut editors, mut hashes) = (Editors::default(), BTreeMap::new());
     while let Some(row) = rows.next()? {
-        let (editor, hash) = read_editor(room, row)?;
+        let (editor, hash) = read_editor(row)?;
         hashes.insert(editor.id, hash);
         editors.restore(editor);
     }

@@ -7,7 +7,7 @@ use hither_core::room::SavedDocument;
 use hither_protocol::RoomName;
 use hither_protocol::message::edits::Edit;
 use rusqlite::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::files::{Files, checkpoint};
 use super::read;
@@ -21,6 +21,8 @@ const PARTS: u64 = 4;
 pub(super) struct Load {
     pub(super) room: RoomName,
     pub(super) what: What,
+    /// Until it is answered, it is one of those that wait.
+    pub(super) _permit: OwnedSemaphorePermit,
 }
 
 #[derive(Debug)]
@@ -33,7 +35,7 @@ pub(super) enum What {
 /// Loads rooms until nobody is there any more to ask.
 pub(super) fn run_loads(files: &Files, loads: &Receiver<Load>) {
     let mut connection = None;
-    while let Ok(Load { room, what }) = loads.recv() {
+    while let Ok(Load { room, what, _permit }) = loads.recv() {
         match what {
             What::Document(done) => {
                 answer(files, &mut connection, &room, done, |open| read::load(open, &room));

@@ -1,5 +1,6 @@
 //! How many commits were durable, in a file of its own beside the documents: it tells when what is there ends before
-//! what was acked, as it does where SQLite has cut its log or an older copy was put in place.
+//! what was acked, as it does where SQLite has cut its log or an older copy was put in place. Without it, nobody can
+//! tell.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -8,20 +9,31 @@ use std::path::Path;
 
 use super::digest::Digest;
 
-/// A file that is written in place, and not synced: after a power cut it is as old as it is, or gone, and tells less
+/// A file that is written in place, and synced when it begins alone: after a power cut it may be old, and tells less
 /// then.
 #[derive(Debug)]
 pub(super) struct Mark(File);
 
 impl Mark {
-    /// Opens the file, or makes it.
+    /// Opens a file that can be believed.
     ///
     /// # Errors
     /// The machine's.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
+        OpenOptions::new().write(true).open(path).map(Self)
+    }
+
+    /// Makes the file, durably, in the place of one that can't be believed: so many commits are durable.
+    ///
+    /// # Errors
+    /// The machine's.
+    pub(super) fn begin(path: &Path, commits: u64) -> io::Result<Self> {
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false).mode(0o600);
-        options.open(path).map(Self)
+        let mark = Self(options.write(true).create(true).truncate(true).mode(0o600).open(path)?);
+        mark.write(commits)?;
+        mark.0.sync_all()?;
+        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())?;
+        Ok(mark)
     }
 
     /// What a file says; `None` if there is none, or none that can be believed.
@@ -62,10 +74,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("mark");
         assert_eq!(Mark::read(&path).unwrap(), None);
-        let mark = Mark::open(&path).unwrap();
+        assert!(Mark::open(&path).is_err());
+        std::fs::write(&path, "what was there is longer than all that a mark has to say of itself")
+            .unwrap();
         assert_eq!(Mark::read(&path).unwrap(), None);
-        mark.write(u64::MAX).unwrap();
-        mark.write(7).unwrap();
+        Mark::begin(&path, u64::MAX).unwrap();
+        assert_eq!(Mark::read(&path).unwrap(), Some(u64::MAX));
+        Mark::open(&path).unwrap().write(7).unwrap();
         assert_eq!(Mark::read(&path).unwrap(), Some(7));
         let whole = std::fs::read(&path).unwrap();
         for bit in 0..8 * whole.len() {

@@ -48,7 +48,7 @@ use self::writer::{Command, Work, Writer};
 use super::{Pending, Store, StoreError};
 use crate::metrics::Metrics;
 
-/// How long a load waits for a store that fails.
+/// How long a load waits for a store that does not answer.
 const LOAD_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Documents in a SQLite database.
@@ -71,9 +71,9 @@ impl SqliteStore {
         metrics: Arc<Metrics>,
     ) -> Result<Self, OpenError> {
         let SqliteOptions { retention, queue_bytes_max, fold_edits, wal_bytes, .. } = options;
-        let SqliteOptions { drop_deadline, vfs, .. } = options;
+        let SqliteOptions { drop_deadline, clock, vfs, .. } = options;
         let files = Files { folder: folder.to_owned(), vfs };
-        let open::Opened { connection, mark } = open::open(&files)?;
+        let mark = open::open(&files)?;
         let shared = Arc::new(Shared::new(queue_bytes_max, metrics));
         let (commands, asked) = mpsc::channel();
         let (loads, to_load) = mpsc::channel();
@@ -83,7 +83,8 @@ impl SqliteStore {
             shared: shared.clone(),
             plan: Plan { fold_edits, retention },
             wal_bytes,
-            connection: Some(connection),
+            clock,
+            connection: None,
             mark,
             loads,
             committed,
@@ -121,7 +122,9 @@ impl SqliteStore {
         what: What,
         found: oneshot::Receiver<Result<T, StoreError>>,
     ) -> Pending<T> {
-        let asked = self.ask(Command::Load(Load { room: room.clone(), what }));
+        let admitted = self.shared.admit_read();
+        let load = |permit| Command::Load(Load { room: room.clone(), what, _permit: permit });
+        let asked = admitted.and_then(|permit| self.ask(load(permit)));
         Box::pin(async move {
             asked?;
             let late = |_| StoreError::Unavailable("it takes too long to read".to_owned());
@@ -148,7 +151,7 @@ impl Store for SqliteStore {
     fn append(&self, room: &RoomName, edit: LoggedEdit) -> Pending<()> {
         let (done, stored) = oneshot::channel();
         let document = edit.document;
-        let asked = LogRow::new(edit).and_then(|row| {
+        let asked = LogRow::new(&edit).and_then(|row| {
             let bytes = row.bytes();
             self.shared.queue(bytes);
             let append = Append { room: room.clone(), document, row, done };

@@ -82,23 +82,40 @@ pub enum OpenError {
     },
 }
 
-/// A database that may be written.
-pub(super) struct Opened {
-    pub(super) connection: Connection,
-    pub(super) mark: Mark,
-}
-
-/// Opens the documents of a folder, or makes them.
+/// Opens the documents of a folder, or makes them; their mark. Where no mark says that all is there, they are other
+/// documents from now on (D1): a client may have seen what is not there any more, or has come after it.
 ///
 /// # Errors
 /// [`OpenError`].
-pub(super) fn open(files: &Files) -> Result<Opened, OpenError> {
+pub(super) fn open(files: &Files) -> Result<Mark, OpenError> {
+    let Checked { mut connection, is_marked } = check(files)?;
+    let path = files.mark();
+    if is_marked {
+        return Mark::open(&path).map_err(io(&path));
+    }
+    let failed = |source| OpenError::Store { path: files.database(), source };
+    let meta = renew(&mut connection).map_err(failed)?;
+    if meta.rooms > 0 {
+        let (path, rooms) = (path.display(), meta.rooms);
+        tracing::warn!(%path, rooms, "it is not there, or spoilt: clients take the documents for other ones");
+    }
+    Mark::begin(&path, meta.commits).map_err(io(&path))
+}
+
+/// A database that can be used.
+pub(super) struct Checked {
+    connection: Connection,
+    /// Whether its mark is there, and says no more than there is.
+    is_marked: bool,
+}
+
+/// Looks whether the documents of a folder can be used, and changes nothing but that files are made where none are.
+///
+/// # Errors
+/// [`OpenError`].
+pub(super) fn check(files: &Files) -> Result<Checked, OpenError> {
     check_log(files)?;
     let path = files.database();
-    let io = |path: &Path| {
-        let path = path.to_owned();
-        move |source| OpenError::Io { path, source }
-    };
     let is_new = !path.exists();
     let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
     made.map_err(io(&path))?;
@@ -117,13 +134,18 @@ pub(super) fn open(files: &Files) -> Result<Opened, OpenError> {
         Foreign::Failed(source) => failed(source),
     })?;
     let meta = check_rooms(&connection).map_err(failed)?;
-    let mark = files.mark();
-    let marked = Mark::read(&mark).map_err(io(&mark))?.unwrap_or(0);
-    if marked > meta.commits {
-        return Err(OpenError::Behind { path: mark, marked, found: meta.commits });
+    let path = files.mark();
+    match Mark::read(&path).map_err(io(&path))? {
+        Some(marked) if marked > meta.commits => {
+            Err(OpenError::Behind { path, marked, found: meta.commits })
+        }
+        marked => Ok(Checked { connection, is_marked: marked.is_some() }),
     }
-    let mark = Mark::open(&mark).map_err(io(&mark))?;
-    Ok(Opened { connection, mark })
+}
+
+fn io(path: &Path) -> impl FnOnce(io::Error) -> OpenError + use<> {
+    let path = path.to_owned();
+    move |source| OpenError::Io { path, source }
 }
 
 /// Reads the write-ahead log before SQLite does.
@@ -160,15 +182,40 @@ pub(super) fn check_rooms(connection: &Connection) -> Result<Meta, StoreError> {
         return Err(StoreError::Damaged(found));
     }
     let meta = Meta::load(connection)?;
-    let (mut count, mut last) = (0, 0);
-    loop {
-        let page = RoomRow::after(connection, last, ROOMS_PAGE)?;
-        let Some(room) = page.last() else { break };
-        last = room.id;
-        count += page.len() as u64;
-    }
+    let mut count = 0;
+    for_each_room(connection, |_| {
+        count += 1;
+        Ok(())
+    })?;
     if count != meta.rooms {
         return Err(StoreError::Damaged(format!("{count} rooms where {} should be", meta.rooms)));
     }
     Ok(meta)
+}
+
+/// Makes other documents of all, with the same records and edits.
+pub(super) fn renew(connection: &mut Connection) -> Result<Meta, StoreError> {
+    let transaction = connection.transaction()?;
+    for_each_room(&transaction, |mut room| {
+        room.document = crate::store::new_id();
+        room.save(&transaction)
+    })?;
+    let mut meta = Meta::load(&transaction)?;
+    meta.commits += 1;
+    meta.save(&transaction)?;
+    transaction.commit()?;
+    Ok(meta)
+}
+
+fn for_each_room(
+    connection: &Connection,
+    mut visit: impl FnMut(RoomRow) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut last = 0;
+    loop {
+        let page = RoomRow::after(connection, last, ROOMS_PAGE)?;
+        let Some(room) = page.last() else { return Ok(()) };
+        last = room.id;
+        page.into_iter().try_for_each(&mut visit)?;
+    }
 }

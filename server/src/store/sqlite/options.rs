@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use hither_transport::Clock;
+
 /// The knobs of a durable store.
 #[derive(Clone, Debug)]
 pub struct SqliteOptions {
@@ -18,6 +20,9 @@ pub struct SqliteOptions {
     pub wal_bytes: u64,
     /// How long a store that is dropped waits for what is not durable yet. Default: 2 s.
     pub drop_deadline: Duration,
+    /// Says how old edits are: the clock that they have their times of, so that one which is wrong, or set right while
+    /// the server runs, has nothing forgotten. Default: one that starts now.
+    pub clock: Clock,
     /// The VFS of SQLite's that keeps the files, by its name. Default: SQLite's own. Others are for tests.
     pub vfs: Option<String>,
 }
@@ -39,6 +44,7 @@ impl Default for SqliteOptions {
             fold_edits: 200,
             wal_bytes: 16 * 1024 * 1024,
             drop_deadline: Duration::from_secs(2),
+            clock: Clock::start(),
             vfs: None,
         }
     }

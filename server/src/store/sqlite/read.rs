@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use super::digest::Tally;
 use super::rows::{LogRow, RoomRow, read_editor, read_record};
-use crate::store::StoreError;
+use crate::store::{HISTORY_BYTES, StoreError};
 
 /// The room's document with every edit that is committed; a new one if it has none.
 ///
@@ -48,7 +48,8 @@ pub(super) fn at_snapshot(room: &RoomRow) -> Document {
     document
 }
 
-/// The last edits before a place, or the latest, as many as there are up to `limit`.
+/// The last edits before a place, or the latest, as many as there are up to `limit` and to `HISTORY_BYTES`; one at
+/// least, if there is any.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -61,7 +62,7 @@ pub(super) fn history(
     let transaction = connection.unchecked_transaction()?;
     let Some(room) = RoomRow::named(&transaction, room.as_str())? else { return Ok(Vec::new()) };
     let end = before.map_or(room.sequence, |before| before.saturating_sub(1)).min(room.sequence);
-    let start = end.saturating_sub(limit as u64).max(room.trimmed);
+    let start = history_start(&transaction, &room, end, limit)?;
     let mut log = if start == room.trimmed {
         Log::after_trimmed(&room)
     } else {
@@ -74,7 +75,7 @@ pub(super) fn history(
     while log.sequence < end
         && let Some(row) = rows.next()?
     {
-        edits.push(log.take(LogRow::read(row)?)?.logged(room.document)?.edit);
+        edits.push(log.take(LogRow::read(row)?)?.edit()?);
     }
     if log.sequence < end {
         return Err(StoreError::Damaged(format!("edit {} is missing", log.sequence + 1)));
@@ -82,17 +83,42 @@ pub(super) fn history(
     Ok(edits)
 }
 
+/// The edit before those that a lookup takes, found by their lengths alone: SQLite reads none of their bytes for that,
+/// and most of a hundred edits may be too much to be told.
+fn history_start(
+    connection: &Connection,
+    room: &RoomRow,
+    end: u64,
+    limit: usize,
+) -> Result<u64, StoreError> {
+    let sql = "SELECT sequence, length(ops) FROM edits WHERE room = ?1 AND sequence <= ?2 \
+               ORDER BY sequence DESC LIMIT ?3";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query((room.id, end.cast_signed(), limit as i64))?;
+    let mut start = end.saturating_sub(1);
+    let mut bytes = 0;
+    while let Some(row) = rows.next()? {
+        let (sequence, length): (i64, i64) = (row.get(0)?, row.get(1)?);
+        bytes += length;
+        if bytes > HISTORY_BYTES as i64 {
+            break;
+        }
+        start = start.min(sequence.cast_unsigned().saturating_sub(1));
+    }
+    Ok(start.max(room.trimmed))
+}
+
 fn read_records(
     connection: &Connection,
     room: &RoomRow,
     saved: &mut SavedDocument,
 ) -> Result<(), StoreError> {
-    let sql = "SELECT id, version, fields, hash FROM records WHERE room = ?1";
+    let sql = "SELECT room, id, version, fields, hash FROM records WHERE room = ?1";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([room.id])?;
     let mut tally = Tally::default();
     while let Some(row) = rows.next()? {
-        let (record, hash) = read_record(room.id, row)?;
+        let (record, hash) = read_record(row)?;
         tally.add(hash);
         saved.document.insert(record);
     }
@@ -104,12 +130,12 @@ fn read_editors(
     room: &RoomRow,
     saved: &mut SavedDocument,
 ) -> Result<(), StoreError> {
-    let sql = "SELECT editor, acks, hash FROM editors WHERE room = ?1";
+    let sql = "SELECT room, editor, acks, hash FROM editors WHERE room = ?1";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([room.id])?;
     let mut tally = Tally::default();
     while let Some(row) = rows.next()? {
-        let (editor, hash) = read_editor(room.id, row)?;
+        let (editor, hash) = read_editor(row)?;
         tally.add(hash);
         saved.editors.restore(editor);
     }
@@ -131,7 +157,7 @@ fn read_log(
     saved: &mut SavedDocument,
 ) -> Result<(), StoreError> {
     let mut log = Log::after_trimmed(room);
-    let mut known = VecDeque::new();
+    let mut known = VecDeque::<LogRow>::new();
     let mut known_bytes = 0;
     let mut statement = LogRow::select(connection)?;
     let mut rows = statement.query((room.id, room.trimmed.cast_signed()))?;
@@ -139,7 +165,7 @@ fn read_log(
         let row = log.take(LogRow::read(row)?)?;
         if row.sequence > room.snapshot {
             for row in known.drain(..) {
-                push_recent(saved, room, &row)?;
+                saved.recent.push(row.edit()?);
             }
             saved.apply(row.logged(room.document)?);
             continue;
@@ -153,14 +179,9 @@ fn read_log(
         }
     }
     for row in known.drain(..) {
-        push_recent(saved, room, &row)?;
+        saved.recent.push(row.edit()?);
     }
     log.ends_with(room)
-}
-
-fn push_recent(saved: &mut SavedDocument, room: &RoomRow, row: &LogRow) -> Result<(), StoreError> {
-    saved.recent.push(row.logged(room.document)?.edit);
-    Ok(())
 }
 
 /// How far a log was read, and the chain of its checks up to there.

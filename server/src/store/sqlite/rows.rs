@@ -1,6 +1,8 @@
 //! The rows of a room as they are kept, each with its check; apart from who reads and writes them, so that a table's
 //! columns are named in one place.
 
+use std::sync::Arc;
+
 use hither_core::room::{LoggedEdit, SavedEditor};
 use hither_protocol::message::edits::{Edit, Record};
 use hither_protocol::{DocumentId, EditorId, Generation, Slot};
@@ -95,6 +97,19 @@ impl RoomRow {
         rows.map(|row| Self::checked(row?)).collect()
     }
 
+    /// The ids of so many rooms after one, in their order, and whether each has edits in its log. They are not checked:
+    /// whoever finds one damaged goes on with the next.
+    pub(super) fn ids_after(
+        connection: &Connection,
+        id: i64,
+        count: u32,
+    ) -> Result<Vec<(i64, bool)>, StoreError> {
+        let sql = "SELECT id, sequence > trimmed FROM rooms WHERE id > ?1 ORDER BY id LIMIT ?2";
+        let mut statement = connection.prepare_cached(sql)?;
+        let rows = statement.query_map(params![id, count], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// Begins a room.
     pub(super) fn insert(
         connection: &Connection,
@@ -127,11 +142,6 @@ impl RoomRow {
             self.hash().cast_signed(),
         ])?;
         Ok(())
-    }
-
-    /// Whether it has edits in its log.
-    pub(super) fn has_log(&self) -> bool {
-        self.sequence > self.trimmed
     }
 
     fn read(row: &Row<'_>) -> rusqlite::Result<(Self, u64)> {
@@ -174,19 +184,23 @@ impl RoomRow {
 impl LogRow {
     const COLUMNS: &str = "sequence, time_ms, user, slot, generation, editor, number, ops, chain";
 
-    pub(super) fn new(logged: LoggedEdit) -> Result<Self, StoreError> {
+    pub(super) fn new(logged: &LoggedEdit) -> Result<Self, StoreError> {
         let LoggedEdit { editor, edit, document: _ } = logged;
-        let Edit { sequence, time_ms, user, slot, generation, number, ops } = edit;
-        let ops = encode(&ops)?;
+        let &Edit { sequence, time_ms, slot, generation, number, .. } = &**edit;
+        let (editor, user, ops) = (*editor, edit.user.clone(), encode(&edit.ops)?);
         Ok(Self { sequence, time_ms, user, slot, generation, editor, number, ops })
     }
 
     /// The edit that it was made of.
-    pub(super) fn logged(&self, document: DocumentId) -> Result<LoggedEdit, StoreError> {
-        let &Self { sequence, time_ms, slot, generation, editor, number, .. } = self;
+    pub(super) fn edit(&self) -> Result<Edit, StoreError> {
+        let &Self { sequence, time_ms, slot, generation, number, .. } = self;
         let (user, ops) = (self.user.clone(), decode(&self.ops)?);
-        let edit = Edit { sequence, time_ms, user, slot, generation, number, ops };
-        Ok(LoggedEdit { document, editor, edit })
+        Ok(Edit { sequence, time_ms, user, slot, generation, number, ops })
+    }
+
+    /// The same, with whose number it has.
+    pub(super) fn logged(&self, document: DocumentId) -> Result<LoggedEdit, StoreError> {
+        Ok(LoggedEdit { document, editor: self.editor, edit: Arc::new(self.edit()?) })
     }
 
     /// What it counts for while it waits.
@@ -281,10 +295,11 @@ pub(super) fn editor_hash(room: i64, id: EditorId, acks: &[u8]) -> u64 {
     Digest::default().number(room.cast_unsigned()).bytes(&id.0).bytes(acks).finish(0)
 }
 
-/// A record and its check; columns `id, version, fields, hash`.
-pub(super) fn read_record(room: i64, row: &Row<'_>) -> Result<(Record, u64), StoreError> {
-    let (id, version): (String, i64) = (row.get(0)?, row.get(1)?);
-    let (fields, hash) = (row.get_ref(2)?.as_blob().map_err(damaged)?, row.get::<_, i64>(3)?);
+/// A record and its check; columns `room, id, version, fields, hash`. Its own room, since SQLite gives rows of others
+/// that are in between.
+pub(super) fn read_record(row: &Row<'_>) -> Result<(Record, u64), StoreError> {
+    let (room, id, version): (i64, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    let (fields, hash) = (row.get_ref(3)?.as_blob().map_err(damaged)?, row.get::<_, i64>(4)?);
     let version = version.cast_unsigned();
     let found = record_hash(room, &id, version, fields);
     if found != hash.cast_unsigned() {
@@ -293,10 +308,10 @@ pub(super) fn read_record(room: i64, row: &Row<'_>) -> Result<(Record, u64), Sto
     Ok((Record { fields: decode(fields)?, id, version }, found))
 }
 
-/// An editor and its check; columns `editor, acks, hash`.
-pub(super) fn read_editor(room: i64, row: &Row<'_>) -> Result<(SavedEditor, u64), StoreError> {
-    let id = EditorId(row.get(0)?);
-    let (acks, hash) = (row.get_ref(1)?.as_blob().map_err(damaged)?, row.get::<_, i64>(2)?);
+/// An editor and its check; columns `room, editor, acks, hash`.
+pub(super) fn read_editor(row: &Row<'_>) -> Result<(SavedEditor, u64), StoreError> {
+    let (room, id) = (row.get(0)?, EditorId(row.get(1)?));
+    let (acks, hash) = (row.get_ref(2)?.as_blob().map_err(damaged)?, row.get::<_, i64>(3)?);
     let found = editor_hash(room, id, acks);
     if found != hash.cast_unsigned() {
         return Err(StoreError::Damaged("an editor".to_owned()));

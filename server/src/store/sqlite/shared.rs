@@ -1,17 +1,25 @@
-//! What the threads of a store and those who give it edits know of each other: what waits, whether it can be stored,
-//! and whether the store is to end.
+//! What the threads of a store and those who ask it know of each other: what waits, whether it can be stored, and
+//! whether the store is to end.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 use crate::metrics::Metrics;
+use crate::store::StoreError;
+
+/// The most loads and lookups that wait for an answer, each of some 200 bytes; more than a server's rooms ask at once.
+const READS_MAX: usize = 16_384;
 
 /// Shared by a store and its threads.
 #[derive(Debug)]
 pub(super) struct Shared {
     queue_bytes_max: usize,
     queue_bytes: AtomicUsize,
+    /// The reads that may still come.
+    reads: Arc<Semaphore>,
     /// Whether commits fail.
     is_broken: AtomicBool,
     end: Mutex<End>,
@@ -33,6 +41,7 @@ impl Shared {
         Self {
             queue_bytes_max,
             queue_bytes: AtomicUsize::new(0),
+            reads: Arc::new(Semaphore::new(READS_MAX)),
             is_broken: AtomicBool::new(false),
             end: Mutex::default(),
             changed: Condvar::new(),
@@ -55,6 +64,23 @@ impl Shared {
     pub(super) fn answer(&self, bytes: usize) {
         self.queue_bytes.fetch_sub(bytes, Ordering::Relaxed);
         self.tell();
+    }
+
+    /// Lets a read wait until it is answered, since it may be behind edits that are not durable yet. It would wait in
+    /// vain while commits fail.
+    ///
+    /// # Errors
+    /// `Unavailable`, then, and when too many wait.
+    pub(super) fn admit_read(&self) -> Result<OwnedSemaphorePermit, StoreError> {
+        let admitted = if self.is_broken.load(Ordering::Relaxed) {
+            Err("edits can't be stored")
+        } else {
+            self.reads.clone().try_acquire_owned().map_err(|_| "too many wait for it")
+        };
+        admitted.map_err(|why| {
+            self.metrics.store_reads_refused.inc();
+            StoreError::Unavailable(why.to_owned())
+        })
     }
 
     /// Commits fail, or do not any more; whether that is news.

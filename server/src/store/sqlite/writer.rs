@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
+use hither_transport::Clock;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -36,6 +37,8 @@ const LOG_PAUSE: Duration = Duration::from_millis(5);
 const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
 /// Rooms that are looked at in one go.
 const SWEEP_ROOMS: u32 = 50;
+/// After so many batches without a pause one step of that is taken all the same.
+const SWEEP_PATIENCE: u32 = 64;
 
 /// What is asked of the writer.
 #[derive(Debug)]
@@ -53,6 +56,7 @@ pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) plan: Plan,
     pub(super) wal_bytes: u64,
+    pub(super) clock: Clock,
     pub(super) connection: Option<Connection>,
     pub(super) mark: Mark,
     pub(super) loads: Sender<Load>,
@@ -67,10 +71,19 @@ pub(super) struct Work {
     long: BTreeSet<i64>,
     /// and with one that is too long.
     too_long: BTreeSet<i64>,
-    /// The last room that was looked at in this sweep.
-    swept: Option<i64>,
-    next_sweep: Instant,
+    sweep: Sweep,
     slow_logged: Option<Instant>,
+}
+
+/// A look at all rooms, since what they have grows old while nobody opens them.
+struct Sweep {
+    /// Rooms that were looked at, and may have something old,
+    rooms: Vec<i64>,
+    /// and the last of them, if there may be more behind it.
+    last: Option<i64>,
+    next: Instant,
+    /// Batches since its last step.
+    batches: u32,
 }
 
 /// What is left of a writer.
@@ -106,7 +119,19 @@ impl Default for Work {
     /// Begins with a sweep.
     fn default() -> Self {
         let (long, too_long) = Default::default();
-        Self { long, too_long, swept: Some(0), next_sweep: Instant::now(), slow_logged: None }
+        let sweep = Sweep { rooms: Vec::new(), last: Some(0), next: Instant::now(), batches: 0 };
+        Self { long, too_long, sweep, slow_logged: None }
+    }
+}
+
+impl Sweep {
+    fn is_under_way(&self) -> bool {
+        self.last.is_some() || !self.rooms.is_empty()
+    }
+
+    /// Whether it has waited for long enough.
+    fn is_late(&self) -> bool {
+        self.batches >= SWEEP_PATIENCE && (self.is_under_way() || self.next <= Instant::now())
     }
 }
 
@@ -131,6 +156,10 @@ impl Batch {
 impl Writer {
     /// Does what is asked, until it is asked to close, or nobody is there any more to ask.
     pub(super) fn run(mut self, commands: &Receiver<Command>) -> Ended {
+        // A process before may have been killed in a sync; whoever is told of what it left takes that for durable.
+        if self.commit(&[]).is_none() {
+            return Ended::default();
+        }
         loop {
             let Some(batch) = self.next(commands) else { break Ended::default() };
             let Batch { appends, bytes, loads, close } = batch;
@@ -149,7 +178,13 @@ impl Writer {
             self.bound_log();
             for _ in 0..steps {
                 let Some(room) = self.work.too_long.pop_first() else { break };
-                self.compact(room);
+                if self.compact(room) {
+                    self.work.long.insert(room);
+                }
+            }
+            self.work.sweep.batches += 1;
+            if self.work.sweep.is_late() {
+                self.sweep();
             }
         }
     }
@@ -248,8 +283,9 @@ impl Writer {
         self.connection = None;
     }
 
-    /// Connects again after a failure. What is there may be so in the kernel's memory alone, since a sync that has
-    /// failed is not made up for by the next: so it is written once more, to the database, and the log begins anew.
+    /// Connects at first, and again after a failure. What is there may be so in the kernel's memory alone, since a sync
+    /// that has failed is not made up for by the next: so it is written once more, to the database, and the log begins
+    /// anew.
     fn connect(&mut self) -> Result<(), StoreError> {
         if self.connection.is_some() {
             return Ok(());
@@ -288,34 +324,32 @@ impl Writer {
     }
 
     fn has_work(&self) -> bool {
-        self.connection.is_some() && (!self.work.long.is_empty() || self.work.swept.is_some())
+        let is_some = !self.work.long.is_empty() || self.work.sweep.is_under_way();
+        self.connection.is_some() && is_some
     }
 
     fn until_sweep(&self) -> Duration {
-        self.work.next_sweep.saturating_duration_since(Instant::now())
+        self.work.sweep.next.saturating_duration_since(Instant::now())
     }
 
     /// Takes one step of what can wait.
     fn work(&mut self) {
-        if let Some(room) = self.work.long.pop_first() {
-            self.compact(room);
-        } else if let Some(last) = self.work.swept {
-            self.sweep(last);
-        } else {
-            self.work.swept = Some(0);
+        let Some(room) = self.work.long.pop_first() else { return self.sweep() };
+        if self.compact(room) {
+            self.work.long.insert(room);
         }
     }
 
-    fn compact(&mut self, room: i64) {
+    /// Takes one step for a room; whether there may be more to do, if only what has grown old.
+    fn compact(&mut self, room: i64) -> bool {
         let began = Instant::now();
-        let Some(connection) = &mut self.connection else { return };
-        match step(connection, room, &self.plan, now_ms()) {
+        let Some(connection) = &mut self.connection else { return false };
+        match step(connection, room, &self.plan, self.clock.now().as_millis()) {
             Ok(None) => {}
             Ok(Some((commits, room))) => {
                 self.went_well(commits, began.elapsed());
-                // There may be more to do, if only what has grown old.
-                self.work.long.insert(room.id);
                 self.note(&room);
+                return true;
             }
             Err(StoreError::Unavailable(error)) => {
                 self.went_wrong(&StoreError::Unavailable(error));
@@ -324,26 +358,32 @@ impl Writer {
             }
             Err(error) => tracing::error!(room, %error, "a room's log could not be compacted"),
         }
+        false
     }
 
-    /// Looks at some more rooms.
-    fn sweep(&mut self, last: i64) {
-        self.work.next_sweep = Instant::now() + SWEEP_EVERY;
+    /// Takes one step of the sweep, or begins the next.
+    fn sweep(&mut self) {
+        let sweep = &mut self.work.sweep;
+        sweep.batches = 0;
+        if let Some(room) = sweep.rooms.pop() {
+            if self.compact(room) {
+                self.work.sweep.rooms.push(room);
+            }
+            return;
+        }
+        sweep.next = Instant::now() + SWEEP_EVERY;
         let Some(connection) = &self.connection else { return };
-        let rooms = RoomRow::after(connection, last, SWEEP_ROOMS).unwrap_or_else(|error| {
+        let rooms = RoomRow::ids_after(connection, sweep.last.unwrap_or(0), SWEEP_ROOMS);
+        let rooms = rooms.unwrap_or_else(|error| {
             tracing::error!(%error, "the rooms could not be looked at");
             Vec::new()
         });
-        self.work.swept = rooms.last().map(|room| room.id);
-        self.work.long.extend(rooms.into_iter().filter(RoomRow::has_log).map(|room| room.id));
+        sweep.last = rooms.last().map(|(room, _)| *room);
+        sweep.rooms =
+            rooms.into_iter().filter_map(|(room, has_log)| has_log.then_some(room)).collect();
     }
 }
 
 fn no_connection() -> StoreError {
     StoreError::Unavailable("it is not connected".to_owned())
-}
-
-pub(super) fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
