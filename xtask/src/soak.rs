@@ -1,6 +1,6 @@
-//! `cargo xtask soak`: what needs longer than a gate may take. Clients and a server in trouble, the two clients'
-//! sessions side by side, simulation and fuzzing, all from fresh seeds, by hand; the closing line has the seed and the
-//! commit.
+//! `cargo xtask soak`: what needs longer than a gate may take. Clients and a server in trouble, files of documents cut
+//! at each byte and flipped at each bit of their last pages, the two clients' sessions side by side, simulation and
+//! fuzzing, all from fresh seeds, by hand; the closing line has the seed and the commit.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -21,14 +21,15 @@ struct Options {
     seed: u64,
 }
 
-/// Has clients and a server in trouble for half of the minutes, compares the clients, simulates for a quarter, at least
-/// one round, then shares the last quarter among the fuzz targets.
+/// Has clients and a server in trouble for half of the minutes, spoils files, compares the clients, simulates for a
+/// quarter, at least one round, then shares the last quarter among the fuzz targets.
 pub(crate) fn run(flags: &[&str]) -> Result<ExitCode> {
     let options = parse(flags, fresh_seed()?)?;
     tools::ensure_program("g++", "g++", "the fuzz targets' libFuzzer")?;
     let commit = shell::stdout(&mut shell::command("git", ["rev-parse", "--short", "HEAD"]))?;
     println!("== soak: seed {}, commit {}", options.seed, commit.trim());
     trouble(options.seed, options.minutes.div_ceil(2))?;
+    tamper()?;
     compare(options.seed)?;
     let quarter = Duration::from_secs(options.minutes * 15);
     let simulated = simulate(options.seed, quarter)?;
@@ -56,6 +57,14 @@ fn trouble(seed: u64, minutes: u64) -> Result<()> {
             .env("HITHER_SOAK_MINUTES", minutes.to_string())
             .env("HITHER_SOAK_SEED", seed.to_string()),
     )
+}
+
+/// Spoils the files of a store in every way that the gate tries some of; says how often what was found. Some minutes.
+fn tamper() -> Result<()> {
+    println!("== files of documents, cut and flipped");
+    let words = ["test", "--quiet", "--release", "-p", "hither-server", "--test", "store", "--"];
+    let tests = ["flips", "--nocapture"];
+    shell::run(cargo(words.iter().chain(&tests)).env("HITHER_SOAK_MINUTES", "1"))
 }
 
 /// Holds the TypeScript session against the Rust one.

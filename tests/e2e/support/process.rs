@@ -87,6 +87,13 @@ impl Process {
         Self { target, child, stdout: Some(collect(stdout)), stderr: Some(stderr) }
     }
 
+    /// Starts `hither backup` of the documents in a directory, to a file.
+    pub(crate) fn back_up(dir: &Path, to: &Path) -> Child {
+        let mut command = Command::new(binary());
+        command.arg("backup").arg("--data").arg(dir.join("data")).arg(to);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     /// Asks it to stop, as an init system does.
     pub(crate) fn terminate(&self) {
         self.signal("-TERM");
