@@ -1,5 +1,6 @@
 //! A second thread with a runtime of its own, on the generator's core: for the relay, whose timers must not wait for
-//! the generator's work, and for members that stall, whose sockets must not be read by anybody meanwhile.
+//! the generator's work, for members that stall, whose sockets must not be read by anybody meanwhile, and for newcomers
+//! that would keep others' acks waiting.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
