@@ -149,15 +149,15 @@ describe('the end', () => {
     expect(ends).toEqual([end])
   })
 
-  it.each<[string, unknown]>([
-    ['text', 'hello'],
-    ['nothing', new ArrayBuffer()],
-    ['an unknown lane', Uint8Array.of(3, 1).buffer],
-    ['a room cut short', Uint8Array.of(2, 0x80).buffer],
-    ['more than a message', new ArrayBuffer(65_538)],
-  ])('W5: comes when the server sends %s', (_, data) => {
+  it.each<[string, unknown, number]>([
+    ['text', 'hello', 4001],
+    ['nothing', new ArrayBuffer(), 4001],
+    ['an unknown lane', Uint8Array.of(3, 1).buffer, 4001],
+    ['a room cut short', Uint8Array.of(2, 0x80).buffer, 4001],
+    ['more than a message', new ArrayBuffer(65_538), 4004],
+  ])('W5: comes when the server sends %s', (_, data, code) => {
     socket.onmessage?.({ data })
-    expect([ends, socket.closedWith]).toEqual([[['the protocol is broken', 4001]], [4001]])
+    expect([ends, socket.closedWith]).toEqual([[['the protocol is broken', code]], [code]])
   })
 
   it('of our own is told by nobody, and nothing is heard after it', () => {

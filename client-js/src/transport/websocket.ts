@@ -18,6 +18,7 @@ const MOTION_QUEUE_BYTES_MAX = 4_096
 /** Close codes of ours: what the browser says besides has no meaning here. */
 const CODES_FIRST = 4_000
 const MALFORMED = 4_001
+const TOO_LARGE = 4_004
 
 /** Connects by WebSocket to a server that was found. */
 export function webSocket(endpoint: Endpoint): Connect {
@@ -107,9 +108,9 @@ class WebSocketTransport implements Transport {
 
   #receive(data: unknown): void {
     const message = read(data)
-    if (!message) {
-      this.#socket.close(MALFORMED)
-      this.#end('the protocol is broken', MALFORMED)
+    if (typeof message === 'number') {
+      this.#socket.close(message)
+      this.#end('the protocol is broken', message)
     } else if (message.lane === MOTION) this.#handler?.handleDatagram(message.rest)
     else if (message.lane === CONTROL) this.#control?.(frame(message.rest))
     else this.#receiveEdits(message.room, message.rest)
@@ -130,16 +131,16 @@ class WebSocketTransport implements Transport {
   }
 }
 
-/** What a message holds; `undefined` if it is none of ours (rules W2 and W5). */
-function read(data: unknown): { lane: number; room: number; rest: Uint8Array } | undefined {
-  if (!(data instanceof ArrayBuffer)) return undefined
+/** What a message holds; the code to close with if it is none of ours (rules W2 and W5). */
+function read(data: unknown): { lane: number; room: number; rest: Uint8Array } | number {
+  if (!(data instanceof ArrayBuffer)) return MALFORMED
   const reader = new Reader(new Uint8Array(data))
   try {
     const lane = reader.u8()
     const room = lane === EDITS ? reader.varint() : 0
-    if (lane <= EDITS && reader.left <= MESSAGE_BYTES_MAX) return { lane, room, rest: reader.bytes(reader.left) }
+    if (lane > EDITS) return MALFORMED
+    return reader.left > MESSAGE_BYTES_MAX ? TOO_LARGE : { lane, room, rest: reader.bytes(reader.left) }
   } catch {
-    // It is cut short.
+    return MALFORMED
   }
-  return undefined
 }
