@@ -20,8 +20,12 @@ export interface RoomQueue {
   readonly editor: Editor
   /** What has been left, in the order of the numbers. */
   readonly edits: readonly PendingEdit[]
-  /** Keeps an edit, or keeps it as it is now. */
-  keep(edit: PendingEdit): void
+  /**
+   * Keeps an edit, or keeps it as it is now. One with `sentAt` is sent once this has resolved, or at once if it gives
+   * nothing: were that not kept by then, a page that comes after a crash would take it for one that never was sent, and
+   * have it done twice under another number. They resolve in the order of the calls, even where keeping fails.
+   */
+  keep(edit: PendingEdit): Promise<void> | void
   /** An edit is answered. */
   forget(number: number): void
   /** The room is left: what is kept is for whoever enters it next. */

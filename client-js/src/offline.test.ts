@@ -1,7 +1,7 @@
 // Pages that come and go, each with a client that keeps its edits: in a database of memory, and with locks that end
 // with their page. Time passes here, since databases take some.
 
-import { IDBFactory } from 'fake-indexeddb'
+import { IDBFactory, IDBObjectStore } from 'fake-indexeddb'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Client, createClient } from './client.ts'
 import type { EditQueue } from './edit-queue.ts'
@@ -57,6 +57,12 @@ class Page {
     return this
   }
 
+  /** It has another connection than this one. */
+  async reconnect(before: FakeConnection): Promise<void> {
+    await vi.waitFor(() => expect(this.connection).not.toBe(before))
+    this.connection.welcome(8)
+  }
+
   /** Lets the database do what it has to. */
   async rest(): Promise<void> {
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve))
@@ -109,6 +115,7 @@ beforeEach(() => {
 })
 
 afterEach(() => {
+  vi.restoreAllMocks()
   vi.unstubAllGlobals()
   vi.useRealTimers()
 })
@@ -139,6 +146,20 @@ async function found(): Promise<Page> {
   return page
 }
 
+/** Keeps the database busy, until the function that this gives is called. */
+function holdDatabase(): Promise<() => void> {
+  return new Promise((resolve) => {
+    const open = indexedDB.open('hither-edits', 1)
+    open.onsuccess = () => {
+      const store = open.result.transaction('queues', 'readwrite').objectStore('queues')
+      let isHeld = true
+      const hold = (): void => void (isHeld && (store.count().onsuccess = hold))
+      hold()
+      resolve(() => (isHeld = false))
+    }
+  })
+}
+
 describe('edits without an answer', () => {
   it('D7: are submitted by the next page, what was sent under its editor and number', async () => {
     const before = await left(['a', 'b'], ['c'])
@@ -147,13 +168,14 @@ describe('edits without an answer', () => {
       [before.editor, 1, 2],
       [1, 'a'],
       [2, 'b'],
-      [3, 'c'],
+      [4, 'c'],
     ])
     expect([page.room.records.pendingCount, page.room.getStorageStatus()]).toEqual([3, 'synchronizing'])
     void page.room.records.put('d', {})
-    expect(page.submitted.at(-1)).toEqual([4, 'd'])
-    for (const number of [1, 2, 4]) page.connection.sayEdits({ type: 'ack', number, sequence: number, time: 1 })
-    page.connection.sayEdits({ type: 'reject', number: 3, code: 13, message: 'no' })
+    await page.rest()
+    expect(page.submitted.at(-1)).toEqual([5, 'd'])
+    for (const number of [1, 2, 5]) page.connection.sayEdits({ type: 'ack', number, sequence: number, time: 1 })
+    page.connection.sayEdits({ type: 'reject', number: 4, code: 13, message: 'no' })
     expect(page.errors).toMatchObject([{ type: 'edit', code: 'invalid' }])
     await page.end()
     const last = await found()
@@ -194,15 +216,67 @@ describe('edits without an answer', () => {
     await page.end()
   })
 
+  it('D7: that were never sent go behind what was, also when that is younger', async () => {
+    const page = await used([], ['a'])
+    const { connection } = page
+    await vi.waitFor(() => expect(page.connection).not.toBe(connection))
+    page.connection.say({ type: 'bye', code: 4005, reason: '' })
+    page.client.enterRoom('default:other')
+    await page.reconnect(page.connection)
+    void page.room.records.put('b', {})
+    await page.end()
+    expect((await found()).submitted).toEqual([
+      [page.editor, 2],
+      [2, 'b'],
+      [3, 'a'],
+    ])
+  })
+
+  it('reject when there will be no connection, and are kept for the next page', async () => {
+    const page = await used([])
+    const edits = [page.room.records.put('a', {})]
+    await vi.waitFor(() => expect(page.submitted).toHaveLength(2))
+    const done = await holdDatabase()
+    edits.push(page.room.records.put('b', {}))
+    page.connection.say({ type: 'bye', code: 4005, reason: '' })
+    for (const edit of edits) await expect(edit).rejects.toMatchObject({ code: 'connection_lost' })
+    expect([page.room.getStatus(), page.room.getStorageStatus()]).toEqual(['disconnected', 'synchronized'])
+    await expect(page.room.records.put('c', {})).rejects.toMatchObject({ code: 'not_connected' })
+    done()
+    await page.end()
+    expect(page.submitted.slice(1)).toEqual([[1, 'a']])
+    expect((await found()).submitted.slice(1)).toEqual([
+      [1, 'a'],
+      [2, 'b'],
+    ])
+  })
+
+  it('reject when there will be no connection before it is known what is left', async () => {
+    const page = new Page({ type: 'slow', enter: () => new Promise(() => {}) })
+    const edit = page.room.records.put('a', {})
+    await vi.waitFor(() => page.connection)
+    page.connection.say({ type: 'bye', code: 4005, reason: '' })
+    await expect(edit).rejects.toMatchObject({ code: 'not_connected' })
+    expect(page.room.records.pendingCount).toBe(0)
+  })
+
+  it('of many pages that are there are not waited for one after the other', async () => {
+    await Promise.all(Array.from({ length: 9 }, () => used([], ['a'])))
+    const page = await new Page().connect()
+    void page.room.records.put('b', {})
+    await vi.waitFor(() => expect(page.submitted).toHaveLength(2))
+    expect([page.submitted.slice(1), page.room.getStats().editQueue]).toEqual([[[1, 'b']], 'indexeddb'])
+  })
+
   it('D7: that were sent a day ago reject, as nobody knows what became of them', async () => {
     await left(['a'], ['b'])
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 86_400_000 })
     const page = await found()
     expect(page.errors).toMatchObject([{ type: 'edit', code: 'connection_lost' }])
-    expect(page.submitted.slice(1)).toEqual([[2, 'b']])
+    expect(page.submitted.slice(1)).toEqual([[3, 'b']])
     await page.end()
     const next = await found()
-    expect(next.submitted.slice(1)).toEqual([[2, 'b']])
+    expect(next.submitted.slice(1)).toEqual([[3, 'b']])
   })
 
   it('of a room that is left are submitted when it is entered again', async () => {
@@ -210,6 +284,7 @@ describe('edits without an answer', () => {
     page.client.enterRoom('default:keep')
     page.connection.admit(8)
     const edit = page.room.records.put('a', {})
+    await page.rest()
     page.leave()
     await expect(edit).rejects.toMatchObject({ code: 'connection_lost' })
     page.client.enterRoom('default:lobby')
@@ -217,6 +292,35 @@ describe('edits without an answer', () => {
     page.connection.admit(7)
     await vi.waitFor(() => expect(page.submitted).toHaveLength(4))
     expect(page.submitted).toEqual([[page.editor], [1, 'a'], [page.editor, 1], [1, 'a']])
+  })
+
+  it('D7: are sent once it is kept that they may have been, in their order', async () => {
+    const page = await used([], ['a'])
+    const { connection } = page
+    const done = await holdDatabase()
+    await page.reconnect(connection)
+    for (const id of ['b', 'c']) void page.room.records.put(id, {})
+    await page.rest()
+    expect(page.submitted, 'a page that is gone now has sent nothing').toEqual([[page.editor]])
+    done()
+    await vi.waitFor(() => expect(page.submitted).toHaveLength(4))
+    expect(page.submitted.slice(1)).toEqual([
+      [1, 'a'],
+      [2, 'b'],
+      [3, 'c'],
+    ])
+  })
+
+  it('D7: are sent once by another connection that comes before it is kept that they may have been', async () => {
+    const page = await used([])
+    const done = await holdDatabase()
+    void page.room.records.put('a', {})
+    page.connection.die()
+    await page.reconnect(page.connection)
+    done()
+    await vi.waitFor(() => expect(page.submitted).toHaveLength(2))
+    await page.rest()
+    expect(page.submitted.slice(1)).toEqual([[1, 'a']])
   })
 
   it('that are made while it is looked for others go behind them', async () => {
@@ -257,6 +361,69 @@ describe('where nothing is kept', () => {
     await page.rest()
     expect([page.submitted.length, page.room.getStats().editQueue, page.errors]).toEqual([2, 'memory', []])
     expect((await found()).room.getStats().editQueue).toBe('memory')
+  })
+
+  it('for the database can not take over what is left, it stays where it is', async () => {
+    const pages = [await used([], ['a']), await used([], ['b'])]
+    for (const page of pages) await page.end()
+    const put = IDBObjectStore.prototype.put
+    vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(function (this: IDBObjectStore, row) {
+      const request = put.call(this, row)
+      request.addEventListener('success', () => this.transaction.abort())
+      return request
+    })
+    const page = await found()
+    void page.room.records.put('c', {})
+    await page.rest()
+    expect([page.submitted.slice(1), page.room.getStats().editQueue]).toEqual([[[1, 'c']], 'memory'])
+    vi.restoreAllMocks()
+    const next = (await found()).submitted.slice(1) as unknown[][]
+    expect(next.map(([, record]) => record).sort(), 'for another page, while this one is there').toEqual(['a', 'b'])
+  })
+
+  it('for the database takes too long to say what is left, that is for another page', async () => {
+    await left(['a'])
+    const done = await holdDatabase()
+    const page = new Page()
+    await vi.waitFor(() => expect(page.room.getStats().editQueue).toBe('memory'), 3_000)
+    done()
+    await page.rest()
+    expect((await found()).submitted.slice(1)).toEqual([[1, 'a']])
+  })
+
+  it('for the database takes no more, edits go without it, and it forgets what it had of them', async () => {
+    const page = await used([], ['a'])
+    const { connection } = page
+    await page.rest()
+    vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(() => {
+      throw new DOMException('full', 'QuotaExceededError')
+    })
+    await page.reconnect(connection)
+    await vi.waitFor(() => expect(page.submitted.slice(1)).toEqual([[1, 'a']]))
+    expect(page.room.getStats().editQueue).toBe('memory')
+    await page.end()
+    vi.restoreAllMocks()
+    const next = await found()
+    expect(next.submitted, 'it may be done').toEqual([])
+    void next.room.records.put('b', {})
+    await next.rest()
+    expect(next.room.getStats().editQueue).toBe('indexeddb')
+  })
+
+  it('for the database takes too long, edits go without it until it is done', async () => {
+    const page = await found()
+    const done = await holdDatabase()
+    void page.room.records.put('a', {})
+    const isSent = (): void => {
+      // The connection is not lost meanwhile.
+      page.connection.sayEdits({ type: 'edits', edits: [] })
+      expect(page.submitted).toHaveLength(2)
+    }
+    await vi.waitFor(isSent, 3_000)
+    expect(page.room.getStats().editQueue).toBe('memory')
+    done()
+    await page.end()
+    expect([page.room.getStats().editQueue, (await found()).submitted.slice(1)]).toEqual(['indexeddb', [[1, 'a']]])
   })
 
   it('says where it is kept otherwise', async () => {

@@ -50,6 +50,9 @@ class IndexedDbQueue implements EditQueue {
   readonly #locks = new Map<string, () => void>()
   /** Those that are to be written. */
   readonly #changed = new Set<Row>()
+  /** The write that is under way, and the one that follows it. */
+  #saving: Promise<void> = Promise.resolve()
+  #saved: Promise<void> | undefined
 
   constructor(name: string) {
     this.#name = name
@@ -59,42 +62,59 @@ class IndexedDbQueue implements EditQueue {
 
   enter(room: string, editor: Editor): Promise<RoomQueue> {
     const none: RoomQueue = { editor, edits: [], keep: () => {}, forget: () => {}, release: () => {} }
-    const late = new Promise<RoomQueue>((resolve) => setTimeout(resolve, DEADLINE, none))
-    return Promise.race([this.#enter(room, editor).catch(() => none), late])
+    const entered = this.#enter(room, editor)
+    return inTime(entered).catch(() => {
+      this.type = 'memory'
+      // What it takes over too late is for the next one.
+      entered.then(({ release }) => release()).catch(() => {})
+      return none
+    })
   }
 
   async #enter(room: string, own: Editor): Promise<RoomQueue> {
     const ownId = idOf(room, own.id)
-    const ids = await this.#request((store) => store.getAllKeys() as IDBRequest<string[]>)
-    const left: Row[] = []
-    for (const id of new Set([ownId, ...ids.filter((id) => id.startsWith(idOf(room)))])) {
-      // What it holds is read once its page can't write it any more.
-      if (!(await this.#lock(id))) continue
-      const kept = await this.#request((store) => store.get(id) as IDBRequest<Row | undefined>)
-      left.push(kept ?? { id, editor: own.id, last: 0, edits: [] })
+    const kept = await this.#transact((store) => store.getAllKeys() as IDBRequest<string[]>)
+    const ids = [...new Set([ownId, ...kept.filter((id) => id.startsWith(idOf(room)))])]
+    const isLocked = await Promise.all(ids.map((id) => this.#lock(id)))
+    const locked = ids.filter((_, index) => isLocked[index])
+    let row: Row | undefined
+    try {
+      row = await this.#takeOver(locked, ownId, own)
+      return this.#queue(row)
+    } finally {
+      for (const id of locked) if (id !== row?.id) this.#unlock(id)
     }
+  }
+
+  /** Moves what lies under ids that are locked to one row, by whose numbers the client goes on. */
+  async #takeOver(ids: readonly string[], ownId: string, own: Editor): Promise<Row> {
+    const left = await Promise.all(
+      ids.map(async (id): Promise<Row> => {
+        // What it holds is read once its page can't write it any more.
+        const kept = await this.#transact((store) => store.get(id) as IDBRequest<Row | undefined>)
+        return kept ?? { id, editor: own.id, last: 0, edits: [] }
+      }),
+    )
     // What was sent goes under the numbers that it has, so of those who have such edits only one can be gone on with.
     const row = left.find(isSent) ?? (left[0] as Row)
     if (row.id === ownId) row.last = Math.max(row.last, own.last)
-    for (const other of left) {
-      if (other === row || isSent(other)) continue
-      row.edits = [...row.edits, ...other.edits.map((edit) => ({ ...edit, number: ++row.last }))]
-      other.edits = []
-      this.#changed.add(other)
-    }
-    // All of it, or nothing: no edit may be in two queues.
-    this.#changed.add(row)
-    await this.#flush()
-    for (const { id } of left) if (id !== row.id) this.#unlock(id)
-    return this.#queue(row)
+    const taken = left.filter((other) => other !== row && !isSent(other))
+    const sent = row.edits.filter(({ sentAt }) => sentAt !== undefined)
+    // What was never sent goes behind all that was: below a number that the server has, it would be none (rule D7).
+    const unsent = [row, ...taken].flatMap(({ edits }) => edits.filter(({ sentAt }) => sentAt === undefined))
+    row.edits = [...sent, ...unsent.map((edit) => ({ ...edit, number: ++row.last }))]
+    // All of it, or nothing: no edit may be in two queues, or in none. Until then nothing of it is sent.
+    await this.#transact((store) => {
+      for (const { id } of taken) store.delete(id)
+      return put(store, row)
+    })
+    return row
   }
 
   #queue(row: Row): RoomQueue {
-    const write = (edits: PendingEdit[]): void => {
+    const write = (edits: PendingEdit[]): Promise<void> => {
       row.edits = edits
-      // Once for all that is said in a task.
-      if (!this.#changed.size) queueMicrotask(() => void this.#flush())
-      this.#changed.add(row)
+      return this.#save(row)
     }
     const without = (number: number): PendingEdit[] => row.edits.filter((edit) => edit.number !== number)
     return {
@@ -102,10 +122,10 @@ class IndexedDbQueue implements EditQueue {
       edits: row.edits.map((edit) => ({ ...edit })),
       keep: ({ number, ops, bytes, sentAt }) => {
         row.last = Math.max(row.last, number)
-        write([...without(number), { number, ops, bytes, sentAt }].sort((a, b) => a.number - b.number))
+        return write([...without(number), { number, ops, bytes, sentAt }].sort((a, b) => a.number - b.number))
       },
-      forget: (number) => write(without(number)),
-      release: () => void this.#flush().then(() => this.#unlock(row.id)),
+      forget: (number) => void write(without(number)),
+      release: () => void (this.#saved ?? this.#saving).then(() => this.#unlock(row.id)),
     }
   }
 
@@ -126,18 +146,43 @@ class IndexedDbQueue implements EditQueue {
     this.#locks.delete(id)
   }
 
-  async #flush(): Promise<void> {
-    const rows = [...this.#changed]
-    this.#changed.clear()
-    const write = (store: IDBObjectStore): IDBRequest =>
-      rows.map((row) => (row.edits.length ? store.put(row) : store.delete(row.id)) as IDBRequest).at(-1)!
-    if (rows.length) await this.#request(write).catch(() => {})
+  /** Resolves once a row is written, or can't be; once for all that is said in a task, or while another is written. */
+  #save(row: Row): Promise<void> {
+    this.#changed.add(row)
+    return (this.#saved ??= this.#saving.then(() => {
+      this.#saved = undefined
+      return (this.#saving = inTime(this.#write()).catch(() => void (this.type = 'memory')))
+    }))
   }
 
-  async #request<T>(ask: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
-    const database = await this.#database
-    return result(ask(database.transaction(STORE, 'readwrite').objectStore(STORE)))
+  async #write(): Promise<void> {
+    const rows = [...this.#changed]
+    this.#changed.clear()
+    try {
+      await this.#transact((store) => rows.map((row) => put(store, row)).at(-1)!)
+      this.type = 'indexeddb'
+    } catch {
+      this.type = 'memory'
+      // They are sent all the same. Better it has nothing of them than that they were never sent.
+      await this.#transact((store) => rows.map(({ id }) => store.delete(id)).at(-1)!)
+    }
   }
+
+  /** Gives what was asked for once all of it is on the disk, where a power cut leaves it. */
+  async #transact<T>(ask: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
+    const database = await this.#database
+    const transaction = database.transaction(STORE, 'readwrite', { durability: 'strict' })
+    const request = ask(transaction.objectStore(STORE))
+    return new Promise((resolve, reject) => {
+      transaction.oncomplete = () => resolve(request.result)
+      transaction.onabort = () => reject(transaction.error)
+    })
+  }
+}
+
+/** A row without edits is none. */
+function put(store: IDBObjectStore, row: Row): IDBRequest {
+  return row.edits.length ? store.put(row) : store.delete(row.id)
 }
 
 function isSent({ edits }: Row): boolean {
@@ -151,12 +196,16 @@ function idOf(room: string, editor?: Uint8Array): string {
 function open(name: string): Promise<IDBDatabase> {
   const request = indexedDB.open(name, 1)
   request.onupgradeneeded = () => void request.result.createObjectStore(STORE, { keyPath: 'id' })
-  return result(request)
-}
-
-function result<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result)
     request.onerror = () => reject(request.error)
+  })
+}
+
+/** Rejects what takes longer than a database may. */
+function inTime<T>(done: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(reject, DEADLINE, new Error('too late'))
+    void done.then(resolve, reject).finally(() => clearTimeout(timer))
   })
 }

@@ -84,7 +84,7 @@ describe('records', () => {
 
     const lost = room.history()
     connection.die()
-    await expect(lost).rejects.toMatchObject({ code: 'not_connected' })
+    await expect(lost).rejects.toMatchObject({ code: 'unavailable' })
     await expect(room.history()).rejects.toMatchObject({ code: 'not_connected' })
   })
 

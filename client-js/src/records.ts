@@ -1,5 +1,6 @@
 // The records of a room: its document as the application reads and edits it.
 
+import { Asked } from './asked.ts'
 import { copied } from './backlog.ts'
 import type { EditQueue, RoomQueue } from './edit-queue.ts'
 import { type Editor, Edits, type EditsListener } from './edits/edits.ts'
@@ -13,7 +14,7 @@ import { type RecordsReader, Selections } from './selections.ts'
 import type { EditsLane, EditsLaneListener } from './session/edits-lane.ts'
 import type { Refusal } from './session/membership.ts'
 import type { Patch, RegisteredTypes, RoomTypes, Unsubscribe } from './types.ts'
-import { editBytes, type EditsToClient, type Op } from './wire/edits.ts'
+import { editBytes, type EditMessage, type EditsToClient, type Op } from './wire/edits.ts'
 import { EDIT_OPS_MAX, RECORD_BYTES_MAX } from './wire/limits.ts'
 import type { Fields } from './wire/msgpack.ts'
 
@@ -73,6 +74,8 @@ export interface PastEdit<T extends RoomTypes = RegisteredTypes> {
 
 /** Which edits are looked up. */
 export interface HistoryOptions {
+  /** What is looked up. Default: edits. */
+  readonly of?: 'edits' | undefined
   /** Those before this place. Default: the latest. */
   readonly before?: number | undefined
   /** So many at most, 1 to 100; fewer come where the answer would be too long. Default: 50. */
@@ -159,17 +162,13 @@ const FIELDS_DEPTH = 4
 
 const KINDS = { put: PUT, patch: PATCH, remove: REMOVE, increment: INCREMENT } as const
 
-/** So many earlier edits are looked up unless it is said. */
-const HISTORY_LIMIT = 50
+/** So many earlier edits, or events, are looked up unless it is said. */
+export const HISTORY_LIMIT = 50
 
 /** An edit to be made, and the ends of its promise. */
-interface Draft extends SubmittedEdit, Ends<Edited> {
+interface Draft extends SubmittedEdit {
   ops: readonly Op[]
-}
-
-/** Of a promise. */
-interface Ends<T> {
-  readonly resolve: (value: T) => void
+  readonly resolve: (value: Edited) => void
   readonly reject: (error: unknown) => void
 }
 
@@ -189,8 +188,8 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
   /** Keeps edits over the end of the page, if that is wanted. */
   #queue: RoomQueue | undefined
   #drafts = 0
-  /** Who waits for earlier edits, by the number of the request. */
-  readonly #asked = new Map<number, Ends<readonly PastEdit<T>[]>>()
+  /** Who waits for earlier edits. */
+  readonly #asked: Asked<readonly PastEdit<T>[]>
   #requests = 0
   /** What `batch` gathers. */
   #batch: Draft | undefined
@@ -205,6 +204,7 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
 
   constructor(owner: RecordsOwner, editor: Editor, queue: EditQueue | undefined) {
     this.#owner = owner
+    this.#asked = new Asked(owner.id)
     this.#editor = editor
     this.#edits = new Edits(editor, this)
     const entered = queue?.enter(owner.id, editor)
@@ -291,13 +291,11 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
   }
 
   /** Looks up edits as they were made. */
-  history({ before, limit = HISTORY_LIMIT }: HistoryOptions = {}): Promise<readonly PastEdit<T>[]> {
+  history({ before, limit = HISTORY_LIMIT }: HistoryOptions): Promise<readonly PastEdit<T>[]> {
     this.#want()
-    return new Promise((resolve, reject) => {
-      if (!this.#lane) return reject(notConnected('room', this.#owner.id))
-      this.#asked.set(++this.#requests, { resolve, reject })
-      this.#lane.history(this.#requests, before, limit)
-    })
+    if (!this.#lane) return Promise.reject(notConnected('room', this.#owner.id))
+    this.#lane.history(++this.#requests, before, limit)
+    return this.#asked.wait(this.#requests)
   }
 
   undo(): boolean {
@@ -330,8 +328,7 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
 
   handleLane(lane: EditsLane | undefined): void {
     this.#lane = lane
-    for (const { reject } of this.#asked.values()) reject(notConnected('room', this.#owner.id))
-    this.#asked.clear()
+    this.#asked.giveUp()
     this.#edits.close()
     this.#open()
   }
@@ -358,7 +355,7 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
   }
 
   handleMessage(lane: EditsLane, message: EditsToClient): void {
-    if (message.type === 'history') return this.#handleHistory(message)
+    if (message.type === 'history') return this.#asked.handleAnswer(message, message.edits.map(past<T>))
     this.#edits.handleMessage(Date.now(), lane, message)
     this.#tell()
   }
@@ -368,8 +365,8 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
     if (!this.#emitter.isSilent) this.#selections?.handleChanged(ids)
   }
 
-  handlePending(edit: PendingEdit): void {
-    this.#queue?.keep(edit)
+  handlePending(edit: PendingEdit): Promise<void> | void {
+    return this.#queue?.keep(edit)
   }
 
   handleAck(number: number, sequence: number): void {
@@ -381,16 +378,6 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
   handleReject(number: number, reason: Refusal | undefined): void {
     this.#queue?.forget(number)
     this.#fail(number, reason ? refused('edit', reason, this.#owner.id) : this.#unknown())
-  }
-
-  #handleHistory({ request, edits, code, retryAfterMs }: Extract<EditsToClient, { type: 'history' }>): void {
-    const asked = this.#asked.get(request)
-    this.#asked.delete(request)
-    if (code !== undefined) asked?.reject(refused('room', { code, retryAfterMs }, this.#owner.id))
-    else
-      asked?.resolve(
-        edits.map(({ sequence, time, user, ops }) => ({ sequence, time, userId: user, ops: ops.map(said) })),
-      )
   }
 
   #want(): void {
@@ -459,6 +446,11 @@ export class RoomRecords<T extends RoomTypes> implements Records<T>, EditsListen
     if (storageStatus !== status) this.#owner.handleStorageStatus(storageStatus)
     if (!isEqual(history, this.#history)) this.#owner.handleHistory(this.#history)
   }
+}
+
+/** An edit as the application looks it up. */
+function past<T extends RoomTypes>({ sequence, time, user, ops }: EditMessage): PastEdit<T> {
+  return { sequence, time, userId: user, ops: ops.map(said<T>) }
 }
 
 /** An operation as the application says it. */

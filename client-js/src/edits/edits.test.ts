@@ -1,6 +1,7 @@
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { EditsServer, ServedLane } from '../testing/edits-server.ts'
 import type { EditsToClient, Op } from '../wire/edits.ts'
+import type { Value } from '../wire/msgpack.ts'
 import { Edits, type EditsListener } from './edits.ts'
 import type { PendingEdit, Resolve } from './pending.ts'
 
@@ -42,7 +43,7 @@ beforeEach(() => {
     },
     handleAck: (number, sequence) => told.push(['ack', number, sequence]),
     handleReject: (number, reason) => told.push(['reject', number, reason?.code]),
-    handlePending: (edit) => kept.push({ ...edit }),
+    handlePending: (edit) => void kept.push({ ...edit }),
   })
   other = new Edits({ id: new Uint8Array(16).fill(1), last: 0 }, deaf)
   connect()
@@ -191,6 +192,42 @@ describe('the resolver', () => {
     expect(kept.at(-1)?.ops).toEqual([patch('n', { s: 'theirsmine', t: 'mine' })])
     hear(patch('n', { s: 'theirsmine' }))
     expect(asked).toHaveLength(1)
+  })
+
+  it('is not asked about what one has done oneself', () => {
+    const asked: unknown[] = []
+    resolve = (local, remote) => {
+      asked.push(remote)
+      return local
+    }
+    submit(patch('n', { s: 'first' }))
+    for (let count = 1; count < 64; count++) submit(add('n', { count: 0 }))
+    submit(patch('n', { s: 'second' }))
+    server.read(lane, false, false)
+    say(lane.down.shift() as EditsToClient)
+    // The window has moved on by the ack; what is made now waits.
+    submit(patch('n', { s: 'third' }))
+    server.tick()
+    say(lane.down.shift() as EditsToClient)
+    expect([edits.confirmed?.records.get('n')?.fields['s'], asked]).toEqual(['first', []])
+    hear(patch('n', { s: 'theirs' }))
+    expect(asked).toEqual(['theirs'])
+  })
+
+  it('D2: decides for nothing that an edit has no place for', () => {
+    const reported = vi.spyOn(globalThis, 'queueMicrotask').mockImplementation(() => {})
+    for (let count = 0; count < 64; count++) submit(add('n', { count: 0 }))
+    submit(patch('n', { s: 'mine', t: 'x'.repeat(40_000) }))
+    resolve = () => 'x'.repeat(30_000)
+    hear(patch('n', { s: 'theirs' }))
+    expect([edits.get('n')?.['s'], kept.at(-1)?.sentAt, reported.mock.calls.length]).toEqual(['mine', undefined, 1])
+    expect(reported.mock.calls[0]?.[0]).toThrow(RangeError)
+    let deep: Value = null
+    for (let depth = 0; depth < 16; depth++) deep = [deep]
+    resolve = () => deep
+    hear(patch('n', { s: 'others' }))
+    expect([edits.get('n')?.['s'], reported.mock.calls.length]).toEqual(['mine', 2])
+    reported.mockRestore()
   })
 })
 

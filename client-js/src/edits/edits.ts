@@ -22,8 +22,11 @@ export interface EditsListener {
   handleAck(number: number, sequence: number): void
   /** An edit has no effect; without a reason: nobody knows whether it has (rule D7). */
   handleReject(number: number, reason: Refusal | undefined): void
-  /** An edit has no answer yet, and is new, sent, or another by the resolver. */
-  handlePending(edit: PendingEdit): void
+  /**
+   * An edit has no answer yet, and is new, about to be sent, or another by the resolver. It is sent once what this
+   * gives resolves, the edits' order kept; or at once, if it gives nothing.
+   */
+  handlePending(edit: PendingEdit): Promise<void> | void
 }
 
 /** Who numbers edits (rule D7). */
@@ -182,10 +185,14 @@ export class Edits {
   }
 
   #send(now: number): void {
-    if (!this.#lane) return
+    const lane = this.#lane
+    if (!lane) return
     for (const edit of this.#pending.takeSendable(now)) {
-      this.#listener.handlePending(edit)
-      this.#lane.submit(edit.number, edit.ops)
+      // Another lane has it sent again.
+      const submit = (): void => void (lane === this.#lane && lane.submit(edit.number, edit.ops))
+      const kept = this.#listener.handlePending(edit)
+      if (kept) void kept.then(submit)
+      else submit()
     }
   }
 
@@ -204,12 +211,12 @@ export class Edits {
     this.#change(
       edits.flatMap(({ ops }) => ids(ops)),
       () => {
-        for (const { sequence, ops } of edits) {
+        for (const edit of edits) {
           // What the snapshot has comes again if it was under way.
-          if (sequence - 1 !== document?.sequence) continue
-          document.apply(sequence, ops)
+          if (edit.sequence - 1 !== document?.sequence) continue
+          document.apply(edit.sequence, edit.ops)
           const { resolve } = this.#listener
-          const resolved = resolve && !this.#loading ? this.#pending.resolve(document, ops, resolve) : []
+          const resolved = resolve && !this.#loading ? this.#pending.resolve(document, edit, resolve) : []
           for (const edit of resolved) this.#listener.handlePending(edit)
         }
         this.#pending.rebuild(this.#document)

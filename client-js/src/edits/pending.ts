@@ -4,8 +4,8 @@
 import { copied, fits } from '../backlog.ts'
 import { report } from '../emitter.ts'
 import { isEqual } from '../equal.ts'
-import { editBytes, type Op } from '../wire/edits.ts'
-import { EDITOR_MS, EDITS_UNANSWERED_MAX } from '../wire/limits.ts'
+import { type EditMessage, editBytes, type Op } from '../wire/edits.ts'
+import { EDITOR_MS, EDITS_UNANSWERED_MAX, RECORD_BYTES_MAX } from '../wire/limits.ts'
 import type { Fields, Value } from '../wire/msgpack.ts'
 import type { Document } from './document.ts'
 import { each, own, PATCH } from './entry.ts'
@@ -25,9 +25,9 @@ export interface PendingEdit {
   ops: readonly Op[]
   /** What its operations take of what may wait, in bytes. */
   bytes: number
-  /** When it was sent first, in milliseconds since the Unix epoch: from then on it may have its effect. */
+  /** When it was first about to be sent, in milliseconds since the Unix epoch: from then on it may have its effect. */
   sentAt?: number | undefined
-  /** Whether it was sent on the present lane. */
+  /** Whether it was sent on the present lane, or is about to be. */
   isOnLane?: boolean
   /** Its place, once it is acked; it comes with the edits of a tick. */
   sequence?: number
@@ -106,16 +106,20 @@ export class Pending {
     return this.#take((edit) => edit.number === number && edit.sequence === undefined)
   }
 
-  /** An edit has come: where fields that wait to be sent have other values now, the resolver decides. Gives those. */
-  resolve(document: Document, ops: readonly Op[], resolve: Resolve): PendingEdit[] {
+  /** Another's edit has come: the resolver decides for waiting fields that have other values now. Gives their edits. */
+  resolve(document: Document, { sequence, ops }: EditMessage, resolve: Resolve): PendingEdit[] {
+    // One's own says nothing new: what was made after it was made knowing it.
+    if (this.#edits.some((edit) => edit.sequence === sequence)) return []
     return this.#unsent.filter((edit) => {
       const decided = edit.ops.map((op) => {
         const others = ops.filter(({ record }) => op.kind === PATCH && record === op.record)
         return others.length ? { ...op, fields: decide(op, others, document, resolve) } : op
       })
-      if (isEqual(decided, edit.ops)) return false
+      const bytes = editBytes(decided)
+      if (bytes > RECORD_BYTES_MAX) report(new RangeError('too large'))
+      if (bytes > RECORD_BYTES_MAX || isEqual(decided, edit.ops)) return false
       edit.ops = decided
-      edit.bytes = editBytes(decided)
+      edit.bytes = bytes
       return true
     })
   }
