@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 
 /** Most bytes of the whole client, minified and gzipped. */
-const BUDGET = 23_600
+const BUDGET = 23_800
 const GROWTH = 1.02
 
 const recordFile = new URL('../size.json', import.meta.url)

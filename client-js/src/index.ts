@@ -33,9 +33,13 @@ export type { Op } from './wire/edits.ts'
 export type { Transports } from './transport/race.ts'
 export type { Connect, Transport, TransportHandler, TransportStream } from './transport/transport.ts'
 export type {
+  EventContent,
+  EventHistoryOptions,
+  EventId,
   Fields,
   MemberStatus,
   OthersChange,
+  PastEvent,
   Patch,
   Register,
   RegisteredTypes,

@@ -1,5 +1,6 @@
 // A room as the application holds it: it stays the same object while connections come and go under it.
 
+import { Asked } from './asked.ts'
 import { Backlog, copied } from './backlog.ts'
 import { connectionId, type Cursors, RoomCursors, slotOf } from './cursors.ts'
 import { Emitter } from './emitter.ts'
@@ -11,6 +12,7 @@ import { isEqual } from './equal.ts'
 import { Others, user } from './others.ts'
 import {
   type History,
+  HISTORY_LIMIT,
   type HistoryOptions,
   type PastEdit,
   type Records,
@@ -21,10 +23,12 @@ import {
 import { clock, type Connection } from './connection.ts'
 import type { MemberChange, Membership, MembershipListener, Refusal } from './session/membership.ts'
 import type { LostConnection } from './session/reconnect.ts'
-import type { EventMessage, Seen, Viewport } from './wire/control.ts'
+import type { EventIdMessage, EventMessage, Seen, ToClient, Viewport } from './wire/control.ts'
 import { type RoomStats, stats } from './stats.ts'
 import type {
+  EventHistoryOptions,
   OthersChange,
+  PastEvent,
   Patch,
   RegisteredTypes,
   RoomEvent,
@@ -118,6 +122,12 @@ export interface Room<T extends RoomTypes = RegisteredTypes> {
    * look now.
    */
   history(options?: HistoryOptions): Promise<readonly PastEdit<T>[]>
+  /**
+   * Looks up the events to all that the server keeps, of all members, oneself included, in their order: the latest, or
+   * those before one; none where it keeps no more. Rejects as above, and with `unavailable` if the connection is lost
+   * meanwhile.
+   */
+  history(options: EventHistoryOptions): Promise<readonly PastEvent<T>[]>
   /** Whether all edits made here are durable. */
   getStorageStatus(): StorageStatus
   /** What the room's connection has done and how well. */
@@ -160,6 +170,8 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
   #viewport: Viewport | null = null
   /** NaN: nobody. */
   #followed = NaN
+  /** Who waits for earlier events. */
+  readonly #asked: Asked<readonly PastEvent<T>[]>
   /** Whether the application has left, for good. */
   isLeft = false
 
@@ -175,6 +187,7 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     onStorageStatus: () => void,
   ) {
     this.id = id
+    this.#asked = new Asked(id)
     this.#onStorageStatus = onStorageStatus
     this.#editQueue = editQueue
     this.#presence = patched({}, sendable(presence ?? {}))
@@ -225,8 +238,15 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     this.#sendViewport()
   }
 
-  history(options?: HistoryOptions): Promise<readonly PastEdit<T>[]> {
-    return this.records.history(options)
+  history(options?: HistoryOptions): Promise<readonly PastEdit<T>[]>
+  history(options: EventHistoryOptions): Promise<readonly PastEvent<T>[]>
+  history(
+    options: HistoryOptions | EventHistoryOptions = {},
+  ): Promise<readonly PastEdit<T>[] | readonly PastEvent<T>[]> {
+    if (options.of !== 'events') return this.records.history(options)
+    const { before, limit = HISTORY_LIMIT } = options
+    if (!this.#connection || !this.#membership) return Promise.reject(notConnected('room', this.id))
+    return this.#asked.wait(this.#connection.session.askKept(this.#membership.handle, before, limit))
   }
 
   batch<R>(act: () => R): R {
@@ -344,10 +364,10 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     this.#tellOthers(told)
   }
 
-  handleEvent(event: { from: number; generation: number; name: string; data: Value; time: number }): void {
+  handleEvent(event: Omit<EventMessage, 'number'>, id: EventIdMessage | null): void {
     const { name, data, time } = event
     const user = this.#others.get(sender(event)) ?? null
-    this.#emitter.emit('event', { name, data, user, time } as unknown as RoomEvent<T>)
+    this.#emitter.emit('event', { name, data, user, time, id } as unknown as RoomEvent<T>)
   }
 
   handleReturned(event: EventMessage): void {
@@ -359,11 +379,17 @@ export class ClientRoom<T extends RoomTypes> implements Room<T>, MembershipListe
     this.#emitter.emit('resync')
   }
 
+  handleKept(kept: Extract<ToClient, { type: 'kept' }>): void {
+    const past = kept.events.map(({ user: { id, name }, ...event }) => ({ ...event, user: { id, info: { name } } }))
+    this.#asked.handleAnswer(kept, past as unknown as PastEvent<T>[])
+  }
+
   /** The membership is gone; what it showed stays until there is another. */
   #forget(): void {
     this.#seen = this.#membership?.seen ?? this.#seen
     this.#connection = undefined
     this.#setMembership(undefined)
+    this.#asked.giveUp()
   }
 
   #setMembership(membership: Membership | undefined): void {

@@ -1,7 +1,7 @@
 // The types as an application sees them: what is wrong here is found by the compiler.
 
 import { expectTypeOf, it } from 'vitest'
-import { createClient, type RoomEvent, type User } from './index.ts'
+import { createClient, type PastEdit, type PastEvent, type RoomEvent, type User } from './index.ts'
 
 interface Presence {
   name: string
@@ -52,6 +52,14 @@ it('interfaces are types of a room', () => {
   expectTypeOf(room.batch(() => 1)).toEqualTypeOf<number>()
   const emoji = (event: RoomEvent<Types>): string => (event.name === 'reaction' ? event.data.emoji : '')
   room.subscribe('event', (event) => expectTypeOf(event).toEqualTypeOf<RoomEvent<Types>>() && emoji(event))
+  const edits = room.history({ limit: 1 })
+  expectTypeOf(edits).resolves.toEqualTypeOf<readonly PastEdit<Types>[]>()
+  edits.catch(() => {})
+  const events = room.history({ of: 'events', before: { epoch: 1, number: 1 } })
+  expectTypeOf(events).resolves.toEqualTypeOf<readonly PastEvent<Types>[]>()
+  events.catch(() => {})
+  // @ts-expect-error: events have no places
+  void room.history({ of: 'events', before: 1 }).catch(() => {})
   leave()
 })
 

@@ -73,19 +73,51 @@ export type OthersChange<T extends RoomTypes = RegisteredTypes> =
 /** A patch: fields that it does not name stay, and null removes one. */
 export type Patch<T> = { readonly [K in keyof T]?: T[K] | null }
 
-/** An event that another member sent. */
-export type RoomEvent<T extends RoomTypes = RegisteredTypes> = {
+/** Which event to all it is, of those that a room ever had. Which of two epochs was earlier, it does not say. */
+export interface EventId {
+  /** The room's life in which it was sent. */
+  readonly epoch: number
+  /** Its number in that, from 1. */
+  readonly number: number
+}
+
+/** What any event says. */
+export type EventContent<T extends RoomTypes = RegisteredTypes> = {
   [K in keyof T['Events'] & string]: {
     /** What happened. */
     readonly name: K
     /** Its data. Another client may have another version of your types: look before you trust it. */
     readonly data: T['Events'][K]
-    /** Who sent it; `null` if the sender is gone already. */
-    readonly user: User<T> | null
     /** When the server took it, in milliseconds since the Unix epoch. */
     readonly time: number
   }
 }[keyof T['Events'] & string]
+
+/** An event that another member sent. */
+export type RoomEvent<T extends RoomTypes = RegisteredTypes> = EventContent<T> & {
+  /** Which one it is; `null` if it was for some members alone. */
+  readonly id: EventId | null
+  /** Who sent it; `null` if the sender is gone already. */
+  readonly user: User<T> | null
+}
+
+/** An event to all that the server keeps, of anybody. */
+export type PastEvent<T extends RoomTypes = RegisteredTypes> = EventContent<T> & {
+  /** Which one it is, as it was told. */
+  readonly id: EventId
+  /** Who sent it, as the server knew the user then. */
+  readonly user: Pick<User<T>, 'id' | 'info'>
+}
+
+/** Which events are looked up. */
+export interface EventHistoryOptions {
+  /** What is looked up. */
+  readonly of: 'events'
+  /** Those before this one. Default: the latest. */
+  readonly before?: EventId | undefined
+  /** So many at most, 1 to 100; fewer come where the answer would be too long. Default: 50. */
+  readonly limit?: number | undefined
+}
 
 /** Ends a subscription; calling it again does nothing. */
 export type Unsubscribe = () => void

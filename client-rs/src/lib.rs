@@ -64,7 +64,9 @@ pub use outgoing::{Refused, SendError};
 pub use polled::{Polled, PolledState};
 pub use room::Room;
 
-pub use hither_protocol::message::control::{Hello, Member, MotionFormat, Status, User, Viewport};
+pub use hither_protocol::message::control::{
+    EventId, Hello, KeptEvent, Member, MotionFormat, Status, User, Viewport,
+};
 pub use hither_protocol::message::edits::{Ack, Edit, Op, OpKind};
 pub use hither_protocol::message::{Map, Refusal, Rights, Value};
 pub use hither_protocol::motion::Position;

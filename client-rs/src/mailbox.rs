@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hither_protocol::RoomHandle;
-use hither_protocol::message::control::ErrorMessage;
+use hither_protocol::message::control::{ErrorMessage, Kept};
 use hither_protocol::message::edits::{Ack, History, Reject};
 use hither_protocol::message::{Value, encoded_len};
 use hither_protocol::reconnect::LostConnection;
@@ -39,6 +39,7 @@ struct State {
     entering: BTreeMap<u32, oneshot::Sender<Result<RoomHandle, ErrorMessage>>>,
     submitting: BTreeMap<(RoomHandle, u64), oneshot::Sender<Result<Ack, Reject>>>,
     asking: BTreeMap<(RoomHandle, u32), oneshot::Sender<History>>,
+    asking_kept: BTreeMap<(RoomHandle, u32), oneshot::Sender<Kept>>,
     rooms: BTreeMap<RoomHandle, Inbox>,
     /// Events of no room, for the polled client.
     others: Inbox,
@@ -99,6 +100,17 @@ impl Mailbox {
         state.asking.retain(|_, waiter| !waiter.is_closed());
         if !state.ended {
             state.asking.insert((room, request), sender);
+        }
+        receiver
+    }
+
+    /// Registers who waits for kept events; must be called under the session's lock, before they can come.
+    pub(crate) fn expect_kept(&self, room: RoomHandle, request: u32) -> oneshot::Receiver<Kept> {
+        let (sender, receiver) = oneshot::channel();
+        let mut state = self.lock();
+        state.asking_kept.retain(|_, waiter| !waiter.is_closed());
+        if !state.ended {
+            state.asking_kept.insert((room, request), sender);
         }
         receiver
     }
@@ -245,6 +257,12 @@ impl Mailbox {
                     None => state.deliver(room, event),
                 }
             }
+            Event::Kept { room, ref kept } => {
+                match state.asking_kept.remove(&(room, kept.request)) {
+                    Some(waiter) => drop(waiter.send(kept.clone())),
+                    None => state.deliver(room, event),
+                }
+            }
             Event::EditUnanswered { room, number } => {
                 // Dropping its sender tells the waiter.
                 if state.submitting.remove(&(room, number)).is_none() {
@@ -254,6 +272,7 @@ impl Mailbox {
             Event::Left { room, .. } => {
                 state.submitting.retain(|(of, _), _| *of != room);
                 state.asking.retain(|(of, _), _| *of != room);
+                state.asking_kept.retain(|(of, _), _| *of != room);
                 state.deliver(room, event);
                 if let Some(inbox) = state.rooms.get_mut(&room) {
                     inbox.left = true;
@@ -295,6 +314,7 @@ impl Mailbox {
         state.entering.clear();
         state.submitting.clear();
         state.asking.clear();
+        state.asking_kept.clear();
         drop(state);
         self.events.notify_waiters();
         self.motion.notify_waiters();
@@ -376,6 +396,7 @@ fn cost(event: &Event) -> usize {
         Event::EditRejected { reject, .. } => reject.message.len(),
         Event::Edited { edit, .. } => encoded_len(edit),
         Event::History { history, .. } => encoded_len(&history.edits),
+        Event::Kept { kept, .. } => encoded_len(&kept.events),
         Event::RecordsChanged { records, .. } => encoded_len(records),
         _ => 0,
     }

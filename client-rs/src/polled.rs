@@ -11,12 +11,12 @@ use std::thread;
 use std::time::Instant;
 
 use hither_protocol::limits::AXES_MAX;
-use hither_protocol::message::control::{Status, Viewport};
+use hither_protocol::message::control::{EventId, Status, Viewport};
 use hither_protocol::message::edits::Op;
 use hither_protocol::message::{Map, Value};
 use hither_protocol::motion::Position;
 use hither_protocol::reconnect::Status as ConnectionStatus;
-use hither_protocol::session::{self, Event};
+use hither_protocol::session::{self, Event, Session};
 use hither_protocol::{RoomHandle, RoomName, Slot};
 use hither_transport::Link;
 
@@ -237,6 +237,21 @@ impl Polled {
         data: impl Into<Value>,
     ) -> Result<(), SendError> {
         self.connection()?.send_to(room, to, name, data.into())
+    }
+
+    /// Looks up events that the server keeps, as [`Room::event_history`](crate::Room::event_history); [`Event::Kept`]
+    /// repeats the number returned.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub fn event_history(
+        &mut self,
+        room: RoomHandle,
+        before: Option<EventId>,
+        limit: u32,
+    ) -> Result<u32, SendError> {
+        let ask = |session: &mut Session| session.kept_events(room, before, limit);
+        self.connection()?.act(room, ask)?.ok_or(SendError::Closed)
     }
 
     /// Says to all rooms whether the user is there, as [`Client::set_status`].

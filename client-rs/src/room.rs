@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hither_protocol::limits::AXES_MAX;
-use hither_protocol::message::control::{Member, Viewport};
+use hither_protocol::message::control::{EventId, KeptEvent, Member, Viewport};
 use hither_protocol::message::{Map, Value};
 use hither_protocol::motion::Position;
 use hither_protocol::session::{self, Event};
@@ -13,8 +13,9 @@ use hither_protocol::{RoomHandle, Slot};
 
 use crate::client::Connection;
 use crate::closed::Closed;
+use crate::edits::HistoryError;
 use crate::mailbox::Popped;
-use crate::outgoing::{SendError, check_event, check_presence};
+use crate::outgoing::{Refused, SendError, check_event, check_presence};
 
 /// A membership in a room. Dropping it leaves the room; [`Self::leave`] also waits until the server has let it go.
 pub struct Room {
@@ -125,6 +126,37 @@ impl Room {
         data: impl Into<Value>,
     ) -> Result<(), SendError> {
         self.connection.send_to(self.room, to, name, data.into())
+    }
+
+    /// Looks up the events to all that the server keeps of this room, also of before anybody was there now: those
+    /// before one, or the latest, `limit` at most and 100, the oldest first. Fewer come where the answer would be too
+    /// large, and none where the server keeps no earlier ones: ask with the id of the first until then. A live
+    /// [`Event::Broadcast`] has the id under which it is kept, so what was seen in both is known as one.
+    ///
+    /// A namespace keeps no events unless its operator says so, and then there are none.
+    ///
+    /// # Errors
+    /// [`HistoryError`]: when the connection is lost before the answer, it is refused as `Unavailable`.
+    pub async fn event_history(
+        &self,
+        before: Option<EventId>,
+        limit: u32,
+    ) -> Result<Vec<KeptEvent>, HistoryError> {
+        let Connection { mailbox, .. } = &*self.connection;
+        let asked = self.connection.act(self.room, |session| {
+            let request = session.kept_events(self.room, before, limit)?;
+            Some(mailbox.expect_kept(self.room, request))
+        })?;
+        let kept = asked.ok_or(SendError::Closed)?.await.map_err(|_| SendError::Closed)?;
+        match kept.refused {
+            None => Ok(kept.events),
+            Some(code) => {
+                let message = "the kept events can't be had".to_owned();
+                let retry_after = kept.retry_after_ms.map(Duration::from_millis);
+                let refused = Refused { code, message, retry_after, limit: None, value: None };
+                Err(HistoryError::Refused(refused))
+            }
+        }
     }
 
     /// All members, this one too, in the order of their slots.

@@ -24,6 +24,8 @@ pub const EDIT_OPS_MAX: usize = 64;
 pub const EDITS_UNANSWERED_MAX: usize = 64;
 /// Edits in one answer to `history`.
 pub const HISTORY_EDITS_MAX: usize = 100;
+/// Events in one answer to `kept`.
+pub const KEPT_EVENTS_MAX: usize = 100;
 /// Milliseconds after its last edit for which a server knows an editor's numbers at least, 24 hours (D7).
 pub const EDITOR_MS: u64 = 86_400_000;
 /// Deepest nesting of arrays and maps in a user's value; a bare number has depth 0.
@@ -58,7 +60,7 @@ pub const PRESENCE_PER_SECOND: u32 = 60;
 pub const EVENTS_PER_SECOND: u32 = 50;
 /// Edits that one session may send in a second.
 pub const EDITS_PER_SECOND: u32 = 100;
-/// Joins and changes of status that one session may ask for in a second.
+/// Joins, changes of status and looks at what was before that one session may ask for in a second.
 pub const REQUESTS_PER_SECOND: u32 = 20;
 /// Most records of one datagram; what comes after them is not read.
 pub const DATAGRAM_RECORDS_MAX: usize = 64;

@@ -1,7 +1,8 @@
 //! The Hither server: I/O, policy and assembly around the rooms and sessions of `hither-core`.
 //!
 //! [`server::run`] is the whole program. A client's way in: `connection` takes it from its first packet, `auth` judges
-//! its hello, `rooms` has the rooms and their tickers, `store` their documents; `bots` are clients of the server's own.
+//! its hello, `rooms` has the rooms and their tickers, `store` their documents,
+//! `event_log` their events; `bots` are clients of the server's own.
 //! [`config`], [`metrics`], [`http`] and [`logging`] are the operator's.
 
 #![forbid(unsafe_code)]
@@ -14,6 +15,7 @@ mod certificate;
 pub mod config;
 mod connection;
 mod data;
+pub mod event_log;
 pub mod http;
 mod invitation;
 pub mod logging;

@@ -40,6 +40,12 @@ pub struct Metrics {
     pub rejects: PerLabel<RejectCause, Counter>,
     /// Events broadcast in rooms, counted once each, not per receiver.
     pub events: Counter,
+    /// Events that the event log took.
+    pub events_kept: Counter,
+    /// Events that should have been kept and are not, by cause.
+    pub events_not_kept: PerLabel<NotKeptCause, Counter>,
+    /// Kept events that a look left out, since they are not what was written.
+    pub kept_events_damaged: Counter,
     /// Edits that the store took, counted once each, not per receiver.
     pub edits: Counter,
     /// Whether the store takes edits, 1 or 0.
@@ -48,6 +54,8 @@ pub struct Metrics {
     pub store_queue_bytes: Gauge,
     /// Commits of the store, those of its own upkeep too.
     pub store_commits: Counter,
+    /// Loads and lookups that the store refused at once, since commits failed or too many waited.
+    pub store_reads_refused: Counter,
     /// Seconds from when a commit of the store began until it was durable.
     pub store_commit_seconds: Histogram,
     /// Sessions that were forgotten before their five minutes were over, as there were too many.
@@ -83,6 +91,14 @@ impl Metrics {
             ),
             rejects: PerLabel::register(r, "rejects", "What was refused", "cause"),
             events: register(r, "events", "Events broadcast", Counter::default()),
+            events_kept: register(r, "events_kept", "Events kept", Counter::default()),
+            events_not_kept: PerLabel::register(r, "events_not_kept", "Events not kept", "cause"),
+            kept_events_damaged: register(
+                r,
+                "kept_events_damaged",
+                "Kept events that are not what was written",
+                Counter::default(),
+            ),
             edits: register(r, "edits", "Edits stored", Counter::default()),
             store_available: register(
                 r,
@@ -97,6 +113,12 @@ impl Metrics {
                 Gauge::default(),
             ),
             store_commits: register(r, "store_commits", "Commits of the store", Counter::default()),
+            store_reads_refused: register(
+                r,
+                "store_reads_refused",
+                "Loads and lookups that the store refused",
+                Counter::default(),
+            ),
             store_commit_seconds: register(
                 r,
                 "store_commit_seconds",
@@ -231,6 +253,16 @@ labels! {
         Stale = "stale",
         /// The member lacks the right to move.
         NoRight = "no_right",
+    }
+}
+
+labels! {
+    /// Why an event is not kept.
+    NotKeptCause {
+        /// Too many wait: the disk does not keep up.
+        QueueFull = "queue_full",
+        /// The disk did not take it, or the server was ending.
+        Failed = "failed",
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::Router;
 use hither_protocol::CloseCode;
 use hither_transport::relay::{Impairment, Relay};
-use hither_transport::{BindError, Listener, ServerTls};
+use hither_transport::{BindError, Clock, Listener, ServerTls};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,6 +27,7 @@ use crate::config::{AuthConfig, Config, DemoConfig, Origins};
 use crate::connection::{Shared, run_incoming};
 pub use crate::data::DataError;
 use crate::data::{DataDir, Saver, Secrets};
+use crate::event_log::{self, EventLog};
 use crate::http::{
     Discovery, Door, NoPage, Readiness, Stores, bots_router, network_router, ops_router,
     page_router, public_router, run_http, websocket_router, websockets_only,
@@ -35,7 +36,7 @@ use crate::invitation;
 use crate::metrics::{Metrics, RejectCause, Transport};
 use crate::store::{self, Store};
 pub use crate::store::{Backup, BackupError, OpenError};
-use shared::{Assembly, authenticator, open_store};
+use shared::{Assembly, authenticator, open_event_log, open_store};
 
 /// How long clients have to take their bye when the server stops; all in all it has two seconds.
 const DRAIN_DEADLINE: Duration = Duration::from_millis(1_500);
@@ -73,6 +74,9 @@ pub enum ServerError {
     /// The operator's or the machine's: the documents can't be used, or some of them are lost.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// The operator's or the machine's: the kept events can't be used.
+    #[error(transparent)]
+    EventLog(#[from] event_log::OpenError),
 }
 
 /// A server that is ready, and not stopped yet.
@@ -95,6 +99,8 @@ pub struct Server {
     saver: Option<Arc<Saver>>,
     /// Closed when all clients have gone.
     store: Arc<dyn Store>,
+    /// The same.
+    event_log: Arc<dyn EventLog>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -158,7 +164,9 @@ impl Server {
         let data = config.data.as_deref().map(DataDir::open).transpose()?;
         let secrets = Secrets::of(data.as_ref())?;
         let metrics = Arc::new(Metrics::new());
-        let store = open_store(data.as_ref(), &config.documents, &metrics)?;
+        let clock = Clock::start();
+        let store = open_store(data.as_ref(), &config.documents, clock, &metrics)?;
+        let event_log = open_event_log(data.as_ref(), &config.namespaces, &metrics)?;
         let (tls, certificate) = Source::new(&config.tls)?;
         let http = TcpListener::bind(config.http).await?;
         let ops = TcpListener::bind(config.ops).await?;
@@ -188,7 +196,9 @@ impl Server {
             draining: draining.clone(),
             secrets,
             data,
+            clock,
             store: store.clone(),
+            event_log: event_log.clone(),
         }
         .shared(&config);
         let relay = config.demo.as_ref().and_then(|_| reachable(listener.local_addr()));
@@ -226,6 +236,7 @@ impl Server {
             relay,
             saver,
             store,
+            event_log,
             tasks,
         })
     }
@@ -272,9 +283,10 @@ impl Server {
         }
         self.listener.close(CloseCode::GoingAway.number(), CloseCode::GoingAway.name());
         let idle = tokio::time::timeout(CLOSE_DEADLINE, self.listener.wait_idle());
-        let stored = tokio::time::timeout_at(began + STORE_DEADLINE, self.store.close());
+        let closed = async { tokio::join!(self.store.close(), self.event_log.close()) };
+        let stored = tokio::time::timeout_at(began + STORE_DEADLINE, closed);
         if tokio::join!(idle, stored).1.is_err() {
-            tracing::error!("the disk does not answer: the last edits may not be stored");
+            tracing::error!("the disk does not answer: the last edits or events may not be stored");
         }
         if let Some(saver) = self.saver {
             saver.save().await;

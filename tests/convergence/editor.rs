@@ -60,13 +60,13 @@ impl Editor {
 
     pub(crate) fn disconnect(&mut self, now: Timestamp) {
         self.is_connected = false;
-        self.session.handle_disconnected(now);
+        self.session.handle_disconnected();
         self.take_events(now);
     }
 
-    pub(crate) fn connect(&mut self, now: Timestamp) {
+    pub(crate) fn connect(&mut self) {
         self.is_connected = true;
-        self.session.begin_again(now, None);
+        self.session.begin_again(None);
     }
 
     pub(crate) fn handle(&mut self, now: Timestamp, lane: Lane, bytes: &[u8]) {

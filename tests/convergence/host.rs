@@ -154,7 +154,7 @@ impl Host {
             }
             Some(EditsToServer::Submit(submit)) => {
                 self.room.handle_store_state(self.is_store_up);
-                self.room.handle_submit(now, slot, submit);
+                self.room.handle_submit(now, slot, submit, None);
             }
             Some(EditsToServer::History(_)) | None => {}
         }
@@ -187,7 +187,7 @@ impl Host {
             match output {
                 Output::Control(to, bytes) => self.send(to, Lane::Control, &bytes),
                 Output::Edits(to, bytes) => self.send(to, Lane::Edits, &bytes),
-                Output::Datagram(..) => {}
+                Output::Datagram(..) | Output::Keep(_) => {}
                 Output::Store(logged) => {
                     self.waiting.push_back(logged);
                     if self.fault == Some(Fault::AcksBeforeItIsDurable) {

@@ -105,7 +105,7 @@ impl World {
             if self.back_at[editor].is_some_and(|at| at <= now) {
                 self.back_at[editor] = None;
                 self.host.connect(editor);
-                self.editors[editor].connect(now);
+                self.editors[editor].connect();
             }
             while let Some((lane, bytes)) = arrived(&mut self.up[editor], now) {
                 self.host.handle(now, editor, lane, &bytes);

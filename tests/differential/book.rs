@@ -39,7 +39,8 @@ impl Ranged for ToClient {
             | Self::Error(_)
             | Self::Pong(_)
             | Self::Bye(_)
-            | Self::Motion(_) => true,
+            | Self::Motion(_)
+            | Self::Kept(_) => true,
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::support::{Host, Raw, enter, event, on_all, slot};
 
 async fn broadcast(room: &Room) -> (Slot, u64, String, Value) {
     event(room, |event| match event {
-        Event::Broadcast { from, number, name, data, .. } => Some((from, number, name, data)),
+        Event::Broadcast { from, id, name, data, .. } => Some((from, id.number, name, data)),
         Event::EventsLost { .. } => panic!("events are lost"),
         _ => None,
     })
@@ -70,7 +70,7 @@ async fn v3_a_directed_event_reaches_those_named_and_nobody_else() {
         }
         here.broadcast("all", 1).unwrap();
         let number = event(other, |event| match event {
-            Event::Broadcast { number, .. } => Some(number),
+            Event::Broadcast { id, .. } => Some(id.number),
             Event::Direct(direct) => panic!("not for this one: {direct:?}"),
             _ => None,
         });

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of tests fails the test")]
 
+mod backup;
 mod bad_input;
 mod basic;
 mod bots;
@@ -10,6 +11,7 @@ mod certificate;
 mod durable;
 mod edits;
 mod events;
+mod history;
 mod lifelines;
 mod loss;
 mod motion;

@@ -19,7 +19,7 @@ async fn who_does_not_read_is_closed_as_too_slow_and_the_others_get_everything()
             here.broadcast("big", "x".repeat(15_000)).unwrap();
             here.set_motion(Position::xy(number as i32, 0));
             let heard = event(&there, |event| match event {
-                Event::Broadcast { number, .. } => Some(number),
+                Event::Broadcast { id, .. } => Some(id.number),
                 Event::EventsLost { .. } => panic!("the others lose events"),
                 _ => None,
             });

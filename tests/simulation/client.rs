@@ -239,8 +239,8 @@ impl Client {
             Event::EventsLost { room } => {
                 self.findings.push(format!("room {room}: a gap in the events"));
             }
-            Event::Broadcast { room, from, number, data, .. } => {
-                self.with_stay(room, |stay| stay.events.push((number, from, data)));
+            Event::Broadcast { room, from, id, data, .. } => {
+                self.with_stay(room, |stay| stay.events.push((id.number, from, data)));
             }
             Event::Direct(direct) => {
                 self.with_stay(direct.room, |stay| stay.directs.push(direct.data));

@@ -118,9 +118,12 @@ impl Server {
             let message = lane.buffer.pop().ok().flatten().filter(|_| !lane.ended);
             let Some(message) = message else { return };
             match lane.room {
-                Some(room) => connection.session.handle_edits(now, room, &message),
+                Some(room) => {
+                    // Simulated clients keep to the rate.
+                    connection.session.handle_edits(now, room, &message);
+                }
                 None => {
-                    let opened = connection.session.handle_open(&message);
+                    let opened = connection.session.handle_open(now, &message);
                     lane.room = opened.as_ref().map(|opened| opened.room);
                     lane.ended = opened.is_none();
                     if let Some(opened) = opened {
@@ -227,7 +230,7 @@ impl Server {
 
     fn handle_effect(&mut self, now: Timestamp, id: ConnectionId, effect: Effect) {
         match effect {
-            Effect::History { .. } => {} // nobody asks here
+            Effect::History { .. } | Effect::Kept(_) => {} // nobody asks here
             Effect::Authenticate { .. } => {
                 let connection = self.connections.get_mut(&id).expect("the effect's connection");
                 let grant = RoomGrant { pattern: Pattern::any(), rights: Rights::ALL };
@@ -264,8 +267,8 @@ impl Server {
             Effect::Datagram(bytes) => {
                 self.handle_datagram(now, id, &bytes);
             }
-            Effect::Submit { room, slot, submit } => {
-                self.served(room).room.handle_submit(now, slot, submit);
+            Effect::Submit { room, slot, submit, refused } => {
+                self.served(room).room.handle_submit(now, slot, submit, refused);
                 self.drain_room(room);
             }
             Effect::SendEdits(room, bytes) => {
@@ -366,6 +369,7 @@ impl Server {
                         self.tasks.push(task);
                     }
                 }
+                Output::Keep(_) => {} // no namespace keeps any
                 Output::Store(logged) => {
                     self.served(handle).store(&logged.edit);
                     self.tasks.push(Task::Store(handle, logged.edit.sequence));

@@ -9,7 +9,7 @@ use crate::tree::{File, code_and_tests};
 use crate::{report, tree};
 
 const SOURCES: &str = "server/src/";
-const ADAPTERS: [&str; 4] = ["auth", "bus", "http", "store"];
+const ADAPTERS: [&str; 5] = ["auth", "bus", "event_log", "http", "store"];
 /// The files that put the server together.
 const ASSEMBLY: [&str; 3] = ["server.rs", "server/shared.rs", "main.rs"];
 /// Concrete adapters of a port that is no trait, so that no `impl` gives them away.

@@ -7,10 +7,10 @@ import type { FrameHeader } from '../motion/frame.ts'
 import { PlayClock } from '../motion/playback.ts'
 import { View } from '../motion/view.ts'
 import type { Reader } from '../wire/bytes.ts'
-import type { EventMessage, MemberMessage, Seen, ToClient, Viewport } from '../wire/control.ts'
+import type { EventIdMessage, EventMessage, MemberMessage, Seen, ToClient, Viewport } from '../wire/control.ts'
 import { sayEvent, sayPresence, sayViewport } from '../wire/control.ts'
 import type { Said } from '../wire/lane.ts'
-import type { Fields, Value } from '../wire/msgpack.ts'
+import type { Fields } from '../wire/msgpack.ts'
 import { Beat } from './beat.ts'
 import { EditsLane, type EditsLaneListener } from './edits-lane.ts'
 import { Mover } from './mover.ts'
@@ -34,12 +34,14 @@ export interface MembershipListener {
   handleOver(type: 'entry' | 'room', refusal?: Refusal): void
   /** What a tick changed, of the own member, too. A member is never changed in place. */
   handleMembers(changes: readonly MemberChange[]): void
-  /** Another member's event; without a number if it was for this one alone. */
-  handleEvent(event: { from: number; generation: number; name: string; data: Value; time: number }): void
+  /** Another member's event; without an id if it was for this one alone. */
+  handleEvent(event: EventMessage | Message<'direct'>, id: EventIdMessage | null): void
   /** An event to all has come back that is this member's, or was missed and may be that of the stay before. */
   handleReturned(event: EventMessage): void
   /** Events are lost: the next number is not the one after the last. */
   handleEventsLost(): void
+  /** An answer to the session's `askKept`. */
+  handleKept(kept: Message<'kept'>): void
 }
 
 /** A member came, went, or is another object now. */
@@ -331,7 +333,7 @@ export class Membership {
           continue
         }
       }
-      this.listener.handleEvent(event)
+      this.listener.handleEvent(event, 'number' in event ? this.seen : null)
     }
   }
 

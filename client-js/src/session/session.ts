@@ -9,11 +9,13 @@ import {
   sayBye,
   sayHello,
   sayJoin,
+  sayKept,
   sayLeave,
   sayMotion,
   sayPing,
   sayResumable,
   sayStatus,
+  type EventIdMessage,
   type Seen,
   type ToClient,
 } from '../wire/control.ts'
@@ -139,6 +141,12 @@ export class Session {
     this.send(sayJoin(request, name, presence, seen))
   }
 
+  /** Asks for events that the server keeps of a room (rule V6); returns the number that the answer repeats. */
+  askKept(room: number, before: EventIdMessage | undefined, limit: number): number {
+    this.send(sayKept(++this.#requests, room, before, limit))
+    return this.#requests
+  }
+
   /** Leaves every room; the connection is closed once this is sent. */
   bye(): void {
     this.send(sayBye(4000))
@@ -235,6 +243,8 @@ export class Session {
         return this.#rooms.get(message.room)?.handleDiff(message)
       case 'direct':
         return this.#rooms.get(message.room)?.handleDirect(message)
+      case 'kept':
+        return this.#rooms.get(message.room)?.listener.handleKept(message)
       case 'left':
         return this.#drop(message.room)?.handleLeft(message.reason)
       case 'error': {

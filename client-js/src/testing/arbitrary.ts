@@ -2,7 +2,7 @@
 
 import fc, { type Arbitrary } from 'fast-check'
 import type { Axis } from '../motion/axes.ts'
-import type { EventMessage, MemberMessage, ToClient, UserMessage, Viewport } from '../wire/control.ts'
+import type { EventMessage, KeptEventMessage, MemberMessage, ToClient, UserMessage, Viewport } from '../wire/control.ts'
 import type { EditMessage, EditsToClient, Op, RecordMessage } from '../wire/edits.ts'
 import type { Fields, Value } from '../wire/msgpack.ts'
 import type { EditsToServer, ToServer } from './to-server.ts'
@@ -59,6 +59,9 @@ const sent = { from: slot, generation: u32, name, data: values, time: int }
 const events: Arbitrary<EventMessage[]> = list(fc.record({ number: int, ...sent }))
 const refusal = { code: u32, message: string, retryAfterMs: int }
 
+const eventId = fc.record({ epoch: int, number: int })
+const keptEvent: Arbitrary<KeptEventMessage> = fc.record({ id: eventId, user, name, data: values, time: int })
+
 /** Any message of the control lane to the server, with all that may be left out but is not when it is empty. */
 export const toServer: Arbitrary<ToServer> = fc.oneof(
   fc.record(
@@ -78,6 +81,10 @@ export const toServer: Arbitrary<ToServer> = fc.oneof(
   fc.record({ type: type('viewport'), room: u32, viewport, follow: slot }, { requiredKeys: ['type', 'room'] }),
   fc.record({ type: type('motion'), datagram }),
   fc.record({ type: type('resumable') }),
+  fc.record(
+    { type: type('kept'), request: u32, room: u32, before: eventId, limit: u32 },
+    { requiredKeys: ['type', 'request', 'room', 'limit'] },
+  ),
 )
 
 const axis: Arbitrary<Axis> = fc
@@ -135,6 +142,10 @@ export const toClient: Arbitrary<ToClient> = fc.oneof(
     { requiredKeys: ['type', 'code', 'reason'] },
   ),
   fc.record({ type: type('motion'), datagram }),
+  fc.record(
+    { type: type('kept'), request: u32, room: u32, events: list(keptEvent), code: u32, retryAfterMs: int },
+    { requiredKeys: ['type', 'request', 'room', 'events'] },
+  ),
 )
 
 const ops: Arbitrary<Op[]> = list(

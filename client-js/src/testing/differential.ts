@@ -228,6 +228,7 @@ class Client {
       },
       handleEvent: ({ from, name, data, time }) => tell('event', from, name, plain(data), time),
       handleReturned: () => {},
+      handleKept: () => {},
       handleEventsLost: () => tell('events lost'),
       cursors: {
         handleMotion: ({ slot }, _tick, position) => {

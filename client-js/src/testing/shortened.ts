@@ -13,6 +13,8 @@ const user = { id: 'i', name: 'n' }
 const member = { slot: 's', generation: 'g', user: ['u', user], presence: 'p?', status: 'a?' } as const
 const direct = { room: 'h', from: 'f', generation: 'g', name: 'k', data: 'd', time: 't' }
 const event = { number: 'n', from: 'f', generation: 'g', name: 'k', data: 'd', time: 't' }
+const eventId = { epoch: 'e', number: 'n' }
+const keptEvent = { id: ['i', eventId], user: ['u', user], name: 'k', data: 'd', time: 't' } as const
 const axis = { step: 'st=1', min: `n=${-(2 ** 30)}`, max: `x=${2 ** 30 - 1}`, wraps: 'w?' }
 const motion = { hz: 'hz', axes: ['a', axis] } as const
 const op = { kind: 'k', record: 'i', fields: 'f?', ifVersion: 'v' }
@@ -58,6 +60,7 @@ export const keys: Record<'control' | 'edits', { readonly [type: string]: readon
     pong: [8, { token: 't', time: 's' }],
     bye: [9, { code: 'c', reason: 'm?', retryAfterMs: 'ra' }],
     motion: [10, { datagram: 'd' }],
+    kept: [11, { request: 'i', room: 'h', events: ['e?', keptEvent], code: 'c', retryAfterMs: 'ra' }],
   },
   edits: {
     snapshot: [1, { document: 'd', sequence: 'q', records: ['r', { id: 'i', version: 'v', fields: 'f' }], more: 'c?' }],

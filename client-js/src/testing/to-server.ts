@@ -1,7 +1,7 @@
 // The other direction of the lanes, as a server has it: it reads what a client says, and writes what a client reads.
 
 import { AXIS_LIMIT } from '../motion/axes.ts'
-import { type Seen, status, type Viewport } from '../wire/control.ts'
+import { type EventIdMessage, type Seen, status, type Viewport } from '../wire/control.ts'
 import type { Op, Place } from '../wire/edits.ts'
 import { encodeMessage, type Lane } from '../wire/lane.ts'
 import type { Fields, Value } from '../wire/msgpack.ts'
@@ -21,6 +21,7 @@ export type ToServer =
   | { type: 'viewport'; room: number; viewport?: Viewport; follow?: number }
   | { type: 'motion'; datagram: Uint8Array }
   | { type: 'resumable' }
+  | { type: 'kept'; request: number; room: number; before?: EventIdMessage; limit: number }
 
 /** What a client says on an edits lane. */
 export type EditsToServer =
@@ -29,6 +30,7 @@ export type EditsToServer =
   | { type: 'history'; request: number; before?: number; limit: number }
 
 const seen = struct<Seen>({ epoch: ['e', int], number: ['n', int] })
+const eventId = struct<EventIdMessage>({ epoch: ['e', int], number: ['n', int] })
 const onAxis = integer(AXIS_LIMIT - 1, -AXIS_LIMIT)
 const viewport = struct<Viewport>({
   left: ['l', onAxis],
@@ -69,6 +71,7 @@ export const controlToServer: Lane<ToServer> = {
   viewport: [9, struct({ room: ['h', u32], viewport: ['v', optional(viewport)], follow: ['f', optional(slot)] })],
   motion: [10, struct({ datagram: ['d', binary] })],
   resumable: [11, struct<object>({})],
+  kept: [12, struct({ request: ['i', u32], room: ['h', u32], before: ['b', optional(eventId)], limit: ['l', u32] })],
 }
 
 /** The kinds and keys of an edits lane to the server. */

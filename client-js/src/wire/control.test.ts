@@ -8,6 +8,7 @@ import {
   sayEvent,
   sayHello,
   sayJoin,
+  sayKept,
   sayLeave,
   sayMotion,
   sayPing,
@@ -63,6 +64,8 @@ const diff = {
   events: [],
 } satisfies ToClient
 
+const kept = { type: 'kept', request: 3, room: 7, events: [] } satisfies ToClient
+
 const viewport = { left: -300, top: 0, right: 70_000, bottom: 2 ** 30 - 1 }
 
 /** How each vector to the server is said, with the keys of users' maps in their order. */
@@ -93,6 +96,8 @@ const toServer: Record<string, Said> = {
   'viewport: a rectangle': sayViewport(7, viewport, undefined),
   'viewport: a rectangle, and a member to follow': sayViewport(7, viewport, 4_095),
   'motion over the control lane: an ack and a sample': sayMotion(fromHex('030764010207011413')),
+  'kept, the latest': sayKept(3, 7, undefined, 50),
+  'kept, before event 12': sayKept(4, 7, { epoch, number: 12 }, 100),
 }
 
 /** What each vector to the client says. */
@@ -161,6 +166,21 @@ const toClient: Record<string, ToClient> = {
     type: 'motion',
     datagram: fromHex('010701e807c15fd532a98f6572e2be3359f9816f'),
   },
+  kept: {
+    ...kept,
+    events: [
+      { id: { epoch: 7, number: 1 }, user: { id: 'user-0' }, name: 'join', data: null, time: 0 },
+      {
+        id: { epoch, number: 12 },
+        user: { id: 'auth|4711', name: 'Ada' },
+        name: wave.name,
+        data: wave.data,
+        time,
+      },
+    ],
+  },
+  'kept, none': kept,
+  'kept, refused': { ...kept, code: 9, retryAfterMs: 1_000 },
 }
 
 it('knows every vector', () => {

@@ -47,6 +47,7 @@ export type ToClient =
   | { type: 'pong'; token: number; time: number }
   | { type: 'bye'; code: number; reason: string; retryAfterMs?: number }
   | { type: 'motion'; datagram: Uint8Array }
+  | { type: 'kept'; request: number; room: number; events: KeptEventMessage[]; code?: number; retryAfterMs?: number }
 
 /** The last event of an epoch that the client has seen. */
 export interface Seen {
@@ -95,6 +96,21 @@ export interface EventMessage {
   number: number
   from: number
   generation: number
+  name: string
+  data: Value
+  time: number
+}
+
+/** Which event it is, among all that a room ever had. */
+export interface EventIdMessage {
+  epoch: number
+  number: number
+}
+
+/** An event as the server keeps it (rule V6). */
+export interface KeptEventMessage {
+  id: EventIdMessage
+  user: UserMessage
   name: string
   data: Value
   time: number
@@ -162,6 +178,14 @@ const received = {
 } as const
 const event = struct<EventMessage>({ number: ['n', int], ...received })
 
+const keptEvent = struct<KeptEventMessage>({
+  id: ['i', struct<EventIdMessage>({ epoch: ['e', int], number: ['n', int] })],
+  user: ['u', user],
+  name: ['k', text],
+  data: ['d', any],
+  time,
+})
+
 /** The kinds and keys of what comes to the client. */
 export const controlToClient: Lane<ToClient> = {
   welcome: [1, struct({ version, user: ['u', user], time, resumeToken: ['rt', optional(text)], resumed })],
@@ -210,6 +234,7 @@ export const controlToClient: Lane<ToClient> = {
   pong: [8, struct({ token: ['t', int], time: ['s', int] })],
   bye: [9, struct({ code: ['c', u32], reason, retryAfterMs })],
   motion: [10, struct({ datagram: ['d', binary] })],
+  kept: [11, struct({ request, room, events: ['e', listOrNone(keptEvent)], code: ['c', optional(u32)], retryAfterMs })],
 }
 
 /**
@@ -274,4 +299,9 @@ export function sayMotion(datagram: Uint8Array): Said {
 /** Says that the resume token of the welcome has come (rule S2). */
 export function sayResumable(): Said {
   return [11, {}]
+}
+
+/** Asks for events that the server keeps: those before one, or the latest (rule V6). */
+export function sayKept(request: number, room: number, before: EventIdMessage | undefined, limit: number): Said {
+  return [12, { i: request, h: room, b: before && { e: before.epoch, n: before.number }, l: limit }]
 }

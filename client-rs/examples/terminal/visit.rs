@@ -219,8 +219,8 @@ impl Visit {
                 news.push(News::EventsLost);
                 news.extend(self.refresh_all(room));
             }
-            Event::Broadcast { from, number, name, data, .. } => {
-                news.push(News::Event { from, name, data, number: Some(number) });
+            Event::Broadcast { from, id, name, data, .. } => {
+                news.push(News::Event { from, name, data, number: Some(id.number) });
             }
             Event::Direct(direct) => {
                 let (from, name, data) = (direct.from, direct.name, direct.data);

@@ -47,7 +47,7 @@ pub fn start(link: Link, hello: Hello) -> (Handle, Driver) {
         is_closed: false,
     };
     let shared = Arc::new(Shared {
-        clock: Clock::start(),
+        clock: Mutex::new(Clock::start()),
         state: Mutex::new(state),
         wake: Notify::new(),
         outgoing_bytes,
@@ -69,7 +69,7 @@ impl Handle {
     /// Ask [`Self::is_backlogged`] before an act that writes to a stream: what is over it is kept in memory all the
     /// same.
     pub fn with<T>(&self, act: impl FnOnce(&mut Session, Timestamp) -> T) -> T {
-        let now = self.0.clock.now();
+        let now = self.0.clock().now();
         let mut state = self.0.lock();
         let result = act(&mut state.session, now);
         if self.0.flush(&mut state, now) {
@@ -80,7 +80,7 @@ impl Handle {
 
     /// Where a member is to be seen at `at`, see [`Session::sample`].
     pub fn sample(&self, room: RoomHandle, slot: Slot, at: Instant) -> Option<[f64; AXES_MAX]> {
-        let now = self.0.clock.time_of(at);
+        let now = self.0.clock().time_of(at);
         self.0.lock().session.sample(now, room, slot)
     }
 
@@ -107,8 +107,10 @@ impl Handle {
         if let Some(delay) = link.ack_delay() {
             state.session.set_ack_delay(delay);
         }
-        let now = self.0.clock.now();
-        state.session.begin_again(now, token);
+        // The machine may have slept for a day, and then nobody knows of edits what became of them (D7).
+        self.0.clock().catch_up();
+        let now = self.0.clock().now();
+        state.session.begin_again(token);
         self.0.flush(&mut state, now);
         drop(state);
         self.0.closed.send_replace(None);
@@ -126,11 +128,11 @@ impl Handle {
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        self.0.clock.now()
+        self.0.clock().now()
     }
 
     pub(crate) fn instant(&self, at: Timestamp) -> tokio::time::Instant {
-        self.0.clock.instant(at)
+        self.0.clock().instant(at)
     }
 
     /// Says bye and lets the server close the connection; after a second this end does. Returns at once; a second call
@@ -167,7 +169,7 @@ impl fmt::Debug for Handle {
 
 /// What the driver and the handles share.
 pub(super) struct Shared {
-    pub(super) clock: Clock,
+    clock: Mutex<Clock>,
     state: Mutex<State>,
     /// Tells the driver that a timer is due earlier than it knows, that a lane is to be opened, or that it is to close.
     pub(super) wake: Notify,
@@ -203,10 +205,14 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn clock(&self) -> MutexGuard<'_, Clock> {
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The connection has ended: what the session has is kept for the next.
     pub(super) fn handle_disconnected(&self) {
         let mut state = self.lock();
-        state.session.handle_disconnected(self.clock.now());
+        state.session.handle_disconnected();
         state.edits.clear();
         state.opening.clear();
         state.closing = None;
@@ -214,7 +220,7 @@ impl Shared {
 
     /// Sets the time at which this end closes the connection; false if it was set before.
     pub(super) fn close_soon(&self) -> bool {
-        let at = self.clock.now() + CLOSE_GRACE;
+        let at = self.clock().now() + CLOSE_GRACE;
         let mut state = self.lock();
         let first = state.closing.is_none();
         state.closing.get_or_insert(at);

@@ -157,7 +157,7 @@ impl Driver {
         if due != state.armed
             && let Some(due) = due
         {
-            timer.reset(self.shared.clock.instant(due));
+            timer.reset(self.shared.clock().instant(due));
         }
         state.armed = due;
         for opening in state.opening.drain(..) {
@@ -168,20 +168,17 @@ impl Driver {
     }
 
     /// Tells the session the time; true when it is time to close.
-    fn handle_time(&self, observe: &mut impl FnMut(&mut Session, Activity)) -> bool {
-        let now = self.shared.clock.now();
-        let mut state = self.shared.lock();
-        if state.session.poll_timeout().is_some_and(|due| due <= now) {
-            state.session.handle_timeout(now);
-            // What was held back as old may be shown now (M16).
-            observe(&mut state.session, Activity::Datagrams);
-            self.shared.flush(&mut state, now);
-        }
-        state.closing.is_some_and(|at| at <= now)
+    fn handle_time(&mut self, observe: &mut impl FnMut(&mut Session, Activity)) -> bool {
+        self.act(observe, |state, now| {
+            if state.session.poll_timeout().is_some_and(|due| due <= now) {
+                state.session.handle_timeout(now);
+            }
+            state.closing.is_some_and(|at| at <= now)
+        })
     }
 
     fn handle_datagrams(&mut self, first: &[u8], observe: &mut impl FnMut(&mut Session, Activity)) {
-        let now = self.shared.clock.now();
+        let now = self.shared.clock().now();
         let mut state = self.shared.lock();
         if now >= self.round_trip_due {
             self.round_trip_due = now + ROUND_TRIP_EVERY;
@@ -204,19 +201,29 @@ impl Driver {
         observe: &mut impl FnMut(&mut Session, Activity),
         handle: impl FnOnce(&mut Session, Timestamp) -> Result<(), MessageError>,
     ) -> Result<(), MessageError> {
-        let now = self.shared.clock.now();
-        let mut state = self.shared.lock();
-        let handled = handle(&mut state.session, now);
         // What came before an error stands, a bye above all.
+        self.act(observe, |state, now| handle(&mut state.session, now))
+    }
+
+    /// Has something handled, tells the application what comes of it, and sends what is to be sent then.
+    fn act<T>(
+        &mut self,
+        observe: &mut impl FnMut(&mut Session, Activity),
+        handle: impl FnOnce(&mut State, Timestamp) -> T,
+    ) -> T {
+        let Self { shared, bye, .. } = self;
+        let now = shared.clock().now();
+        let mut state = shared.lock();
+        let handled = handle(&mut state, now);
         while let Some(event) = state.session.poll_event() {
-            if let Event::Bye(bye) = &event {
-                self.bye = Some(bye.clone());
+            if let Event::Bye(said) = &event {
+                *bye = Some(said.clone());
             }
             observe(&mut state.session, Activity::Event(event));
         }
-        // Motion may have come here, too (M15).
+        // Motion may have come over a stream, too (M15), and what was held back as old may be shown now (M16).
         observe(&mut state.session, Activity::Datagrams);
-        self.shared.flush(&mut state, now);
+        shared.flush(&mut state, now);
         handled
     }
 
@@ -238,11 +245,12 @@ impl Driver {
             // The connection has ended, and the session may go on over another.
             return Ok(());
         }
-        let mut state = self.shared.lock();
-        if is_open(&state, room, lane) {
-            state.edits.remove(&room);
-            state.session.handle_edits_ended(self.shared.clock.now(), room);
-        }
+        self.act(observe, |state, now| {
+            if is_open(state, room, lane) {
+                state.edits.remove(&room);
+                state.session.handle_edits_ended(now, room);
+            }
+        });
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hither_client::{Ack, Event, Map, Op, OpKind, Refusal, Room, SubmitError};
+use hither_client::{Ack, Event, HistoryError, Map, Op, OpKind, Refusal, Room, SubmitError};
 use hither_protocol::message::control::{Left, ToClient};
 use hither_protocol::message::edits::{
     Edit, Edits, EditsToClient, EditsToServer, Reject, Snapshot, Submit,
@@ -148,6 +148,23 @@ async fn leaving_ends_the_lane_and_every_wait_for_an_answer() {
     let mut lane = open(&server).await;
     lane.send_edits(EditsToClient::Snapshot(Snapshot::default())).await;
     assert_eq!(soon(again.next_event()).await, Some(Event::DocumentLoaded { room: ROOM }));
+}
+
+// proves D8
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_earlier_edits_is_told_at_once_that_the_lane_has_ended() {
+    let (_client, room, server) = entered().await;
+    room.open_document().unwrap();
+    let mut lane = open(&server).await;
+    let script = async {
+        assert!(matches!(lane.next_edits().await, EditsToServer::History(_)));
+        drop(lane);
+    };
+    let before = tokio::time::Instant::now();
+    let (history, ()) = tokio::join!(soon(room.history(None, 10)), script);
+    let Err(HistoryError::Refused(refused)) = history else { panic!("{history:?}") };
+    assert_eq!(refused.code, Refusal::Unavailable);
+    assert!(before.elapsed() < Duration::from_millis(10), "not when the lane is opened again");
 }
 
 // proves D1

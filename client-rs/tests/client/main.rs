@@ -6,6 +6,7 @@ mod conformance;
 mod connect;
 mod driver;
 mod edits;
+mod history;
 mod polled;
 mod reconnect;
 mod room;

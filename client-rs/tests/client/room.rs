@@ -136,10 +136,10 @@ async fn events_and_presence_go_both_ways() {
         time_ms: 2,
     };
     server.send(ToClient::Direct(direct.clone())).await;
-    let Some(Event::Broadcast { number: 1, data, .. }) = soon(room.next_event()).await else {
+    let Some(Event::Broadcast { id, data, .. }) = soon(room.next_event()).await else {
         panic!("no broadcast");
     };
-    assert_eq!(data, 8.into());
+    assert_eq!((id.number, data), (1, 8.into()));
     assert_eq!(soon(room.next_event()).await, Some(Event::Direct(direct)));
 }
 
@@ -179,8 +179,8 @@ async fn an_application_that_is_too_slow_loses_the_oldest_events_and_is_told() {
 
     assert_eq!(soon(room.next_event()).await, Some(Event::EventsLost { room: ROOM }));
     let mut numbers = Vec::new();
-    while let Some(Event::Broadcast { number, .. }) = soon(room.next_event()).await {
-        numbers.push(number);
+    while let Some(Event::Broadcast { id, .. }) = soon(room.next_event()).await {
+        numbers.push(id.number);
     }
     // Each counts 64 bytes, its name and its encoded data.
     let kept = EVENTS_BYTES_MAX as u64 / (64 + 1 + 10_003);

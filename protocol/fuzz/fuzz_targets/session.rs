@@ -39,8 +39,8 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
                 false
             }
             14 => {
-                session.handle_disconnected(now);
-                session.begin_again(now, None);
+                session.handle_disconnected();
+                session.begin_again(None);
                 are_names_known = false;
                 false
             }
@@ -101,6 +101,9 @@ fn act(
                 0 => drop(session.undo(room)),
                 1 => drop(session.redo(room)),
                 2 => session.handle_edits_ended(now, room),
+                3 => {
+                    session.kept_events(room, None, input.arbitrary()?);
+                }
                 _ => {}
             }
         }

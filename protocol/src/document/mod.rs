@@ -54,6 +54,13 @@ impl From<Refusal> for Failure {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Before(Vec<(String, Option<Entry>)>);
 
+impl Before {
+    /// The bytes of those records, ids and fields.
+    pub fn bytes(&self) -> usize {
+        self.0.iter().filter_map(|(_, entry)| entry.as_ref()).map(|entry| entry.bytes).sum()
+    }
+}
+
 impl Document {
     /// An empty one.
     pub fn new(id: DocumentId) -> Self {

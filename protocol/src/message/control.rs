@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use super::kept::{AskKept, EventId, Kept, KeptEvent};
 pub use super::motion::{AxisFormat, MotionBytes, MotionFormat, SetViewport, Viewport};
 use super::{Map, Refusal, Rights, Value, messages};
 use crate::close::CloseCode;
@@ -35,6 +36,8 @@ messages! {
         10 => Motion(MotionBytes),
         /// The resume token of the welcome has come.
         11 => Resumable(Resumable),
+        /// Asks for events that the server keeps.
+        12 => Kept(AskKept),
     }
 }
 
@@ -61,6 +64,8 @@ messages! {
         9 => Bye(Bye),
         /// What a datagram would carry, to a session that asked for that.
         10 => Motion(MotionBytes),
+        /// Answers `kept`.
+        11 => Kept(Kept),
     }
 }
 

@@ -6,6 +6,7 @@ mod check;
 pub mod control;
 pub mod edits;
 mod framing;
+mod kept;
 mod motion;
 mod refusal;
 mod rights;

@@ -5,14 +5,13 @@
 //! no server has to say again: whom the application has seen there and where, and what waits to be sent.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
 
 use super::event::{Event, Transmit};
 use super::room::Room;
 use super::{Joining, Session};
 use crate::document;
 use crate::ids::{Generation, RoomHandle, Slot};
-use crate::limits::{EDITOR_MS, PRESENCE_BYTES_MAX};
+use crate::limits::PRESENCE_BYTES_MAX;
 use crate::message::control::{
     self, ErrorMessage, Hello, Join, Member, Presence, SendEvent, SetStatus, SetViewport, Status,
     ToServer, Viewport,
@@ -72,9 +71,8 @@ impl Standing {
 impl Session {
     /// The connection is gone. Rooms stay as they are, and what is done in them waits for [`Self::begin_again`]: the
     /// newest of presence, viewport and motion, and all events and edits ([`Self::waiting_bytes`]).
-    pub fn handle_disconnected(&mut self, now: Timestamp) {
+    pub fn handle_disconnected(&mut self) {
         self.is_connected = false;
-        self.disconnected_at.get_or_insert(now);
         self.control = FrameBuffer::default();
         self.transmits.clear();
         self.acks.clear();
@@ -86,6 +84,7 @@ impl Session {
         for room in self.rooms.values_mut() {
             room.detach(&mut self.events);
         }
+        self.give_up_kept();
         while let Some((&handle, _)) = self.rooms.iter().find(|(_, room)| room.is_leaving()) {
             if let Some(room) = self.rooms.remove(&handle) {
                 self.events.push_back(room.ended(None));
@@ -97,15 +96,10 @@ impl Session {
     /// there is a new one; then come the joins of all rooms. Each is answered by [`Event::Entered`] again, or by
     /// [`Event::Left`].
     ///
-    /// Edits that were sent before and not answered are sent again, unless that is too long ago (D7): then
+    /// Edits that were sent before and not answered are sent again then, unless that is too long ago (D7):
     /// [`Event::EditUnanswered`] says so.
-    pub fn begin_again(&mut self, now: Timestamp, token: Option<String>) {
+    pub fn begin_again(&mut self, token: Option<String>) {
         self.is_connected = true;
-        let gone = self.disconnected_at.map_or(Duration::ZERO, |at| now.since(at));
-        if gone >= Duration::from_millis(EDITOR_MS) {
-            let edits = self.rooms.values_mut().filter_map(|room| room.edits.as_mut());
-            edits.for_each(|edits| edits.forget_sent(&mut self.events));
-        }
         self.last_handle.get_or_insert(u32::MAX);
         self.hello.token = token.or(self.hello.token.take());
         let resume_token = self.resume_token.clone();
@@ -298,7 +292,7 @@ impl Room {
             }
         }
         if let Some(mut edits) = edits {
-            edits.open((self.wire(), self.slot()), transmits);
+            edits.open_again(now, (self.wire(), self.slot()), transmits, events);
             self.edits = Some(edits);
         }
     }

@@ -70,7 +70,8 @@ impl Session {
 
     /// Who decides between a value of one's own that waits to be sent and another's that has come: it is asked with
     /// the record, the field, one's own value and the other (nil for none), for patches alone. Without one, one's own
-    /// is sent, and being the later one it stays.
+    /// is sent, and being the later one it stays; so it does where the answer would make the edit larger or deeper than
+    /// one can be.
     pub fn set_resolver(&mut self, room: RoomHandle, resolve: Option<Box<Resolve>>) {
         if let Some(edits) = self.edits(room) {
             edits.set_resolver(resolve);

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::ids::{RoomHandle, Slot};
-use crate::message::control::{Bye, Direct, ErrorMessage, Member, Pong};
+use crate::message::control::{Bye, Direct, ErrorMessage, EventId, Kept, Member, Pong};
 use crate::message::edits::{Ack, Edit, History, Reject};
 use crate::message::{Refusal, Value};
 use crate::reconnect::LostConnection;
@@ -66,8 +66,8 @@ pub enum Event {
         room: RoomHandle,
         /// The sender's slot.
         from: Slot,
-        /// The event's number in the room's epoch.
-        number: u64,
+        /// Which event it is; the server keeps it under the same id, if it keeps it (V6).
+        id: EventId,
         /// What happened.
         name: String,
         /// Its data.
@@ -129,6 +129,13 @@ pub enum Event {
         room: RoomHandle,
         /// The number that `history` returned, and the edits or why there are none.
         history: History,
+    },
+    /// The answer to `kept_events`.
+    Kept {
+        /// The room.
+        room: RoomHandle,
+        /// The number that `kept_events` returned, and the events or why there are none.
+        kept: Kept,
     },
     /// The answer to a ping.
     Pong(Pong),

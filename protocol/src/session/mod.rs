@@ -9,6 +9,7 @@ mod beat;
 mod documents;
 mod edits;
 mod event;
+mod kept;
 mod motion;
 mod room;
 
@@ -50,7 +51,6 @@ const ACKS_MAX: usize = 16;
 pub struct Session {
     hello: Hello,
     is_connected: bool,
-    disconnected_at: Option<Timestamp>,
     /// Who numbers this client's edits, and the last number, of all rooms together.
     editor: EditorId,
     last_edit: u64,
@@ -65,6 +65,8 @@ pub struct Session {
     /// The last handle that was made up here; none on the first connection.
     last_handle: Option<u32>,
     next_request: u32,
+    /// Who has asked for kept events and has no answer yet.
+    asked_kept: BTreeMap<u32, RoomHandle>,
     /// The number of the last motion sample, of all rooms together.
     last_sample: u32,
     /// Whether motion goes over the control lane (M15).
@@ -109,7 +111,6 @@ impl Session {
         Self {
             reliable_motion,
             is_connected: true,
-            disconnected_at: None,
             editor,
             last_edit: 0,
             status: Status::Active,
@@ -121,6 +122,7 @@ impl Session {
             handles: BTreeMap::new(),
             last_handle: None,
             next_request: 1,
+            asked_kept: BTreeMap::new(),
             last_sample: 0,
             acks: VecDeque::new(),
             acks_due: None,
@@ -258,7 +260,7 @@ impl Session {
     /// Tells the session that time has passed.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         for room in self.rooms.values_mut() {
-            room.handle_timeout(now, &mut self.transmits);
+            room.handle_timeout(now, &mut self.transmits, &mut self.events);
         }
     }
 
@@ -283,7 +285,13 @@ impl Session {
 
     /// The next thing to send. Drain it after every call that takes `&mut self`.
     pub fn poll_transmit(&mut self, now: Timestamp) -> Option<Transmit> {
-        self.transmits.pop_front().or_else(|| self.datagram(now))
+        let transmit = self.transmits.pop_front().or_else(|| self.datagram(now))?;
+        if let Transmit::Edits(room, _) = &transmit
+            && let Some(edits) = self.rooms.get_mut(room).and_then(|room| room.edits.as_mut())
+        {
+            edits.handle_transmit(now);
+        }
+        Some(transmit)
     }
 
     /// The next thing that the application should know. Drain it, too; the session keeps it until then.
@@ -324,7 +332,6 @@ impl Session {
         match message {
             ToClient::Welcome(welcome) => {
                 let Welcome { user, time_ms, resume_token, resumed, .. } = welcome;
-                self.disconnected_at = None;
                 self.user = Some(user);
                 if resume_token.is_some() {
                     self.send(&ToServer::Resumable(Resumable {}));
@@ -352,6 +359,7 @@ impl Session {
                 let handle = self.handles.remove(&left.room);
                 if let Some(room) = handle.and_then(|handle| self.rooms.remove(&handle)) {
                     self.transmits.push_back(Transmit::CloseEdits(room.handle()));
+                    self.asked_kept.retain(|_, asked| *asked != room.handle());
                     self.events.push_back(room.ended(left.reason));
                 }
             }
@@ -372,6 +380,7 @@ impl Session {
                 }
                 self.events.push_back(Event::Refused(ErrorMessage { room, ..error }));
             }
+            ToClient::Kept(kept) => self.handle_kept(kept),
             ToClient::Pong(pong) => self.events.push_back(Event::Pong(pong)),
             ToClient::Bye(bye) => self.events.push_back(Event::Bye(bye)),
             ToClient::Motion(motion) => self.handle_datagram(now, &motion.datagram),

@@ -371,12 +371,17 @@ impl Room {
         }
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Timestamp, transmits: &mut VecDeque<Transmit>) {
+    pub(super) fn handle_timeout(
+        &mut self,
+        now: Timestamp,
+        transmits: &mut VecDeque<Transmit>,
+        events: &mut VecDeque<Event>,
+    ) {
         self.mover.handle_timeout(now);
         self.beat.handle_timeout(now);
         let edits = self.edits.as_mut();
         if let Some(edits) = edits.filter(|e| e.reopen_at().is_some_and(|at| at <= now)) {
-            edits.open((self.wire, self.slot), transmits);
+            edits.open_again(now, (self.wire, self.slot), transmits, events);
         }
     }
 

@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails the test")]
 
+mod kept;
 mod odd;
+
+use std::time::Duration;
 
 use hither_protocol::limits::EDITOR_MS;
 use hither_protocol::message::control::{self, *};
@@ -119,8 +122,8 @@ impl Stage {
 
     /// Comes back over another connection, and returns the request of the room's join.
     fn again(&mut self) -> u32 {
-        self.session.handle_disconnected(NOW);
-        self.session.begin_again(NOW, None);
+        self.session.handle_disconnected();
+        self.session.begin_again(None);
         let said = self.said();
         match &said[..] {
             [ToServer::Hello(_), ToServer::Join(join)] => join.request,
@@ -134,8 +137,8 @@ impl Stage {
 fn hello_says_the_newest_resume_token_and_a_new_token_if_there_is_one() {
     let mut stage = Stage::entered();
     let hello = |stage: &mut Stage, token: Option<&str>| {
-        stage.session.handle_disconnected(NOW);
-        stage.session.begin_again(NOW, token.map(str::to_owned));
+        stage.session.handle_disconnected();
+        stage.session.begin_again(token.map(str::to_owned));
         match stage.said().into_iter().next() {
             Some(ToServer::Hello(hello)) => (hello.resume_token.unwrap(), hello.token.unwrap()),
             other => panic!("{other:?}"),
@@ -156,10 +159,10 @@ fn a_room_is_joined_again_and_only_what_has_changed_is_told() {
     let mut stage = Stage::entered();
     stage.session.update_presence(stage.room, map("color", "blue"));
     stage.said();
-    stage.session.handle_disconnected(NOW);
+    stage.session.handle_disconnected();
     stage.session.update_presence(stage.room, map("zoom", 2));
     assert_eq!(stage.said(), [], "there is nobody to say it to");
-    stage.session.begin_again(NOW, None);
+    stage.session.begin_again(None);
     let said = stage.said();
     let [ToServer::Hello(_), ToServer::Join(join)] = &said[..] else { panic!("{said:?}") };
     let presence = Map::from([("color".into(), "blue".into()), ("zoom".into(), 2.into())]);
@@ -247,11 +250,11 @@ fn viewport_status_and_events_are_said_again_and_the_newest_position() {
     stage.session.set_motion(stage.now, stage.room, Position::xy(5, 6));
     stage.session.set_status(Status::Away);
     stage.said();
-    stage.session.handle_disconnected(NOW);
+    stage.session.handle_disconnected();
     stage.session.broadcast(stage.room, "all", Value::Nil, vec![]);
     stage.session.broadcast(stage.room, "one", Value::Nil, vec![Slot(0)]);
     assert!(stage.session.waiting_bytes() > 0);
-    stage.session.begin_again(NOW, None);
+    stage.session.begin_again(None);
     let said = stage.said();
     let [ToServer::Hello(_), ToServer::Status(away), ToServer::Join(join)] = &said[..] else {
         panic!("{said:?}")
@@ -316,7 +319,7 @@ fn a_document_goes_on_where_it_was_and_edits_without_an_answer_are_submitted_aga
         assert_eq!(stage.session.submit(stage.room, put("b")), Some(2));
         stage.say_edits(EditsToClient::Ack(Ack { number: 1, sequence: 9, time_ms: 1 }));
         stage.said_on_both();
-        stage.session.handle_disconnected(NOW);
+        stage.session.handle_disconnected();
         assert_eq!(stage.session.submit(stage.room, put("c")), Some(3));
         stage.events();
         let request = stage.again();
@@ -372,39 +375,36 @@ fn nobody_knows_what_became_of_an_edit_that_was_sent_a_day_ago() {
     stage.say_edits(snapshot(5, 8, false));
     stage.session.submit(stage.room, put("sent"));
     stage.said_on_both();
-    stage.session.handle_disconnected(NOW);
+    stage.now = NOW + Duration::from_secs(1);
+    stage.session.submit(stage.room, put("later"));
+    stage.said_on_both();
+    let request = stage.again();
     stage.session.submit(stage.room, put("unsent"));
     stage.events();
-    stage.session.begin_again(NOW + std::time::Duration::from_millis(EDITOR_MS), None);
+    stage.now = NOW + Duration::from_millis(EDITOR_MS);
+    stage.joined(request, 4, EPOCH, OWN, false);
     let room = stage.room;
-    assert_eq!(
-        stage.events(),
-        [
-            Event::EditUnanswered { room, number: 1 },
-            Event::RecordsChanged { room, records: vec!["sent".into()] },
-        ]
-    );
-    let said = stage.said();
-    let [ToServer::Hello(_), ToServer::Join(join)] = &said[..] else { panic!("{said:?}") };
-    stage.joined(join.request, 4, EPOCH, OWN, false);
-    assert_eq!(submits(&stage.said_on_both().1), [2]);
-    assert!(stage.shows("unsent") && !stage.shows("sent"));
+    let changed = Event::RecordsChanged { room, records: vec!["sent".into()] };
+    assert_eq!(stage.events()[..2], [Event::EditUnanswered { room, number: 1 }, changed]);
+    assert_eq!(submits(&stage.said_on_both().1), [2, 3]);
+    assert!(stage.shows("later") && stage.shows("unsent") && !stage.shows("sent"));
 }
 
 // proves D7
 #[test]
-fn a_day_counts_from_the_last_connection_and_not_from_the_first() {
+fn a_day_counts_from_when_an_edit_was_sent_and_not_from_when_it_was_made() {
     let mut stage = Stage::entered();
     let request = stage.again();
-    stage.welcome("second", true);
+    stage.session.submit(stage.room, put("made"));
+    stage.now = NOW + Duration::from_millis(EDITOR_MS);
     stage.joined(request, 4, EPOCH, OWN, true);
-    stage.session.submit(stage.room, put("sent"));
     assert_eq!(submits(&stage.said_on_both().1), [1]);
     stage.events();
-    let tomorrow = NOW + std::time::Duration::from_millis(EDITOR_MS);
-    stage.session.handle_disconnected(tomorrow);
-    stage.session.begin_again(tomorrow, None);
-    assert_eq!(stage.events(), []);
+    let request = stage.again();
+    stage.joined(request, 4, EPOCH, OWN, true);
+    assert_eq!(submits(&stage.said_on_both().1), [1]);
+    let is_forgotten = |event: &Event| matches!(event, Event::EditUnanswered { .. });
+    assert!(!stage.events().iter().any(is_forgotten));
 }
 
 // proves D1
@@ -417,7 +417,7 @@ fn a_lane_that_the_server_ends_is_opened_again_after_a_second() {
     stage.session.submit(stage.room, put("b"));
     assert_eq!(stage.said_on_both().1, []);
     stage.now = stage.session.poll_timeout().unwrap();
-    assert_eq!(stage.now, NOW + std::time::Duration::from_secs(1));
+    assert_eq!(stage.now, NOW + Duration::from_secs(1));
     stage.session.handle_timeout(stage.now);
     let (_, said) = stage.said_on_both();
     assert!(matches!(&said[0], EditsToServer::Open(open) if open.unanswered == [1]), "{said:?}");
@@ -440,7 +440,7 @@ fn who_asks_for_earlier_edits_has_an_answer_if_only_that_the_connection_is_gone(
     assert_eq!(stage.events(), [Event::History { room, history }]);
 
     let asked = stage.session.history(room, None, 10).unwrap();
-    stage.session.handle_disconnected(NOW);
+    stage.session.handle_disconnected();
     let refused = Some(Refusal::Unavailable);
     let history = History { request: asked, refused, ..History::default() };
     assert_eq!(stage.events(), [Event::History { room, history }]);

@@ -24,9 +24,9 @@ fn a_room_that_is_left_or_refused_meanwhile_is_left() {
 
     let mut stage = Stage::entered();
     stage.session.leave(stage.room);
-    stage.session.handle_disconnected(NOW);
+    stage.session.handle_disconnected();
     assert_eq!(stage.events(), [Event::Left { room: stage.room, reason: None }]);
-    stage.session.begin_again(NOW, None);
+    stage.session.begin_again(None);
     assert!(matches!(stage.said()[..], [ToServer::Hello(_)]), "and no join");
 }
 
@@ -36,8 +36,8 @@ fn what_was_asked_for_and_not_answered_is_asked_for_again_under_its_number() {
     let name = "default:b".parse().unwrap();
     let request = stage.session.enter(name, map("x", 1), None);
     stage.said();
-    stage.session.handle_disconnected(NOW);
-    stage.session.begin_again(NOW, None);
+    stage.session.handle_disconnected();
+    stage.session.begin_again(None);
     let said = stage.said();
     let [ToServer::Hello(_), ToServer::Join(first), ToServer::Join(second)] = &said[..] else {
         panic!("{said:?}")
@@ -97,7 +97,7 @@ fn own_events_that_did_not_come_back_are_sent_again_and_no_others() {
             ..Diff::default()
         }));
         stage.said();
-        stage.session.handle_disconnected(NOW);
+        stage.session.handle_disconnected();
         stage.session.broadcast(room, "late", Value::Nil, vec![]);
         let request = stage.again();
         let events = missed.iter().zip(2..).map(|(name, number)| echo(number, name)).collect();
@@ -133,8 +133,8 @@ fn an_entry_whose_roster_was_never_whole_is_still_awaited_under_its_number() {
         stage.joined(request, 5, EPOCH, OWN, false);
         stage.events();
         stage.said();
-        stage.session.handle_disconnected(NOW);
-        stage.session.begin_again(NOW, None);
+        stage.session.handle_disconnected();
+        stage.session.begin_again(None);
         let said = stage.said();
         let is_asked = said.iter().any(|message| match message {
             ToServer::Join(join) => join.request == request && join.room == "default:b",
@@ -188,8 +188,8 @@ fn a_presence_that_the_server_would_refuse_is_not_what_the_room_is_joined_with_a
     let [Event::Refused(refused)] = &events[..] else { panic!("{events:?}") };
     assert_eq!((refused.code, refused.room), (Refusal::TooLarge, Some(stage.room)));
     stage.said();
-    stage.session.handle_disconnected(NOW);
-    stage.session.begin_again(NOW, None);
+    stage.session.handle_disconnected();
+    stage.session.begin_again(None);
     let said = stage.said();
     let [_, ToServer::Join(join)] = &said[..] else { panic!("{said:?}") };
     assert_eq!(join.presence.keys().collect::<Vec<_>>(), ["a", "color"]);
@@ -199,8 +199,8 @@ fn a_presence_that_the_server_would_refuse_is_not_what_the_room_is_joined_with_a
 fn a_handle_that_the_application_may_still_hold_names_no_other_room() {
     let mut stage = Stage::entered();
     stage.say(ToClient::Left(Left { room: RoomHandle(4), reason: Some(Refusal::RoomClosed) }));
-    stage.session.handle_disconnected(NOW);
-    stage.session.begin_again(NOW, None);
+    stage.session.handle_disconnected();
+    stage.session.begin_again(None);
     let request = stage.session.enter("default:b".parse().unwrap(), Map::new(), None);
     stage.joined(request, 4, LATER, OWN, false);
     assert!(stage.session.room(stage.room).is_none());

@@ -103,6 +103,25 @@ fn seen() -> impl Strategy<Value = Seen> {
     (number(), number()).prop_map(|(epoch, number)| Seen { epoch: Epoch(epoch), number })
 }
 
+fn event_id() -> impl Strategy<Value = EventId> {
+    (number(), number()).prop_map(|(epoch, number)| EventId { epoch: Epoch(epoch), number })
+}
+
+fn kept() -> impl Strategy<Value = Kept> {
+    let event = (event_id(), user(), text(), value(), number())
+        .prop_map(|(id, user, name, data, time_ms)| KeptEvent { id, user, name, data, time_ms });
+    let refused = (option::of(refusal()), option::of(number()));
+    (any::<u32>(), room(), vec(event, 0..3), refused).prop_map(
+        |(request, room, events, (refused, retry_after_ms))| Kept {
+            request,
+            room,
+            events,
+            refused,
+            retry_after_ms,
+        },
+    )
+}
+
 fn joined() -> impl Strategy<Value = Joined> {
     let place = (any::<u32>(), room(), number(), slot(), generation(), tick());
     let axis = (0.0..100.0f64, any::<i32>(), any::<i32>(), any::<bool>())
@@ -181,6 +200,8 @@ pub(crate) fn to_server() -> impl Strategy<Value = ToServer> {
         .prop_map(|(request, room, presence, seen)| Join { request, room, presence, seen });
     let event = (room(), text(), value(), vec(slot(), 0..4))
         .prop_map(|(room, name, data, to)| SendEvent { room, name, data, to });
+    let kept = (any::<u32>(), room(), option::of(event_id()), any::<u32>())
+        .prop_map(|(request, room, before, limit)| AskKept { request, room, before, limit });
     prop_oneof![
         hello.prop_map(ToServer::Hello),
         join.prop_map(ToServer::Join),
@@ -193,6 +214,7 @@ pub(crate) fn to_server() -> impl Strategy<Value = ToServer> {
         viewport().prop_map(ToServer::Viewport),
         motion().prop_map(ToServer::Motion),
         Just(ToServer::Resumable(Resumable {})),
+        kept.prop_map(ToServer::Kept),
     ]
 }
 
@@ -233,6 +255,7 @@ pub(crate) fn to_client() -> impl Strategy<Value = ToClient> {
         (number(), number()).prop_map(|(token, time_ms)| ToClient::Pong(Pong { token, time_ms })),
         bye().prop_map(ToClient::Bye),
         motion().prop_map(ToClient::Motion),
+        kept().prop_map(ToClient::Kept),
     ]
 }
 

@@ -172,7 +172,7 @@ fn v4_a_gap_in_the_numbers_is_signalled() {
     let mut told = Vec::new();
     while let Some(event) = session.poll_event() {
         match event {
-            Event::Broadcast { number, .. } => told.push(Some(number)),
+            Event::Broadcast { id, .. } => told.push(Some(id.number)),
             Event::EventsLost { .. } => told.push(None),
             _ => {}
         }

@@ -37,7 +37,7 @@ const NEEDS: [&str; 2] = ["rooms", "nudge"];
 
 /// Whether a lane has a message of this name whose body is this and nothing else.
 fn is_message<M: Message>(name: &str, body: &Json) -> bool {
-    (1..=11).any(|kind| {
+    (1..=12).any(|kind| {
         let value = Value::Array(vec![Value::Int(kind), from_json(body)]);
         let Ok(Some(message)) = M::read(&rmp_serde::to_vec(&value).unwrap()) else { return false };
         let written: Value = rmp_serde::from_slice(&message.value()).unwrap();

@@ -82,6 +82,10 @@ fn event() -> Event {
     }
 }
 
+fn event_id() -> EventId {
+    EventId { epoch: Epoch(0x12_3456_789a_bcde), number: 12 }
+}
+
 fn half_steps() -> AxisFormat {
     AxisFormat { step: 0.5, ..AxisFormat::default() }
 }
@@ -174,6 +178,19 @@ fn to_server() -> Vec<(&'static str, ToServer)> {
             "motion over the control lane: an ack and a sample",
             ToServer::Motion(MotionBytes { datagram: vec![3, 7, 100, 1, 2, 7, 1, 20, 19] }),
         ),
+        (
+            "kept, the latest",
+            ToServer::Kept(AskKept { request: 3, room: ROOM, before: None, limit: 50 }),
+        ),
+        (
+            "kept, before event 12",
+            ToServer::Kept(AskKept {
+                request: 4,
+                room: ROOM,
+                before: Some(event_id()),
+                limit: 100,
+            }),
+        ),
     ]
 }
 
@@ -215,6 +232,19 @@ fn to_client() -> Vec<(&'static str, ToClient)> {
         message: "too many events".into(),
         retry_after_ms: Some(20),
     };
+    let user = User { id: "auth|4711".into(), name: Some("Ada".into()) };
+    let Event { name: event_name, data: event_data, .. } = event();
+    let whole = KeptEvent { id: event_id(), user, name: event_name, data: event_data, time_ms };
+    let earlier = KeptEvent {
+        id: EventId { epoch: Epoch(7), number: 1 },
+        user: User { id: "user-0".into(), name: None },
+        name: "join".into(),
+        data: Value::Nil,
+        time_ms: 0,
+    };
+    let kept = Kept { request: 3, room: ROOM, ..Kept::default() };
+    let not_now =
+        Kept { refused: Some(Refusal::Unavailable), retry_after_ms: Some(1_000), ..kept.clone() };
     let away = Bye { retry_after_ms: Some(1500), ..Bye::new(CloseCode::GoingAway, "restarting") };
     vec![
         ("welcome", ToClient::Welcome(welcome)),
@@ -244,6 +274,9 @@ fn to_client() -> Vec<(&'static str, ToClient)> {
         ("bye, come back", ToClient::Bye(away)),
         ("bye, expired", ToClient::Bye(Bye::new(CloseCode::TokenExpired, "the token has expired"))),
         ("motion over the control lane", ToClient::Motion(MotionBytes { datagram: keyframe() })),
+        ("kept", ToClient::Kept(Kept { events: vec![earlier, whole], ..kept.clone() })),
+        ("kept, none", ToClient::Kept(kept)),
+        ("kept, refused", ToClient::Kept(not_now)),
     ]
 }
 

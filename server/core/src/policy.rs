@@ -27,6 +27,8 @@ pub struct RoomPolicy {
     pub presence_bytes_max: usize,
     /// Largest data of an event, encoded, in bytes.
     pub event_bytes_max: usize,
+    /// Whether its rooms' events to all are kept for who comes later (V6).
+    pub keeps_events: bool,
     /// Largest record, encoded, in bytes.
     pub record_bytes_max: usize,
     /// Largest document, all its records together, in bytes.
@@ -92,6 +94,7 @@ impl Default for RoomPolicy {
             grace: Duration::from_secs(5),
             presence_bytes_max: limits::PRESENCE_BYTES_MAX,
             event_bytes_max: limits::EVENT_BYTES_MAX,
+            keeps_events: false,
             record_bytes_max: limits::RECORD_BYTES_MAX,
             document_bytes_max: DOCUMENT_BYTES_MAX,
             records_max: RECORDS_MAX,

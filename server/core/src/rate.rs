@@ -22,6 +22,13 @@ impl Bucket {
         Self { per_token, burst: SECOND * u64::from(BURST_SECONDS), full_at: 0 }
     }
 
+    /// Takes tokens that there may not be yet; returns how long until there are, zero if there are now.
+    pub fn take_ahead(&mut self, now: Timestamp, tokens: u32) -> Duration {
+        let now = now.as_micros();
+        self.full_at = self.full_at.max(now) + self.per_token * u64::from(tokens);
+        Duration::from_micros(self.full_at.saturating_sub(now + self.burst))
+    }
+
     /// Takes a token.
     ///
     /// # Errors
@@ -54,5 +61,16 @@ mod tests {
         assert!(bucket.take(later).is_err());
         let rested = later + Duration::from_secs(60);
         assert_eq!((0..100).filter(|_| bucket.take(rested).is_ok()).count(), 20);
+    }
+
+    #[test]
+    fn e2_what_is_taken_ahead_is_waited_for() {
+        let mut bucket = Bucket::new(10);
+        let start = Timestamp::from_millis(1_000_000);
+        assert_eq!(bucket.take_ahead(start, 20), Duration::ZERO);
+        assert_eq!(bucket.take_ahead(start, 5), Duration::from_millis(500));
+        assert_eq!(bucket.take(start), Err(Duration::from_millis(600)));
+        let later = start + Duration::from_millis(500);
+        assert_eq!(bucket.take_ahead(later, 1), Duration::from_millis(100));
     }
 }

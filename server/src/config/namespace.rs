@@ -2,6 +2,7 @@
 //! clients rely on it, so they can only be lowered.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use hither_core::{DOCUMENT_BYTES_MAX, RECORDS_MAX, Validator};
 use hither_protocol::message::control::{AxisFormat, MotionFormat};
@@ -11,6 +12,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
 use super::bounds::{positive, within};
+use crate::event_log::Retention;
 
 /// A table `[namespaces.NAME]`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -39,6 +41,14 @@ pub struct NamespaceConfig {
     /// Bytes of an event, 0 to 16,384. A room's replay buffer holds several. Default: 16,384.
     #[serde(deserialize_with = "within::<0, { wire::EVENT_BYTES_MAX as u64 }, _, _>")]
     pub event_bytes_max: usize,
+    /// The latest events to all of each room that are kept for who comes later, 0 to 1,000,000; 0 keeps none, and
+    /// deletes what was kept. An event costs some 300 bytes of disk beside its own; without a data directory it is
+    /// memory, 64 MiB at most for all rooms. Default: 0.
+    #[serde(deserialize_with = "within::<0, 1_000_000, _, _>")]
+    pub kept_events: u64,
+    /// Days after which they are kept no more, 1 to 36,500. Default: 30.
+    #[serde(deserialize_with = "within::<1, 36_500, _, _>")]
+    pub kept_events_days: u64,
     /// Bytes of a record of a room's document, 0 to the protocol's cap. Default: that cap.
     #[serde(deserialize_with = "within::<0, { wire::RECORD_BYTES_MAX as u64 }, _, _>")]
     pub record_bytes_max: usize,
@@ -69,8 +79,8 @@ pub struct NamespaceConfig {
     /// can't say it. Default: none.
     #[serde(skip)]
     pub validator: Option<Validator>,
-    /// Edits a second from one session, 1 to 100, bursts of twice that; over it they are refused.
-    /// Default: 100.
+    /// Edits a second from one session, 1 to 100, bursts of twice that; over it they wait. One counts as one for each
+    /// 4 KiB. Default: 100.
     #[serde(deserialize_with = "within::<1, { wire::EDITS_PER_SECOND as u64 }, _, _>")]
     pub edits_per_s: u32,
 }
@@ -100,6 +110,12 @@ impl Default for AxisConfig {
 }
 
 impl NamespaceConfig {
+    /// How long its rooms' events are kept.
+    pub(crate) fn event_retention(&self) -> Retention {
+        let age = Duration::from_secs(self.kept_events_days * 24 * 60 * 60);
+        Retention { events: self.kept_events, age }
+    }
+
     /// What a room's motion is, as its members are told.
     pub fn motion_format(&self) -> MotionFormat {
         let format = |axis: &AxisConfig| {
@@ -133,6 +149,8 @@ impl Default for NamespaceConfig {
             grace_ms: 5_000,
             presence_bytes_max: wire::PRESENCE_BYTES_MAX,
             event_bytes_max: wire::EVENT_BYTES_MAX,
+            kept_events: 0,
+            kept_events_days: 30,
             record_bytes_max: wire::RECORD_BYTES_MAX,
             document_bytes_max: DOCUMENT_BYTES_MAX,
             records_max: RECORDS_MAX,

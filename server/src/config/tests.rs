@@ -143,6 +143,8 @@ fn limits_may_only_be_lowered() {
         ("namespaces.a", "members_max", 4_097),
         ("namespaces.a", "presence_bytes_max", 4_097),
         ("namespaces.a", "event_bytes_max", 16_385),
+        ("namespaces.a", "kept_events", 1_000_001),
+        ("namespaces.a", "kept_events_days", 36_501),
         ("namespaces.a", "record_bytes_max", 65_537),
         ("namespaces.a", "motion_per_s", 121),
         ("namespaces.a", "presence_per_s", 61),
@@ -186,6 +188,17 @@ fn edits_are_kept_for_as_long_as_it_says() {
     };
     assert_eq!(kept(""), (1_000, 30));
     assert_eq!(kept("[documents]\nhistory_edits = 5\nhistory_days = 1"), (5, 1));
+}
+
+#[test]
+fn events_are_kept_where_a_namespace_says_so() {
+    let kept = |text: &str| {
+        let config = serve(&format!("{MINIMAL}[namespaces.a]\n{text}")).unwrap();
+        let retention = config.namespaces["a"].event_retention();
+        (retention.events, retention.age.as_secs() / 86_400)
+    };
+    assert_eq!(kept(""), (0, 30));
+    assert_eq!(kept("kept_events = 5\nkept_events_days = 1"), (5, 1));
 }
 
 #[test]

@@ -22,12 +22,21 @@ pub(super) enum Arrival {
     Lane(u64, LaneEvent),
     /// The budget has room again, or is exceeded.
     Budget,
+    /// A look at kept events is done.
+    Looked,
     /// The server is going away.
     Draining,
     /// Another connection has resumed the session.
     TakenOver,
     /// The connection has ended.
     Closed,
+}
+
+/// What rings from within the server.
+pub(super) struct Bells {
+    pub(super) budget: Arc<Budget>,
+    pub(super) looked: Arc<Notify>,
+    pub(super) take_over: Arc<Notify>,
 }
 
 /// All that arrives, in turns.
@@ -38,10 +47,10 @@ pub(super) fn arrivals(
     link: &Link,
     control: RecvStream,
     lanes: mpsc::Receiver<(u64, LaneEvent)>,
-    budget: Arc<Budget>,
     mut draining: watch::Receiver<bool>,
-    take_over: Arc<Notify>,
+    bells: Bells,
 ) -> Arrivals {
+    let Bells { budget, looked, take_over } = bells;
     let control = stream::unfold(Some(control), |control| async {
         let mut control = control?;
         let chunk = control.read_chunk(CHUNK_BYTES).await;
@@ -59,6 +68,10 @@ pub(super) fn arrivals(
     let budget = stream::unfold(budget, |budget| async {
         budget.changed().await;
         Some((Arrival::Budget, budget))
+    });
+    let looked = stream::unfold(looked, |looked| async {
+        looked.notified().await;
+        Some((Arrival::Looked, looked))
     });
     let draining = stream::once(async move {
         // A server whose sender is gone is going away, too.
@@ -79,6 +92,7 @@ pub(super) fn arrivals(
         streams.boxed(),
         lanes.boxed(),
         budget.boxed(),
+        looked.boxed(),
         draining.boxed(),
         taken_over.boxed(),
         closed.boxed(),

@@ -2,6 +2,7 @@
 //! decides nothing.
 
 mod edits;
+mod kept;
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -21,7 +22,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::admission::Pending;
-use super::arrivals::{Arrival, arrivals};
+use super::arrivals::{Arrival, Bells, arrivals};
 use super::lanes::{LaneEvent, write_lane};
 use super::{Peer, Shared};
 use crate::auth::{Applicant, AuthError};
@@ -31,6 +32,7 @@ use crate::registry::Closable;
 use crate::rooms::{Joined, Outlet};
 use crate::sessions::Attachment;
 use edits::EditsLane;
+use kept::Looks;
 
 /// How long a closing connection has for its bye to arrive, and for the client to go by itself.
 const BYE_DEADLINE: Duration = Duration::from_secs(1);
@@ -65,6 +67,7 @@ pub(super) async fn run_connection(
         lanes: BTreeMap::new(),
         next_lane: 0,
         lane_sender,
+        looks: Looks::default(),
         closing: None,
         silence: Duration::ZERO,
         take_over: Arc::default(),
@@ -103,6 +106,7 @@ struct Connection {
     lanes: BTreeMap<u64, EditsLane>,
     next_lane: u64,
     lane_sender: mpsc::Sender<(u64, LaneEvent)>,
+    looks: Looks,
     closing: Option<Bye>,
     /// How long nothing had been heard when the connection ended.
     silence: Duration,
@@ -128,9 +132,12 @@ impl Connection {
     ) -> (Option<Bye>, Option<Pending>) {
         let link = self.outlet.link.clone();
         let draining = self.shared.draining.clone();
-        let Self { budget, take_over, .. } = &self;
-        let (budget, take_over) = (budget.clone(), take_over.clone());
-        let mut arrivals = arrivals(&link, control, lane_events, budget, draining, take_over);
+        let bells = Bells {
+            budget: self.budget.clone(),
+            looked: self.looks.done(),
+            take_over: self.take_over.clone(),
+        };
+        let mut arrivals = arrivals(&link, control, lane_events, draining, bells);
         let mut timer = pin!(sleep_until(Instant::now()));
         let mut timer_at = None;
         while self.closing.is_none() {
@@ -153,6 +160,7 @@ impl Connection {
                     Arrival::Stream(send, recv) => self.open_lane(send, recv),
                     Arrival::Lane(number, event) => self.handle_lane(number, event),
                     Arrival::Budget => self.handle_budget(),
+                    Arrival::Looked => self.handle_looked(),
                     Arrival::Draining => self.handle_draining(),
                     Arrival::TakenOver => {
                         self.session.close(CloseCode::TakenOver, "the session goes on elsewhere");
@@ -226,6 +234,7 @@ impl Connection {
         for member in self.members.values_mut().filter(|member| member.is_loading) {
             member.is_loading = member.joined.cell.send_pages(member.joined.slot);
         }
+        self.look_on();
     }
 
     async fn carry_out(&mut self) {
@@ -272,12 +281,13 @@ impl Connection {
                     });
                 }
                 Effect::Datagram(datagram) => self.handle_datagram(&datagram),
-                Effect::Submit { room, slot, submit } => {
+                Effect::Submit { room, slot, submit, refused } => {
                     if let Some(member) = self.members.get(&room) {
-                        member.joined.cell.submit(slot, submit);
+                        member.joined.cell.submit(slot, submit, refused);
                     }
                 }
                 Effect::History { room, ask } => self.look_up(room, ask),
+                Effect::Kept(ask) => self.ask_kept(ask),
                 Effect::SendEdits(room, bytes) => {
                     let lane = self.lanes.values().find(|lane| lane.room == Some(room));
                     if let Some(lane) = lane {

@@ -36,26 +36,26 @@ pub(super) async fn write_lane(mut send: SendStream, mut lane: LaneReceiver) {
 }
 
 /// Runs an edits lane: its messages go to `events` under the lane's `number`, what is queued goes out, also after the
-/// client has said its last. While the client does not take what it is sent, nothing more is read of it; nor after its
-/// first message, until `opened` says that the document is there.
+/// client has said its last. After each message nothing more is read until `read_on` says that it is done with: the
+/// document there, the rate kept to, the question answered. Nor is it while the client does not take what it is sent.
 pub(super) async fn run_edits_lane(
     number: u64,
     mut send: SendStream,
     mut recv: RecvStream,
     mut lane: LaneReceiver,
     events: mpsc::Sender<(u64, LaneEvent)>,
-    opened: Arc<Notify>,
+    read_on: Arc<Notify>,
 ) {
     let mut buffer = FrameBuffer::default();
     let mut last = Ok(Some(Bytes::new()));
-    let (mut is_first, mut is_waiting, mut has_ended) = (true, false, false);
+    let (mut is_waiting, mut has_ended) = (false, false);
     loop {
-        while !is_waiting
+        if !is_waiting
             && !has_ended
             && let Some(event) = next_event(&mut buffer, &last)
         {
-            has_ended = !matches!(event, LaneEvent::Message(_));
-            is_waiting = std::mem::take(&mut is_first) && !has_ended;
+            is_waiting = matches!(event, LaneEvent::Message(_));
+            has_ended = !is_waiting;
             if events.send((number, event)).await.is_err() {
                 return;
             }
@@ -73,7 +73,7 @@ pub(super) async fn run_edits_lane(
                     buffer.push(chunk);
                 }
             }
-            () = opened.notified(), if is_waiting => is_waiting = false,
+            () = read_on.notified(), if is_waiting => is_waiting = false,
         }
     }
     send.finish();

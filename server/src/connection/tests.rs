@@ -1,18 +1,21 @@
 //! Connections over links in memory, where a fault is needed that no client can cause.
 
 use std::collections::BTreeMap;
-use std::future::ready;
+use std::future::{pending, ready};
 use std::net::Ipv4Addr;
 
 use hither_core::RoomPolicy;
 use hither_core::room::{LoggedEdit, SavedDocument};
-use hither_protocol::message::control::{Hello, Join, Joined, ToClient, ToServer};
+use hither_protocol::message::control::{
+    AskKept, EventId, Hello, Join, Joined, Kept, KeptEvent, ToClient, ToServer,
+};
 use hither_protocol::message::edits::{Edit, EditsToServer, Op, OpKind, Open, Submit};
 use hither_protocol::message::{FrameBuffer, Refusal};
 use hither_protocol::{RoomName, VERSION};
 use hither_transport::{RecvStream, SendStream, memory};
 
 use super::*;
+use crate::event_log::{EventLog, EventLogError, Found, MemoryEventLog, Retentions};
 use crate::rooms::Node;
 use crate::sessions::ResumeKey;
 use crate::store::{Pending as Stored, Store, StoreError};
@@ -39,13 +42,37 @@ impl Store for Full {
     }
 }
 
+/// Is asked, and has nothing to say: an error, or nothing ever.
+#[derive(Debug)]
+struct Mute(Option<EventLogError>);
+
+impl EventLog for Mute {
+    fn keep(&self, _room: &RoomName, _event: KeptEvent) {}
+
+    fn latest(&self, _room: &RoomName, _before: Option<EventId>, _limit: usize) -> Found {
+        match self.0.clone() {
+            Some(error) => Box::pin(ready(Err(error))),
+            None => Box::pin(pending()),
+        }
+    }
+}
+
 pub(crate) fn shared(store: impl Store + 'static) -> (Arc<Shared>, watch::Sender<bool>) {
+    shared_with(store, MemoryEventLog::new(Retentions::new(), 0))
+}
+
+fn shared_with(
+    store: impl Store + 'static,
+    event_log: impl EventLog + 'static,
+) -> (Arc<Shared>, watch::Sender<bool>) {
     let (clock, metrics) = (Clock::start(), Arc::new(Metrics::new()));
-    let policies = BTreeMap::from([("default".to_owned(), RoomPolicy::default())]);
+    let policy = RoomPolicy { keeps_events: true, ..RoomPolicy::default() };
+    let policies = BTreeMap::from([("default".to_owned(), policy)]);
     let (stopping, draining) = watch::channel(false);
     let limits = LimitsConfig::default();
     let (store, changed) = (Arc::new(store), Arc::default());
-    let node = Node { clock, store, metrics: metrics.clone(), changed };
+    let event_log = Arc::new(event_log);
+    let node = Node { clock, store, event_log, metrics: metrics.clone(), changed };
     let key = ResumeKey::new(&[7; 32]);
     let shared = Shared {
         rooms: Rooms::new(policies, node),
@@ -134,4 +161,39 @@ async fn a_room_that_the_server_closed_can_be_joined_again() {
     let second = client.join(3).await.unwrap();
     assert_ne!(second.room, first.room);
     assert_ne!(second.epoch, first.epoch);
+}
+
+impl Client {
+    /// Asks so often for kept events, and returns the first answer.
+    async fn kept(&mut self, times: u32) -> Kept {
+        let room = self.join(1).await.unwrap().room;
+        for request in 1..=times {
+            let ask = AskKept { request, room, before: None, limit: 1 };
+            self.say(ToServer::Kept(ask)).await;
+        }
+        let answer = self.pick(|message| match message {
+            ToClient::Kept(kept) => Some(kept),
+            _ => None,
+        });
+        answer.await
+    }
+}
+
+#[tokio::test]
+async fn v6_a_log_that_can_not_be_read_is_an_answer() {
+    let error = EventLogError::Unavailable("broken".to_owned());
+    let (shared, _stopping) = shared_with(Full, Mute(Some(error)));
+    let kept = Client::connect(&shared).await.kept(1).await;
+    assert_eq!((kept.request, kept.refused), (1, Some(Refusal::Unavailable)));
+    assert!(kept.retry_after_ms.is_some() && kept.events.is_empty());
+}
+
+#[tokio::test]
+async fn v6_who_has_too_many_looks_waiting_is_refused_the_next() {
+    let (shared, _stopping) = shared_with(Full, Mute(None));
+    // One is under way, and 32 wait.
+    let kept = Client::connect(&shared).await.kept(34).await;
+    assert_eq!((kept.request, kept.refused), (34, Some(Refusal::RateLimited)));
+    assert!(kept.retry_after_ms.is_some());
+    assert_eq!(shared.metrics.rejects[RejectCause::Rate].get(), 1);
 }

@@ -1,17 +1,19 @@
 //! A room under its lock, with the way to each member. A move takes this lock once, for O(1); what a room wants to be
 //! sent reliably is queued under the lock, so that its order is the room's, and datagrams are sent outside it.
 
+mod lookup;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use hither_core::room::{Counters, SavedRoom};
 use hither_core::{NewMember, Output, Recipient, Room, RoomId, RoomPolicy};
 use hither_protocol::limits::MOTION_DATAGRAM_BYTES_MAX;
+use hither_protocol::message::Refusal;
 use hither_protocol::message::control::{MotionBytes, ToClient};
-use hither_protocol::message::edits::{AskHistory, Edit, History, Open, Submit};
-use hither_protocol::message::{Refusal, encoded_len};
+use hither_protocol::message::edits::{Open, Submit};
 use hither_protocol::{Slot, Timestamp};
 use hither_transport::{Link, SendDatagramError};
 use tokio::sync::{Notify, OnceCell};
@@ -22,11 +24,6 @@ use crate::metrics::DropCause;
 use crate::outbox::LaneSender;
 use crate::registry::Closable;
 use crate::store::{Pending, StoreError};
-
-/// The most bytes of edits in one answer; one edit may have more.
-const HISTORY_BYTES: usize = 32 * 1024;
-/// When a client may ask again for a history that can't be had.
-const HISTORY_RETRY_MS: u64 = 1_000;
 
 /// A room that a connection is in, and its member's slot there.
 #[derive(Clone, Debug)]
@@ -62,6 +59,8 @@ pub(crate) struct RoomCell {
     policy: RoomPolicy,
     node: Node,
     loaded: OnceCell<()>,
+    /// How often the document could not be loaded, and why the last time.
+    failed: Mutex<(u64, Option<StoreError>)>,
     wake: Notify,
     gate: Gate<State>,
 }
@@ -91,6 +90,7 @@ impl RoomCell {
             policy,
             node,
             loaded: OnceCell::new(),
+            failed: Mutex::default(),
             wake: Notify::new(),
             gate: Gate::new(state),
         })
@@ -106,10 +106,23 @@ impl RoomCell {
         &self.policy
     }
 
-    /// Loads the document, once, for the first member that opens it.
+    /// Loads the document, once, for the first member that opens it. All who ask meanwhile have the same answer; after
+    /// one that failed, who asks next has it tried again.
     pub(crate) async fn load(&self) -> Result<(), StoreError> {
+        let failed = || self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let failures = failed().0;
         let load = || async {
-            let saved = self.node.store.load(&self.id.name).await?;
+            if let (now, Some(error)) = &*failed()
+                && *now > failures
+            {
+                return Err(error.clone());
+            }
+            let loaded = self.node.store.load(&self.id.name).await;
+            let saved = loaded.inspect_err(|error| {
+                let (failures, why) = &mut *failed();
+                *failures += 1;
+                *why = Some(error.clone());
+            })?;
             if let Some(mut state) = self.gate.enter() {
                 state.room.handle_loaded(saved);
             }
@@ -180,35 +193,12 @@ impl RoomCell {
         self.send_pages(open.slot)
     }
 
-    /// Earlier edits, as many as fit a message.
-    pub(crate) async fn history(&self, ask: AskHistory) -> History {
-        let AskHistory { request, before, limit } = ask;
-        let mut answer = History { request, ..History::default() };
-        match self.node.store.history(&self.id.name, before, limit as usize).await {
-            Ok(mut edits) => {
-                let mut bytes = 0;
-                let mut fits = |edit: &Edit| {
-                    bytes += encoded_len(edit);
-                    bytes <= HISTORY_BYTES
-                };
-                let count = edits.iter().rev().take_while(|edit| fits(edit)).count().max(1);
-                answer.edits = edits.split_off(edits.len().saturating_sub(count));
-            }
-            Err(error) => {
-                tracing::warn!(room = %self.id.name, %error, "its history can't be had");
-                answer.refused = Some(Refusal::Unavailable);
-                answer.retry_after_ms = Some(HISTORY_RETRY_MS);
-            }
-        }
-        answer
-    }
-
     /// Hands a member's edit to the room.
-    pub(crate) fn submit(self: &Arc<Self>, slot: Slot, submit: Submit) {
+    pub(crate) fn submit(self: &Arc<Self>, slot: Slot, submit: Submit, refused: Option<Refusal>) {
         let is_available = self.node.store.is_available();
         self.with(|room, now| {
             room.handle_store_state(is_available);
-            room.handle_submit(now, slot, submit);
+            room.handle_submit(now, slot, submit, refused);
         });
     }
 
@@ -346,6 +336,7 @@ impl RoomCell {
                         }
                     }
                 }
+                Output::Keep(event) => self.node.event_log.keep(&self.id.name, event),
                 Output::Store(logged) => {
                     let sequence = logged.edit.sequence;
                     let pending = self.node.store.append(&self.id.name, logged);

@@ -17,6 +17,7 @@ use hither_protocol::{Epoch, RoomHandle, RoomName};
 
 use tokio::sync::Notify;
 
+use crate::event_log::EventLog;
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::store::Store;
@@ -40,6 +41,7 @@ pub(crate) struct Rooms {
 pub(crate) struct Node {
     pub(crate) clock: Clock,
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) event_log: Arc<dyn EventLog>,
     pub(crate) metrics: Arc<Metrics>,
     /// Told when members of any room come and go.
     pub(crate) changed: Arc<Notify>,

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, Weak};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use hither_core::room::{LoggedEdit, SavedDocument};
 use hither_protocol::Slot;
 use hither_protocol::message::control::{Status, ToClient};
@@ -16,6 +17,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
+use crate::event_log::{MemoryEventLog, Retentions};
 use crate::outbox::{Budget, LaneReceiver, lane};
 use crate::registry::Closable;
 use crate::store::{MemoryStore, Pending, StoreError};
@@ -27,7 +29,8 @@ fn rooms(store: impl Store + 'static) -> Arc<Rooms> {
     let policy = RoomPolicy { grace: GRACE, ..RoomPolicy::default() };
     let policies = BTreeMap::from([("default".to_owned(), policy)]);
     let (clock, store) = (Clock::start(), Arc::new(store));
-    let node = Node { clock, store, metrics: Arc::default(), changed: Arc::default() };
+    let event_log = Arc::new(MemoryEventLog::new(Retentions::new(), 0));
+    let node = Node { clock, store, event_log, metrics: Arc::default(), changed: Arc::default() };
     Rooms::new(policies, node)
 }
 
@@ -164,11 +167,12 @@ async fn a_room_goes_with_its_last_member_however_it_goes() {
     }
 }
 
-/// Loads when it is let, and then finds nothing.
+/// Loads when it is let, and then finds nothing, or fails the first time.
 #[derive(Debug)]
 struct Gated {
     loads: Arc<AtomicUsize>,
     gate: Arc<Semaphore>,
+    fails_first: bool,
 }
 
 impl Store for Gated {
@@ -177,11 +181,12 @@ impl Store for Gated {
     }
 
     fn load(&self, _room: &RoomName) -> Pending<SavedDocument> {
-        self.loads.fetch_add(1, Ordering::SeqCst);
+        let fails = self.loads.fetch_add(1, Ordering::SeqCst) == 0 && self.fails_first;
         let gate = self.gate.clone();
         Box::pin(async move {
             gate.acquire().await.unwrap().forget();
-            Ok(SavedDocument::default())
+            let failed = || Err(StoreError::Unavailable("full".to_owned()));
+            if fails { failed() } else { Ok(SavedDocument::default()) }
         })
     }
 
@@ -197,7 +202,7 @@ impl Store for Gated {
 #[tokio::test]
 async fn a_document_is_loaded_once_for_who_opens_it_first() {
     let (loads, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
-    let rooms = rooms(Gated { loads: loads.clone(), gate: gate.clone() });
+    let rooms = rooms(Gated { loads: loads.clone(), gate: gate.clone(), fails_first: false });
     let joined = Guest::new().join(&rooms, &name("a")).unwrap();
     assert_eq!(loads.load(Ordering::SeqCst), 0, "who only looks and points pays for no document");
     let load = || {
@@ -210,6 +215,25 @@ async fn a_document_is_loaded_once_for_who_opens_it_first() {
     assert_eq!(soon(second).await.unwrap(), Ok(()));
     assert!(joined.cell.is_loaded());
     assert_eq!(loads.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_load_that_fails_does_so_for_all_who_wait_and_the_next_to_ask_has_it_tried_again() {
+    let (loads, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
+    let rooms = rooms(Gated { loads: loads.clone(), gate: gate.clone(), fails_first: true });
+    let joined = Guest::new().join(&rooms, &name("a")).unwrap();
+    let mut asked = (0..3).map(|_| Box::pin(joined.cell.load())).collect::<Vec<_>>();
+    for load in &mut asked {
+        assert!(load.now_or_never().is_none(), "it waits");
+    }
+    gate.add_permits(1);
+    for load in asked {
+        assert_eq!(soon(load).await, Err(StoreError::Unavailable("full".to_owned())));
+    }
+    assert_eq!(loads.load(Ordering::SeqCst), 1);
+    gate.add_permits(1);
+    assert_eq!(soon(joined.cell.load()).await, Ok(()));
+    assert_eq!(loads.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]
@@ -276,7 +300,7 @@ async fn a_store_that_fails_closes_the_room_as_unavailable() {
     let submit = Submit { number: 1, ops: vec![put] };
     let open = Open { slot: joined.slot, ..Open::default() };
     joined.cell.open_edits(&open, lane(&Budget::new(1 << 20)).0);
-    joined.cell.submit(joined.slot, submit);
+    joined.cell.submit(joined.slot, submit, None);
     for guest in [&mut ada, &mut bob] {
         assert_eq!(guest.left().await, Some(Refusal::Unavailable));
     }

@@ -6,6 +6,7 @@
 mod backup;
 mod crash;
 mod disk;
+mod events;
 mod faults;
 mod flips;
 mod plan;

@@ -168,7 +168,6 @@ impl Edits {
     }
 
     /// Opens the lane on a connection, for a member that the server calls so: for the edits since the last one (D3).
-    /// What was sent before and not answered is sent again (D7).
     pub(super) fn open(
         &mut self,
         (wire, slot): (RoomHandle, Slot),
@@ -181,6 +180,29 @@ impl Edits {
         let open = Open { room: wire, slot, editor: self.editor, after, unanswered };
         transmits.push_back(Transmit::Edits(self.room, EditsToServer::Open(open).encode()));
         self.send(transmits);
+    }
+
+    /// Opens another lane: what was sent and not answered is sent again, unless that is too long ago (D7).
+    pub(super) fn open_again(
+        &mut self,
+        now: Timestamp,
+        member: (RoomHandle, Slot),
+        transmits: &mut VecDeque<Transmit>,
+        events: &mut VecDeque<Event>,
+    ) {
+        let room = self.room;
+        let ids = self.pending.ids().collect();
+        for number in self.pending.forget_old(now) {
+            self.undo.forget(number);
+            events.push_back(Event::EditUnanswered { room, number });
+        }
+        self.change(ids, events, |edits, _| edits.rebuild());
+        self.open(member, transmits);
+    }
+
+    /// What was said on the lane goes to the server now.
+    pub(super) fn handle_transmit(&mut self, now: Timestamp) {
+        self.pending.handle_transmit(now);
     }
 
     /// The server has ended the lane alone: it can't have the document now (D1).
@@ -207,17 +229,6 @@ impl Edits {
         self.buffer = FrameBuffer::default();
         // A snapshot that came in part is none.
         self.loading = None;
-    }
-
-    /// The server does not know the numbers any more: nobody knows what became of edits that were sent (D7).
-    pub(super) fn forget_sent(&mut self, events: &mut VecDeque<Event>) {
-        let room = self.room;
-        let ids = self.pending.ids().collect();
-        for number in self.pending.forget_sent() {
-            self.undo.forget(number);
-            events.push_back(Event::EditUnanswered { room, number });
-        }
-        self.change(ids, events, |edits, _| edits.rebuild());
     }
 
     /// Takes the next bytes of the lane.

@@ -2,11 +2,13 @@
 //! only to know what is to be sent.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
 
 use crate::document::{Document, Overlay};
-use crate::limits::EDITS_UNANSWERED_MAX;
-use crate::message::edits::{Ack, Op, OpKind, Submit};
-use crate::message::{Map, Value, encoded_len};
+use crate::limits::{EDITOR_MS, EDITS_UNANSWERED_MAX, RECORD_BYTES_MAX};
+use crate::message::edits::{Ack, EditsToServer, Op, OpKind, Submit};
+use crate::message::{FrameBuffer, Value, encoded_len};
+use crate::time::Timestamp;
 
 /// Decides between one's own value of a field and another's: record, field, own value, and the other.
 pub type Resolve = dyn Fn(&str, &str, &Value, &Value) -> Value + Send;
@@ -27,6 +29,8 @@ struct PendingEdit {
     submit: Submit,
     bytes: usize,
     state: State,
+    /// When it went to the server first: from then on it may have its effect.
+    sent_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +75,7 @@ impl Pending {
     pub(super) fn push(&mut self, submit: Submit, document: Option<&Document>) -> Vec<Op> {
         let shown = document.and_then(|document| self.shown.commit(document, &submit.ops).ok());
         let bytes = encoded_len(&submit.ops);
-        self.edits.push_back(PendingEdit { submit, bytes, state: State::Waiting });
+        self.edits.push_back(PendingEdit { submit, bytes, state: State::Waiting, sent_at: None });
         shown.unwrap_or_default()
     }
 
@@ -85,6 +89,13 @@ impl Pending {
         })
     }
 
+    /// What was to be sent goes now.
+    pub(super) fn handle_transmit(&mut self, now: Timestamp) {
+        for edit in self.edits.iter_mut().take_while(|edit| edit.state != State::Waiting) {
+            edit.sent_at.get_or_insert(now);
+        }
+    }
+
     /// There is another lane: what was sent and not answered is to be sent again. Gives its numbers.
     pub(super) fn send_again(&mut self) -> Vec<u64> {
         self.lane += 1;
@@ -96,11 +107,15 @@ impl Pending {
         .collect()
     }
 
-    /// Takes out what was sent and not answered; gives its numbers.
-    pub(super) fn forget_sent(&mut self) -> Vec<u64> {
-        let numbers = self.edits.iter().filter(|edit| edit.state == State::Sent);
-        let numbers = numbers.map(|edit| edit.submit.number).collect();
-        self.edits.retain(|edit| edit.state != State::Sent);
+    /// Takes out those that were sent so long ago that nobody knows what became of them (D7); gives their numbers.
+    pub(super) fn forget_old(&mut self, now: Timestamp) -> Vec<u64> {
+        let is_old = |edit: &PendingEdit| {
+            let age = edit.sent_at.map_or(Duration::ZERO, |at| now.since(at));
+            edit.is_unanswered() && age >= Duration::from_millis(EDITOR_MS)
+        };
+        let old = self.edits.iter().filter(|edit| is_old(edit));
+        let numbers = old.map(|edit| edit.submit.number).collect();
+        self.edits.retain(|edit| !is_old(edit));
         numbers
     }
 
@@ -119,16 +134,23 @@ impl Pending {
         self.edits.remove(at).map(|edit| edit.submit)
     }
 
-    /// Another's edit has come, or one's own: where fields that wait have other values now, the resolver decides.
+    /// The document's last edit has come, with these operations. If it is another's, the resolver decides where fields
+    /// that wait have other values now. One's own says nothing new: what waits was made knowing it.
     pub(super) fn resolve(&mut self, document: &Document, ops: &[Op]) {
+        let place = document.sequence();
+        let is_it = |state| matches!(state, State::Acked { sequence, .. } if sequence == place);
         let Some(resolve) = &self.resolve else { return };
-        let waiting = self.edits.iter_mut().filter(|edit| edit.state == State::Waiting);
-        for own in waiting.flat_map(|edit| &mut edit.submit.ops) {
-            let others = ops.iter().filter(|op| op.record == own.record);
-            let fields = others.flat_map(|op| op.fields.keys()).collect::<BTreeSet<_>>();
-            if own.kind == OpKind::Patch {
-                let remote = document.get(&own.record);
-                decide(&own.record, &mut own.fields, &fields, remote, resolve);
+        if self.edits.iter().any(|own| is_it(own.state)) {
+            return;
+        }
+        for own in self.edits.iter_mut().filter(|own| own.state == State::Waiting) {
+            let mut submit = own.submit.clone();
+            for op in submit.ops.iter_mut().filter(|op| op.kind == OpKind::Patch) {
+                decide(op, ops, document, resolve);
+            }
+            if submit != own.submit && is_sendable(&submit) {
+                own.bytes = encoded_len(&submit.ops);
+                own.submit = submit;
             }
         }
     }
@@ -166,17 +188,109 @@ impl std::fmt::Debug for Pending {
     }
 }
 
-fn decide(
-    record: &str,
-    own: &mut Map,
-    changed: &BTreeSet<&String>,
-    remote: Option<&Map>,
-    resolve: &Resolve,
-) {
-    for (field, value) in own.iter_mut().filter(|(field, _)| changed.contains(field)) {
+/// Has the resolver decide for the fields of an own patch that the operations of others have named.
+fn decide(own: &mut Op, others: &[Op], document: &Document, resolve: &Resolve) {
+    let others = others.iter().filter(|op| op.record == own.record);
+    let changed = others.flat_map(|op| op.fields.keys()).collect::<BTreeSet<_>>();
+    let remote = document.get(&own.record);
+    for (field, value) in own.fields.iter_mut().filter(|(field, _)| changed.contains(field)) {
         let remote = remote.and_then(|fields| fields.get(field)).unwrap_or(&Value::Nil);
         if value != remote {
-            *value = resolve(record, field, value, remote);
+            *value = resolve(&own.record, field, value, remote);
+        }
+    }
+}
+
+/// Whether the server takes an edit for one: what a resolver makes up may be too large, or too deep.
+fn is_sendable(submit: &Submit) -> bool {
+    let mut lane = FrameBuffer::default();
+    lane.push(&EditsToServer::Submit(submit.clone()).encode());
+    let message = lane.pop().ok().flatten();
+    encoded_len(&submit.ops) <= RECORD_BYTES_MAX
+        && message.is_some_and(|message| EditsToServer::decode(&message).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Document;
+    use crate::message::Map;
+
+    /// One's own edit of a field, which waits, and a resolver that gives what `answer` makes of both values.
+    struct Stage {
+        document: Document,
+        pending: Pending,
+    }
+
+    impl Stage {
+        fn new(answer: impl Fn(&Value, &Value) -> Value + Send + 'static) -> Self {
+            let mut stage = Self { document: Document::default(), pending: Pending::default() };
+            stage.document.apply(1, &[op(OpKind::Put, "first")]);
+            stage.pending.set_resolver(Some(Box::new(move |_, _, own, other| answer(own, other))));
+            stage.push(1, "mine");
+            stage
+        }
+
+        fn push(&mut self, number: u64, value: &str) {
+            let submit = Submit { number, ops: vec![op(OpKind::Patch, value)] };
+            self.pending.push(submit, Some(&self.document));
+        }
+
+        fn hear(&mut self, value: &str) {
+            let (sequence, ops) = (self.document.sequence() + 1, [op(OpKind::Patch, value)]);
+            self.document.apply(sequence, &ops);
+            self.pending.resolve(&self.document, &ops);
+            self.pending.rebuild(&self.document);
+        }
+
+        fn shown(&self) -> Option<&Value> {
+            self.pending.shown().get(&self.document, "r")?.get("f")
+        }
+    }
+
+    fn op(kind: OpKind, value: &str) -> Op {
+        Op::new(kind, "r", Map::from([("f".into(), text(value))]))
+    }
+
+    fn text(value: &str) -> Value {
+        Value::String(value.into())
+    }
+
+    #[test]
+    fn the_resolver_decides_between_what_waits_and_what_comes_from_others() {
+        let both = |own: &Value, other: &Value| match (own, other) {
+            (Value::String(own), Value::String(other)) => text(&format!("{other}+{own}")),
+            _ => Value::Nil,
+        };
+        let mut stage = Stage::new(both);
+        stage.hear("theirs");
+        assert_eq!(stage.shown(), Some(&text("theirs+mine")));
+        stage.hear("theirs+mine");
+        assert_eq!(stage.shown(), Some(&text("theirs+mine")), "it is the same already");
+        let sent: Vec<_> = stage.pending.take_sendable().cloned().collect();
+        assert_eq!(sent[0].ops, [op(OpKind::Patch, "theirs+mine")]);
+        stage.hear("late");
+        assert_eq!(stage.shown(), Some(&text("theirs+mine")), "what was sent stays as it was");
+    }
+
+    #[test]
+    fn the_resolver_is_not_asked_about_what_one_has_done_oneself() {
+        let mut stage = Stage::new(|_, other| other.clone());
+        assert_eq!(stage.pending.take_sendable().count(), 1);
+        stage.push(2, "later");
+        stage.pending.handle_ack(Ack { number: 1, sequence: 2, time_ms: 0 });
+        stage.hear("mine");
+        assert_eq!(stage.shown(), Some(&text("later")));
+    }
+
+    // proves D2
+    #[test]
+    fn a_resolver_decides_for_nothing_that_an_edit_has_no_place_for() {
+        let deep = (0..20).fold(Value::Nil, |inner, _| Value::Array(vec![inner]));
+        for answer in [text(&"x".repeat(RECORD_BYTES_MAX)), deep, Value::Int(1 << 60)] {
+            let mut stage = Stage::new(move |_, _| answer.clone());
+            stage.hear("theirs");
+            assert_eq!(stage.shown(), Some(&text("mine")));
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::Room;
-use crate::message::control::{self, Direct};
+use crate::message::control::{self, Direct, EventId};
 use crate::session::event::Event;
 
 impl Room {
@@ -60,7 +60,7 @@ impl Room {
         events.push_back(Event::Broadcast {
             room: self.handle,
             from: event.from,
-            number: event.number,
+            id: EventId { epoch: self.epoch, number: event.number },
             name: event.name,
             data: event.data,
             time_ms: event.time_ms,

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hither_protocol::message::control::{
-    Direct, Event, Joined, Left, SendEvent, Status, ToClient, Viewport,
+    Direct, Event, EventId, Joined, KeptEvent, Left, SendEvent, Status, ToClient, Viewport,
 };
 use hither_protocol::message::edits::{EditsToClient, Open, Submit};
 use hither_protocol::message::{Map, Refusal, encoded_len};
@@ -65,6 +65,8 @@ pub enum Output {
     Datagram(Slot, Bytes),
     /// Make this edit durable, after those before it, then call [`Room::handle_stored`].
     Store(LoggedEdit),
+    /// Keep this event, after those before it, if that can be; nobody waits for it.
+    Keep(KeptEvent),
 }
 
 /// Whom an output is for.
@@ -272,7 +274,8 @@ impl Room {
         Ok(())
     }
 
-    /// Takes an event, for all or for those named; it goes out in the tick (V1, V3).
+    /// Takes an event, for all or for those named; it goes out in the tick (V1, V3). One for all is kept before anybody
+    /// is told of it, where the namespace keeps events (V6).
     ///
     /// # Errors
     /// `TooLarge`, `NotFound` when a member named is not there, `BadRequest` when it is named twice, or
@@ -292,7 +295,9 @@ impl Room {
         if to.is_empty() {
             let number = self.replay.next_number();
             let event = Event { number, from, generation, name, data, time_ms };
+            let kept = self.policy.keeps_events.then(|| self.kept(&event)).flatten();
             self.replay.push(event)?;
+            self.outputs.extend(kept.map(Output::Keep));
         } else {
             if to.iter().any(|slot| !self.roster.contains(*slot)) {
                 return Err(Refusal::NotFound);
@@ -341,11 +346,19 @@ impl Room {
     }
 
     /// Takes an edit: orders it and asks for it to be stored; it is answered by ack or reject (D2, D5 to D7). Nothing
-    /// happens if the member has no edits lane.
-    pub fn handle_submit(&mut self, now: Timestamp, slot: Slot, submit: Submit) {
+    /// happens if the member has no edits lane. `refused` is what its session has against it: it is rejected for that,
+    /// unless it has come before.
+    pub fn handle_submit(
+        &mut self,
+        now: Timestamp,
+        slot: Slot,
+        submit: Submit,
+        refused: Option<Refusal>,
+    ) {
         let time_ms = self.time_ms(now);
         let Some(member) = self.roster.get(slot) else { return };
-        let author = Author { slot, generation: member.generation, user: member.user.clone() };
+        let (generation, user) = (member.generation, member.user.clone());
+        let author = Author { slot, generation, user, refused };
         self.edits.submit(author, submit, time_ms, &self.policy, &mut self.outputs);
     }
 
@@ -450,6 +463,14 @@ impl Room {
 
     fn control(&mut self, to: Recipient, message: &ToClient) {
         self.outputs.push_back(Output::Control(to, message.encode()));
+    }
+
+    /// An event as it is kept, with who its sender is now.
+    fn kept(&self, event: &Event) -> Option<KeptEvent> {
+        let Event { number, from, name, data, time_ms, .. } = event.clone();
+        let user = self.roster.get(from)?.user.clone();
+        let id = EventId { epoch: self.id.epoch, number };
+        Some(KeptEvent { id, user, name, data, time_ms })
     }
 
     fn generation(&self, slot: Slot) -> Generation {

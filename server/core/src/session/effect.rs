@@ -1,7 +1,7 @@
 //! What a session wants to be done: to its own connection, or to a room that it is in.
 
 use bytes::Bytes;
-use hither_protocol::message::control::{Bye, SendEvent, Status, Viewport};
+use hither_protocol::message::control::{AskKept, Bye, SendEvent, Status, Viewport};
 use hither_protocol::message::edits::{AskHistory, Submit};
 use hither_protocol::message::{Map, Refusal};
 use hither_protocol::motion::upward::{Ack, Sample};
@@ -84,7 +84,7 @@ pub enum Effect {
     },
     /// Handle this as a datagram that has come (M15).
     Datagram(Vec<u8>),
-    /// Call `Room::handle_submit`.
+    /// Call `Room::handle_submit`: the room knows whether the edit has come before, which is answered as it was then.
     Submit {
         /// The room.
         room: RoomHandle,
@@ -92,6 +92,8 @@ pub enum Effect {
         slot: Slot,
         /// The edit.
         submit: Submit,
+        /// Why it is to be rejected if it is new.
+        refused: Option<Refusal>,
     },
     /// Look up a room's earlier edits, and say the answer on the room's edits lane.
     History {
@@ -100,6 +102,8 @@ pub enum Effect {
         /// What is asked for; the limit is one that may be.
         ask: AskHistory,
     },
+    /// Look up the events that are kept of a room, and say the answer on the control lane.
+    Kept(AskKept),
     /// Send this on the room's edits lane.
     SendEdits(RoomHandle, Bytes),
     /// Count this refusal; its answer is an effect of its own.

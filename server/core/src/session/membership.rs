@@ -10,6 +10,9 @@ use hither_protocol::{RoomName, Slot, Timestamp};
 use crate::policy::Rates;
 use crate::rate::Bucket;
 
+/// A larger edit counts as one for each of these.
+const EDIT_TOKEN_BYTES: usize = 4 * 1024;
+
 /// Why something was not taken, and after how many milliseconds it may be.
 pub(super) type NotTaken = (Refusal, Option<u64>);
 
@@ -51,6 +54,12 @@ impl Allowance {
 }
 
 impl Allowance {
+    /// Takes an edit of so many bytes; returns how long the next one is to wait.
+    pub(super) fn take_edit(&mut self, now: Timestamp, bytes: usize) -> Duration {
+        let tokens = bytes.div_ceil(EDIT_TOKEN_BYTES).max(1);
+        self.edits.take_ahead(now, u32::try_from(tokens).unwrap_or(u32::MAX))
+    }
+
     /// A change of the viewport counts like one of presence.
     pub(super) fn take_view(&mut self, now: Timestamp) -> Result<(), NotTaken> {
         self.presence.take(now).map_err(rate_limited)
@@ -97,12 +106,8 @@ impl Membership {
         self.check(Rights::BROADCAST, &mut allowance.events, now)
     }
 
-    pub(super) fn take_edit(
-        &self,
-        now: Timestamp,
-        allowance: &mut Allowance,
-    ) -> Result<(), NotTaken> {
-        self.check(Rights::EDIT, &mut allowance.edits, now)
+    pub(super) fn may_edit(&self) -> bool {
+        self.rights.contains(Rights::EDIT)
     }
 
     /// The newest sample, if it may pass now. One over the rate waits for its turn, an older one and one without the

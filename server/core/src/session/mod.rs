@@ -8,6 +8,7 @@ mod membership;
 mod requests;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use hither_protocol::limits::{
     DATAGRAM_RECORDS_MAX, HISTORY_EDITS_MAX, MOTION_DATAGRAM_BYTES_MAX, REQUESTS_PER_SECOND,
@@ -16,9 +17,7 @@ use hither_protocol::limits::{
 use hither_protocol::message::control::{
     Bye, ErrorMessage, Hello, Pong, Status, ToClient, ToServer, User, Welcome,
 };
-use hither_protocol::message::edits::{
-    AskHistory, EditsToClient, EditsToServer, History, Open, Reject,
-};
+use hither_protocol::message::edits::{AskHistory, EditsToClient, EditsToServer, History, Open};
 use hither_protocol::message::{FrameBuffer, MessageError, Refusal, Rights};
 use hither_protocol::motion::DecodeError;
 use hither_protocol::motion::upward::{self, Upward};
@@ -185,12 +184,22 @@ impl Session {
 
     /// Takes the first message of an edits lane, which says whose document it is about: call `Room::handle_open`.
     /// `None`: the lane is to be ended, as the session is not in that room, maybe not any more, or in another slot by
-    /// now.
-    pub fn handle_open(&mut self, message: &[u8]) -> Option<Open> {
+    /// now, or asks for too much.
+    pub fn handle_open(&mut self, now: Timestamp, message: &[u8]) -> Option<Open> {
         match EditsToServer::decode(message) {
             Ok(Some(EditsToServer::Open(open))) => {
-                let slot = self.rooms.get(&open.room)?.slot;
-                return (open.slot == slot).then_some(open);
+                let member = self.rooms.get(&open.room)?;
+                if open.slot != member.slot {
+                    return None;
+                }
+                let taken = self.requests.take(now).map_err(rate_limited);
+                return match taken {
+                    Ok(()) => Some(open),
+                    Err(not_taken) => {
+                        self.refuse_until(None, Some(open.room), not_taken);
+                        None
+                    }
+                };
             }
             Ok(_) => {
                 self.close(CloseCode::Malformed, "the first message of an edits lane is open");
@@ -200,48 +209,54 @@ impl Session {
         None
     }
 
-    /// Takes a later message of the edits lane of a room.
-    pub fn handle_edits(&mut self, now: Timestamp, room: RoomHandle, message: &[u8]) {
-        let submit = match EditsToServer::decode(message) {
-            Ok(Some(EditsToServer::Submit(submit))) => submit,
+    /// Takes a later message of the edits lane of a room. Returns how long the lane is not to be read then, mostly
+    /// zero: edits over the rate wait there, so that they keep their order (E2). `None`: until [`Effect::History`] is
+    /// answered.
+    pub fn handle_edits(
+        &mut self,
+        now: Timestamp,
+        room: RoomHandle,
+        message: &[u8],
+    ) -> Option<Duration> {
+        match EditsToServer::decode(message) {
+            Ok(Some(EditsToServer::Submit(submit))) => {
+                let Some(member) = self.rooms.get(&room) else { return Some(Duration::ZERO) };
+                let slot = member.slot;
+                let pause = self.allowances[member.allowance].take_edit(now, message.len());
+                let refused = (!member.may_edit()).then_some(Refusal::Forbidden);
+                self.effects.extend(refused.map(Effect::Refused));
+                self.effects.push_back(Effect::Submit { room, slot, submit, refused });
+                return Some(pause);
+            }
             Ok(Some(EditsToServer::History(ask))) => return self.handle_history(now, room, ask),
-            Ok(None) => return,
+            Ok(None) => {}
             Ok(Some(EditsToServer::Open(_))) => {
-                return self.close(CloseCode::Malformed, "open came twice on an edits lane");
+                self.close(CloseCode::Malformed, "open came twice on an edits lane");
             }
-            Err(error) => return self.handle_malformed(error),
-        };
-        let Some(member) = self.rooms.get_mut(&room) else { return };
-        let slot = member.slot;
-        let effect = match member.take_edit(now, &mut self.allowances[member.allowance]) {
-            Ok(()) => Effect::Submit { room, slot, submit },
-            Err((code, retry_after_ms)) => {
-                let message = code.name().to_owned();
-                let reject = Reject::new(submit.number, code.into(), message);
-                let reject = Reject { retry_after_ms, ..reject };
-                self.effects.push_back(Effect::Refused(code));
-                Effect::SendEdits(room, EditsToClient::Reject(reject).encode())
-            }
-        };
-        self.effects.push_back(effect);
+            Err(error) => self.handle_malformed(error),
+        }
+        Some(Duration::ZERO)
     }
 
     /// A member asks for earlier edits of a document that it has open (D8).
-    fn handle_history(&mut self, now: Timestamp, room: RoomHandle, ask: AskHistory) {
-        let effect = match self.requests.take(now) {
-            Ok(()) => {
-                let limit = ask.limit.clamp(1, HISTORY_EDITS_MAX as u32);
-                Effect::History { room, ask: AskHistory { limit, ..ask } }
-            }
-            Err(pause) => {
-                let (code, retry_after_ms) = rate_limited(pause);
-                self.effects.push_back(Effect::Refused(code));
-                let (request, edits) = (ask.request, Vec::new());
-                let answer = History { request, edits, refused: Some(code), retry_after_ms };
-                Effect::SendEdits(room, EditsToClient::History(answer).encode())
-            }
-        };
-        self.effects.push_back(effect);
+    fn handle_history(
+        &mut self,
+        now: Timestamp,
+        room: RoomHandle,
+        ask: AskHistory,
+    ) -> Option<Duration> {
+        if let Err(pause) = self.requests.take(now) {
+            let (code, retry_after_ms) = rate_limited(pause);
+            self.effects.push_back(Effect::Refused(code));
+            let (request, edits) = (ask.request, Vec::new());
+            let answer = History { request, edits, refused: Some(code), retry_after_ms };
+            let answer = EditsToClient::History(answer).encode();
+            self.effects.push_back(Effect::SendEdits(room, answer));
+            return Some(Duration::ZERO);
+        }
+        let limit = ask.limit.clamp(1, HISTORY_EDITS_MAX as u32);
+        self.effects.push_back(Effect::History { room, ask: AskHistory { limit, ..ask } });
+        None
     }
 
     /// A stream brought what is no message.
@@ -391,6 +406,7 @@ impl Session {
                 self.effects.push_back(Effect::Datagram(motion.datagram));
             }
             ToServer::Event(event) => self.handle_event(now, event),
+            ToServer::Kept(ask) => self.handle_ask_kept(now, ask),
             ToServer::Status(status) => {
                 if let Err(pause) = self.requests.take(now) {
                     return self.refuse_until(None, None, rate_limited(pause));

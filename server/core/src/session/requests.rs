@@ -1,8 +1,12 @@
 //! What a client asks of rooms: whether it may, in what rate, and whether it is of a size. Apart from the session's own
 //! life, since each of them is one question with one answer.
 
-use hither_protocol::limits::{DEPTH_MAX, EVENT_NAME_BYTES_MAX, EVENT_TARGETS_MAX};
-use hither_protocol::message::control::{Join, Presence, SendEvent, SetViewport, User};
+use hither_protocol::limits::{
+    DEPTH_MAX, EVENT_NAME_BYTES_MAX, EVENT_TARGETS_MAX, KEPT_EVENTS_MAX,
+};
+use hither_protocol::message::control::{
+    AskKept, Join, Kept, Presence, SendEvent, SetViewport, ToClient, User,
+};
 use hither_protocol::message::{Map, Refusal, Rights, Value};
 use hither_protocol::{RoomName, Timestamp};
 
@@ -86,6 +90,22 @@ impl Session {
             Ok(()) => self.effects.push_back(Effect::Event { room, slot, event }),
             Err(not_taken) => self.refuse_until(None, Some(room), not_taken),
         }
+    }
+
+    /// Any member may look at what is kept. Whatever comes of it, there is one answer (V6).
+    pub(super) fn handle_ask_kept(&mut self, now: Timestamp, ask: AskKept) {
+        let AskKept { request, room, limit, .. } = ask;
+        let refusal = match self.requests.take(now) {
+            Err(pause) => Some(rate_limited(pause)),
+            Ok(()) => (!self.rooms.contains_key(&room)).then_some((Refusal::NotFound, None)),
+        };
+        let Some((code, retry_after_ms)) = refusal else {
+            let limit = limit.clamp(1, KEPT_EVENTS_MAX as u32);
+            return self.effects.push_back(Effect::Kept(AskKept { limit, ..ask }));
+        };
+        self.effects.push_back(Effect::Refused(code));
+        let (events, refused) = (Vec::new(), Some(code));
+        self.send(&ToClient::Kept(Kept { request, room, events, refused, retry_after_ms }));
     }
 
     pub(super) fn handle_viewport(&mut self, now: Timestamp, view: &SetViewport) {

@@ -2,12 +2,14 @@
 //! driver, which hands it what comes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hither_protocol::RoomHandle;
 use hither_protocol::message::Refusal;
 use hither_protocol::message::edits::{AskHistory, EditsToClient, Open};
 use hither_transport::{RecvStream, SendStream};
 use tokio::sync::Notify;
+use tokio::time::sleep;
 
 use super::super::lanes::{LaneEvent, run_edits_lane};
 use super::Connection;
@@ -18,9 +20,22 @@ pub(super) struct EditsLane {
     pub(super) room: Option<RoomHandle>,
     /// While the document is loaded.
     open: Option<Open>,
-    /// Told when it is there.
-    opened: Arc<Notify>,
+    /// Told when its next message may be read.
+    read_on: Arc<Notify>,
     pub(super) sender: LaneSender,
+}
+
+impl EditsLane {
+    fn read_on_after(&self, pause: Duration) {
+        if pause.is_zero() {
+            return self.read_on.notify_one();
+        }
+        let read_on = self.read_on.clone();
+        tokio::spawn(async move {
+            sleep(pause).await;
+            read_on.notify_one();
+        });
+    }
 }
 
 impl Connection {
@@ -29,16 +44,19 @@ impl Connection {
         self.next_lane += 1;
         let (sender, receiver) = lane(&self.budget);
         let events = self.lane_sender.clone();
-        let opened = Arc::new(Notify::new());
-        tokio::spawn(run_edits_lane(number, send, recv, receiver, events, opened.clone()));
-        self.lanes.insert(number, EditsLane { room: None, open: None, opened, sender });
+        let read_on = Arc::new(Notify::new());
+        tokio::spawn(run_edits_lane(number, send, recv, receiver, events, read_on.clone()));
+        self.lanes.insert(number, EditsLane { room: None, open: None, read_on, sender });
     }
 
     pub(super) fn handle_lane(&mut self, number: u64, event: LaneEvent) {
         let Some(lane) = self.lanes.get_mut(&number) else { return };
         match (event, lane.room) {
             (LaneEvent::Message(message), Some(room)) => {
-                self.session.handle_edits(self.shared.clock.now(), room, &message);
+                let now = self.shared.clock.now();
+                if let Some(pause) = self.session.handle_edits(now, room, &message) {
+                    lane.read_on_after(pause);
+                }
             }
             (LaneEvent::Message(message), None) => self.handle_open(number, &message),
             (LaneEvent::Loaded(is_loaded), _) => self.handle_loaded(number, is_loaded),
@@ -55,7 +73,7 @@ impl Connection {
     /// The first message of an edits lane. A lane for a room that the session is not in, or that has a lane, ends. The
     /// first to open a document has it loaded.
     fn handle_open(&mut self, number: u64, message: &[u8]) {
-        let open = self.session.handle_open(message);
+        let open = self.session.handle_open(self.now(), message);
         let open = open.filter(|open| self.lanes.values().all(|lane| lane.room != Some(open.room)));
         let member = open.and_then(|open| Some((self.members.get(&open.room)?, open)));
         let (Some((member, open)), Some(lane)) = (member, self.lanes.get_mut(&number)) else {
@@ -87,9 +105,11 @@ impl Connection {
         let lane = self.lanes.values().find(|lane| lane.room == Some(room));
         let Some((lane, member)) = lane.zip(self.members.get(&room)) else { return };
         let (cell, sender) = (member.joined.cell.clone(), lane.sender.clone());
+        let read_on = lane.read_on.clone();
         tokio::spawn(async move {
             let answer = cell.history(ask).await;
             sender.push(EditsToClient::History(answer).encode());
+            read_on.notify_one();
         });
     }
 
@@ -100,7 +120,7 @@ impl Connection {
         if is_loaded {
             let cell = &member.joined.cell;
             member.is_loading |= cell.open_edits(&open, lane.sender.clone());
-            lane.opened.notify_one();
+            lane.read_on.notify_one();
         } else {
             self.lanes.remove(&number);
             self.session.handle_refused(open.room, Refusal::Unavailable);

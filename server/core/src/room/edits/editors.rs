@@ -9,8 +9,7 @@ use hither_protocol::message::Refusal;
 use hither_protocol::message::edits::{Ack, Edit, EditsToClient, Reject};
 use serde::{Deserialize, Serialize};
 
-/// So many editors of one document are remembered at most; the one that was silent for longest goes first. One costs
-/// some 2 KiB at most.
+/// So many editors of one document are remembered at most; the one that was silent for longest goes first.
 const EDITORS_MAX: usize = 1_024;
 
 /// The editors of a document, each with the last of its numbers.

@@ -8,6 +8,7 @@ pub use saved::{LoggedEdit, RECENT_BYTES_MAX, Recent, SavedDocument};
 
 use std::collections::{BTreeMap, VecDeque};
 use std::mem;
+use std::sync::Arc;
 
 use hither_protocol::document::{Before, Document, Failure, Overlay};
 use hither_protocol::limits::{
@@ -28,8 +29,9 @@ use crate::validator::Proposal;
 const MESSAGE_BYTES: usize = 32 * 1024;
 /// The most bytes of edits that are told in one tick, so that no tick fills a viewer's queue.
 const TICK_BYTES: usize = 64 * 1024;
-/// The most bytes of edits that are on their way to the store and to the others; beyond, editors are refused.
-const WAITING_BYTES_MAX: usize = 512 * 1024;
+/// The most bytes of edits that are on their way to the store and to the others, and of what they have replaced, which
+/// is kept until they are stored; beyond, editors are refused. As much as one editor has unanswered of the largest.
+const WAITING_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// After how long an editor who was refused for that may try again, in milliseconds: about a tick.
 const RETRY_AFTER_MS: u64 = 100;
 /// After how long one may try again who was refused since the store takes no edits.
@@ -41,6 +43,8 @@ pub(super) struct Author {
     pub(super) slot: Slot,
     pub(super) generation: Generation,
     pub(super) user: User,
+    /// Why a new one is to be rejected.
+    pub(super) refused: Option<Refusal>,
 }
 
 /// The document with all ordered edits, and the way of each edit from there to the others.
@@ -53,7 +57,7 @@ pub(super) struct EditLog {
     ordered: VecDeque<Ordered>,
     /// Durable, to be told in the coming ticks.
     stored: VecDeque<(usize, Edit)>,
-    /// The bytes of both.
+    /// The bytes of both, and of the records that are kept as they were before what is ordered.
     waiting_bytes: usize,
     /// Told, the latest of them.
     recent: Recent,
@@ -177,7 +181,7 @@ impl EditLog {
             return;
         }
         let bytes = encoded_len(&submit.ops);
-        match self.commit(&author.user, &submit, bytes, policy) {
+        match self.commit(&author, &submit, bytes, policy) {
             Ok(before) => {
                 self.editors.order(editor, number, time_ms);
                 let edit = Edit {
@@ -190,9 +194,10 @@ impl EditLog {
                     ops: submit.ops,
                 };
                 let bytes = encoded_len(&edit);
-                let logged = LoggedEdit { document: self.document.id(), editor, edit };
+                let document = self.document.id();
+                let logged = LoggedEdit { document, editor, edit: Arc::new(edit) };
                 outputs.push_back(Output::Store(logged.clone()));
-                self.waiting_bytes += bytes;
+                self.waiting_bytes += bytes + before.bytes();
                 self.ordered.push_back(Ordered { bytes, logged, before });
             }
             Err(reject) => {
@@ -218,7 +223,9 @@ impl EditLog {
             outputs.extend(
                 lanes.map(|(slot, _)| Output::Edits(Recipient::One(*slot), answer.clone())),
             );
-            self.stored.push_back((ordered.bytes, edit));
+            self.waiting_bytes -= ordered.before.bytes();
+            // A store that is done with it has left it to the room alone.
+            self.stored.push_back((ordered.bytes, Arc::unwrap_or_clone(edit)));
         }
         !self.stored.is_empty()
     }
@@ -231,17 +238,18 @@ impl EditLog {
             self.stored.pop_front_if(|(bytes, _)| told == 0 || told + *bytes <= TICK_BYTES)
         {
             told += bytes;
-            self.recent.push(edit.clone());
             edits.push(edit);
         }
         self.waiting_bytes -= told;
-        push_edits(Recipient::All, edits, outputs);
+        for edit in push_edits(Recipient::All, edits, outputs) {
+            self.recent.push(edit);
+        }
     }
 
     /// Puts an edit into the document, if it may be.
     fn commit(
         &mut self,
-        user: &User,
+        author: &Author,
         submit: &Submit,
         bytes: usize,
         policy: &RoomPolicy,
@@ -254,6 +262,9 @@ impl EditLog {
             ..reject(refusal.into())
         };
         check_form(*number, ops, bytes, policy).map_err(reject)?;
+        if let Some(refusal) = author.refused {
+            return Err(reject(refusal.into()));
+        }
         if self.is_refusing {
             return Err(retry(Refusal::Unavailable, STORE_RETRY_AFTER_MS));
         }
@@ -261,7 +272,7 @@ impl EditLog {
             return Err(retry(Refusal::RateLimited, RETRY_AFTER_MS));
         }
         if let Some(validator) = &policy.validator {
-            let proposal = Proposal { user, ops, document: &self.document };
+            let proposal = Proposal { user: &author.user, ops, document: &self.document };
             let invalid = |message| Reject::new(*number, Refusal::Invalid.into(), message);
             validator.check(&proposal).map_err(invalid)?;
         }
@@ -295,14 +306,18 @@ fn check_form(number: u64, ops: &[Op], bytes: usize, policy: &RoomPolicy) -> Res
     }
 }
 
-/// Sends edits in as few messages as hold them.
-fn push_edits(to: Recipient, edits: Vec<Edit>, outputs: &mut VecDeque<Output>) {
+/// Sends edits in as few messages as hold them, and gives them back.
+fn push_edits(to: Recipient, edits: Vec<Edit>, outputs: &mut VecDeque<Output>) -> Vec<Edit> {
+    let mut sent = Vec::with_capacity(edits.len());
     let mut batch = Vec::new();
     let mut bytes = 0;
     let mut send = |batch: &mut Vec<Edit>| {
         if !batch.is_empty() {
-            let edits = EditsToClient::Edits(Edits { edits: mem::take(batch) });
-            outputs.push_back(Output::Edits(to, edits.encode()));
+            let message = EditsToClient::Edits(Edits { edits: mem::take(batch) });
+            outputs.push_back(Output::Edits(to, message.encode()));
+            if let EditsToClient::Edits(Edits { edits }) = message {
+                sent.extend(edits);
+            }
         }
     };
     for edit in edits {
@@ -315,6 +330,7 @@ fn push_edits(to: Recipient, edits: Vec<Edit>, outputs: &mut VecDeque<Output>) {
         batch.push(edit);
     }
     send(&mut batch);
+    sent
 }
 
 #[cfg(test)]
@@ -328,7 +344,7 @@ mod tests {
 
     fn author() -> Author {
         let user = User { id: "u".into(), name: None };
-        Author { slot: Slot(3), generation: Generation(1), user }
+        Author { slot: Slot(3), generation: Generation(1), user, refused: None }
     }
 
     fn open(log: &mut EditLog, slot: Slot, after: Option<u64>) -> VecDeque<Output> {
@@ -411,6 +427,17 @@ mod tests {
         let mut acks = VecDeque::new();
         log.stored(1, &mut acks);
         assert_eq!(submit(&mut log, 1, vec![put("b", 1)]), acks);
+        let mut submit_without_right = |number| {
+            let mut outputs = VecDeque::new();
+            let author = Author { refused: Some(Refusal::Forbidden), ..author() };
+            let submit = Submit { number, ops: vec![put("c", 1)] };
+            log.submit(author, submit, 1, &RoomPolicy::default(), &mut outputs);
+            outputs
+        };
+        assert_eq!(submit_without_right(1), acks, "what was done was done");
+        assert_eq!(refusal(submit_without_right(2)), Some(Refusal::Forbidden));
+        let again = submit(&mut log, 2, vec![put("c", 1)]);
+        assert_eq!(refusal(again), Some(Refusal::Forbidden), "and never will");
         assert_eq!(log.document.len(), 1);
         assert_eq!(refusal(submit(&mut log, 0, vec![put("a", 1)])), Some(Refusal::BadRequest));
     }
@@ -457,13 +484,32 @@ mod tests {
     #[test]
     fn e2_editors_are_refused_when_too_much_waits_for_the_store() {
         let mut log = open_log();
+        let new = |number: u64| vec![put(&number.to_string(), 60_000)];
         let refused = (1..100).find(|number| {
-            refusal(submit(&mut log, *number, vec![put("a", 60_000)])) == Some(Refusal::RateLimited)
+            refusal(submit(&mut log, *number, new(*number))) == Some(Refusal::RateLimited)
         });
-        assert_eq!(refused, Some(9));
-        log.stored(8, &mut VecDeque::new());
+        assert_eq!(refused, Some(70));
+        log.stored(69, &mut VecDeque::new());
         log.flush(&mut VecDeque::new());
-        assert_eq!(refusal(submit(&mut log, 10, vec![put("a", 60_000)])), None);
+        assert_eq!(refusal(submit(&mut log, 71, new(71))), None);
+    }
+
+    #[test]
+    fn e2_the_records_that_are_kept_as_they_were_count_until_the_edit_is_stored() {
+        let mut log = open_log();
+        submit(&mut log, 1, vec![put("a", 60_000)]);
+        log.stored(1, &mut VecDeque::new());
+        log.flush(&mut VecDeque::new());
+        assert_eq!(log.waiting_bytes, 0);
+        let mut patch = |number| {
+            let fields = Map::from([("n".to_owned(), (number as i64).into())]);
+            refusal(submit(&mut log, number, vec![Op::new(OpKind::Patch, "a", fields)]))
+        };
+        let refused = (2..100).find(|number| patch(*number) == Some(Refusal::RateLimited));
+        assert_eq!(refused, Some(72));
+        log.stored(71, &mut VecDeque::new());
+        log.flush(&mut VecDeque::new());
+        assert_eq!(log.waiting_bytes, 0);
     }
 
     #[test]

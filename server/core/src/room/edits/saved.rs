@@ -1,6 +1,7 @@
 //! What of a room's edits outlives the process, as a store gives it back: the fold of its log.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use hither_protocol::document::Document;
 use hither_protocol::message::edits::Edit;
@@ -19,8 +20,8 @@ pub struct LoggedEdit {
     pub document: DocumentId,
     /// Whose number it has.
     pub editor: EditorId,
-    /// What all are told of it.
-    pub edit: Edit,
+    /// What all are told of it; shared, since it waits in the room while the store has it.
+    pub edit: Arc<Edit>,
 }
 
 /// A document with all that a room knows of its edits, as of the last of them.
@@ -55,7 +56,7 @@ impl SavedDocument {
         self.document.apply(edit.sequence, &edit.ops);
         self.editors.apply(editor, &edit);
         self.time_ms = edit.time_ms;
-        self.recent.push(edit);
+        self.recent.push(Arc::unwrap_or_clone(edit));
     }
 }
 

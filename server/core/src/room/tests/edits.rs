@@ -77,7 +77,7 @@ impl Stage {
     }
 
     fn submit(&mut self, slot: Slot, number: u64, ops: Vec<Op>) {
-        self.room.handle_submit(self.now, slot, Submit { number, ops });
+        self.room.handle_submit(self.now, slot, Submit { number, ops }, None);
         self.drain();
     }
 
@@ -332,17 +332,17 @@ fn d4_more_edits_than_a_tick_carries_go_out_in_the_next_ones_in_order() {
 fn d6_edits_beyond_what_may_wait_for_the_store_are_rejected_with_a_time() {
     let (mut stage, ann, _) = Stage::with_editors();
     stage.told_on_edits(ann);
-    for number in 1..=20 {
+    for number in 1..=60 {
         stage.submit(ann, number, vec![op(OpKind::Put, "a", padded(50_000))]);
     }
     let told = stage.told_on_edits(ann);
     let EditsToClient::Reject(reject) = &told[0] else { panic!("{told:?}") };
     assert_eq!(reject.code, Refusal::RateLimited);
     assert!(reject.retry_after_ms.is_some());
-    assert_eq!(stage.stored.len() + told.len(), 20);
+    assert_eq!(stage.stored.len() + told.len(), 60);
     stage.store_all();
-    stage.pass(1_000);
+    stage.pass(2_000);
     stage.told_on_edits(ann);
-    stage.submit(ann, 21, put("a", 1));
-    assert_eq!(stage.stored.last().unwrap().edit.number, 21, "there is room again");
+    stage.submit(ann, 61, put("a", 1));
+    assert_eq!(stage.stored.last().unwrap().edit.number, 61, "there is room again");
 }

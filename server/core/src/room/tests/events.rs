@@ -1,4 +1,4 @@
-//! Events to all and to some, their numbers and their replay (V1 to V4).
+//! Events to all and to some, their numbers and their replay (V1 to V4), and what is kept of them (V6).
 
 use super::*;
 use hither_protocol::message::Value;
@@ -20,7 +20,7 @@ impl Stage {
     /// Number and data of the broadcasts that a client was told.
     fn heard(&mut self, slot: Slot) -> Vec<(u64, Value)> {
         let heard = |event| match event {
-            ClientEvent::Broadcast { number, data, .. } => Some((number, data)),
+            ClientEvent::Broadcast { id, data, .. } => Some((id.number, data)),
             ClientEvent::EventsLost { .. } => panic!("a gap"),
             _ => None,
         };
@@ -132,7 +132,12 @@ fn v3_an_event_to_some_reaches_them_alone_and_has_no_number() {
     };
     assert_eq!(directs(stage.client_events(ben)), 1);
     let of_cat = stage.client_events(cat);
-    assert!(of_cat.iter().any(|event| matches!(event, ClientEvent::Broadcast { number: 1, .. })));
+    let first = EventId { epoch: EPOCH, number: 1 };
+    assert!(
+        of_cat
+            .iter()
+            .any(|event| matches!(event, ClientEvent::Broadcast { id, .. } if *id == first))
+    );
     assert_eq!(directs(of_cat), 0);
 }
 
@@ -201,4 +206,51 @@ fn v4_a_gap_is_said_when_the_events_missed_are_too_many_or_of_another_life() {
     assert!(joined.events_lost, "another life of the room");
     let (_, joined) = stage.rejoin("eve", Seen { number: 7, ..seen });
     assert!(joined.events_lost, "a number that this room has not given");
+}
+
+/// A stage whose namespace keeps events.
+fn keeping() -> Stage {
+    Stage::new(RoomPolicy { keeps_events: true, ..RoomPolicy::default() })
+}
+
+#[test]
+fn v6_an_event_is_kept_before_anybody_is_told_of_it_and_under_the_same_id() {
+    let mut stage = keeping();
+    let [ann, ben] = ["ann", "ben"].map(|name| stage.join(name));
+    stage.tick();
+    stage.say(ann, 10);
+    stage.say(ann, 11);
+    stage.drain();
+    assert!(stage.heard(ben).is_empty(), "not before the tick");
+    let kept: Vec<_> = std::mem::take(&mut stage.kept);
+    let told = |event: &KeptEvent| (event.id.number, event.data.clone());
+    let is_anns = |event: &KeptEvent| event.user.id == "ann" && event.name == "said";
+    assert!(kept.iter().all(|event| event.id.epoch == EPOCH && is_anns(event)), "{kept:?}");
+    stage.leave(ann);
+    stage.tick();
+    assert_eq!(stage.heard(ben), kept.iter().map(told).collect::<Vec<_>>());
+    assert!(stage.kept.is_empty(), "once each");
+}
+
+#[test]
+fn v6_what_is_for_some_or_is_refused_is_not_kept() {
+    let mut stage = keeping();
+    let [ann, ben] = ["ann", "ben"].map(|name| stage.join(name));
+    stage.tick();
+    stage.room.handle_event(stage.now, ann, event(1, &[ben])).unwrap();
+    while stage.room.handle_event(stage.now, ann, large_event(16_000)).is_ok() {}
+    stage.drain();
+    let numbers: Vec<_> = stage.kept.iter().map(|event| event.id.number).collect();
+    stage.pass(500);
+    let told: Vec<_> = stage.heard(ben).into_iter().map(|(number, _)| number).collect();
+    assert_eq!(numbers, told);
+}
+
+#[test]
+fn v6_nothing_is_kept_unless_the_namespace_says_so() {
+    let mut stage = Stage::at_20_hz();
+    let ann = stage.join("ann");
+    stage.say(ann, 1);
+    stage.tick();
+    assert!(stage.kept.is_empty());
 }

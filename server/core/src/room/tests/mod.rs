@@ -29,6 +29,7 @@ struct Stage {
     now: Timestamp,
     seats: BTreeMap<Slot, Seat>,
     stored: Vec<LoggedEdit>,
+    kept: Vec<KeptEvent>,
     /// Every control message, encoded, with whom it was for.
     control: Vec<(Recipient, Bytes)>,
 }
@@ -48,7 +49,8 @@ impl Stage {
         let name: RoomName = "test:room".parse().unwrap();
         let id = RoomId { name, handle: HANDLE, epoch: EPOCH };
         let room = Room::new(id, policy, now, Duration::ZERO);
-        Self { room, now, seats: BTreeMap::new(), stored: Vec::new(), control: Vec::new() }
+        let (seats, stored) = (BTreeMap::new(), Vec::new());
+        Self { room, now, seats, stored, kept: Vec::new(), control: Vec::new() }
     }
 
     /// A room with 20 ticks in a second.
@@ -220,6 +222,7 @@ impl Stage {
                         .for_each(|seat| seat.datagrams.push(bytes.clone()));
                 }
                 Output::Store(edit) => self.stored.push(edit),
+                Output::Keep(event) => self.kept.push(event),
             }
         }
     }

@@ -7,7 +7,9 @@ mod rooms;
 
 use std::time::Duration;
 
-use hither_protocol::message::control::{Join, Leave, Ping, Presence, SendEvent, SetStatus};
+use hither_protocol::message::control::{
+    AskKept, Join, Kept, Leave, Ping, Presence, SendEvent, SetStatus,
+};
 use hither_protocol::message::edits::{Op, OpKind, Open, Submit};
 use hither_protocol::message::{Map, Value};
 use hither_protocol::motion::Position;
@@ -69,8 +71,12 @@ impl Stage {
         self.session.handle_control(self.now, &message.encode());
     }
 
-    fn say_on_edits(&mut self, room: RoomHandle, message: &EditsToServer) {
-        self.session.handle_edits(self.now, room, after_prefix(&message.encode()));
+    fn open_lane(&mut self, message: &[u8]) -> Option<Open> {
+        self.session.handle_open(self.now, after_prefix(message))
+    }
+
+    fn say_on_edits(&mut self, room: RoomHandle, message: &EditsToServer) -> Option<Duration> {
+        self.session.handle_edits(self.now, room, after_prefix(&message.encode()))
     }
 
     fn pass(&mut self, ms: u64) -> Vec<Motion> {

@@ -1,5 +1,7 @@
 //! Rates: what is over them is refused with a time, but for motion, whose newest waits (E2).
 
+use hither_protocol::limits::KEPT_EVENTS_MAX;
+
 use super::*;
 
 fn policy(rate: u32) -> RoomPolicy {
@@ -82,21 +84,20 @@ fn e2_joins_and_statuses_have_a_rate_of_their_own() {
 }
 
 #[test]
-fn e2_edits_over_the_rate_are_rejected_with_a_time() {
+fn e2_edits_over_the_rate_are_waited_with() {
     let mut stage = Stage::joined(Rights::ALL, &policy(5));
-    let submit = |number| EditsToServer::Submit(Submit { number, ops: Vec::new() });
-    (1..=10).for_each(|number| stage.say_on_edits(ROOM, &submit(number)));
-    assert_eq!(stage.effects().len(), 10);
-    stage.say_on_edits(ROOM, &submit(11));
-    let effects = stage.effects();
-    let [Effect::Refused(Refusal::RateLimited), Effect::SendEdits(ROOM, bytes)] = &effects[..]
-    else {
-        panic!("{effects:?}")
+    let submit = |number, bytes| {
+        let fields = Map::from([("x".to_owned(), Value::String("x".repeat(bytes)))]);
+        let ops = vec![Op::new(OpKind::Put, "a", fields)];
+        EditsToServer::Submit(Submit { number, ops })
     };
-    let answer = EditsToClient::decode(after_prefix(bytes)).unwrap().unwrap();
-    let EditsToClient::Reject(reject) = answer else { panic!("{answer:?}") };
-    assert_eq!((reject.number, reject.code), (11, Refusal::RateLimited));
-    assert!((200..=201).contains(&reject.retry_after_ms.unwrap()));
+    for number in 1..=10 {
+        assert_eq!(stage.say_on_edits(ROOM, &submit(number, 0)), Some(Duration::ZERO));
+    }
+    assert_eq!(stage.say_on_edits(ROOM, &submit(11, 0)), Some(Duration::from_millis(200)));
+    let pause = stage.say_on_edits(ROOM, &submit(12, 9_000));
+    assert_eq!(pause, Some(Duration::from_millis(800)), "4 KiB count as one");
+    assert_eq!(stage.effects().len(), 12, "none of them is refused");
 }
 
 #[test]
@@ -149,4 +150,36 @@ fn e2_history_counts_as_a_request_and_asks_for_no_more_than_may_be() {
     let EditsToClient::History(history) = answer else { panic!("{answer:?}") };
     assert_eq!(history.refused, Some(Refusal::RateLimited));
     assert!(history.retry_after_ms.is_some());
+}
+
+#[test]
+fn e2_looks_at_kept_events_count_as_requests_and_each_has_one_answer() {
+    let mut stage = Stage::joined(Rights::JOIN, &RoomPolicy::default());
+    let ask = |request, room, limit| ToServer::Kept(AskKept { request, room, before: None, limit });
+    for request in 1..=3 * REQUESTS_PER_SECOND {
+        stage.say(ask(request, ROOM, if request == 1 { u32::MAX } else { 0 }));
+    }
+    let effects = stage.effects();
+    let limits = effects.iter().filter_map(|effect| match effect {
+        Effect::Kept(ask) => Some(ask.limit as usize),
+        _ => None,
+    });
+    // The join was one.
+    let mut expected = vec![1; 2 * REQUESTS_PER_SECOND as usize - 1];
+    expected[0] = KEPT_EVENTS_MAX;
+    assert_eq!(limits.collect::<Vec<_>>(), expected);
+    let Some(Effect::Send(bytes)) = effects.last() else { panic!("{effects:?}") };
+    let answer = ToClient::decode(after_prefix(bytes)).unwrap().unwrap();
+    let ToClient::Kept(kept) = answer else { panic!("{answer:?}") };
+    assert_eq!((kept.request, kept.refused), (3 * REQUESTS_PER_SECOND, Some(Refusal::RateLimited)));
+    assert!(kept.retry_after_ms.is_some());
+}
+
+#[test]
+fn v6_who_is_not_in_the_room_is_told_so_in_the_answer() {
+    let mut stage = Stage::with_all();
+    let room = RoomHandle(99);
+    stage.say(ToServer::Kept(AskKept { request: 5, room, before: None, limit: 9 }));
+    let expected = Kept { request: 5, room, refused: Some(Refusal::NotFound), ..Kept::default() };
+    assert_eq!(stage.answers(), [ToClient::Kept(expected)]);
 }
