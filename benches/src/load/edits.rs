@@ -1,17 +1,19 @@
 //! Editors that submit edits at a steady rate: how many become durable, and how long their acks take. Beside it the
 //! disk's own limit, since an ack can't come before the disk has what it says.
 
+mod moves;
+mod newcomers;
+
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use clap::Args;
 use hither_certs::Certificate;
-use hither_client::{Client, ClientEndpoint, ClientTls, Event, Map, Op, OpKind, Room, Value};
-use hither_protocol::limits::EDIT_OPS_MAX;
+use hither_client::{Client, ClientEndpoint, ClientTls, Map, Op, OpKind, Room, Value};
 use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -35,6 +37,9 @@ pub struct EditsPlan {
     /// Edits a second, of all editors together.
     #[arg(long, default_value_t = 1_000, value_parser = count)]
     rate: usize,
+    /// Whether one editor of each room moves its cursor meanwhile, and another one times it.
+    #[arg(long)]
+    moving: bool,
     /// Records of one more room, in which nobody edits, and which newcomers open twice a second meanwhile. Default:
     /// none.
     #[arg(long, default_value_t = 0)]
@@ -68,6 +73,13 @@ pub struct EditsReport {
     pub ack_p99_ms: f64,
     /// The longest.
     pub ack_max_ms: f64,
+    /// From a cursor's move to another member's hearing of it, in milliseconds: half of them took less. 0 if none move,
+    /// as what follows.
+    pub move_p50_ms: f64,
+    /// 99 of 100 took less.
+    pub move_p99_ms: f64,
+    /// The longest.
+    pub move_max_ms: f64,
     /// Records of the room that newcomers opened.
     pub records: usize,
     /// From a newcomer's first packet to the whole document, in milliseconds: half of them took less.
@@ -89,7 +101,6 @@ pub struct EditsReport {
 }
 
 const DEADLINE: Duration = Duration::from_secs(60);
-const OPEN_EVERY: Duration = Duration::from_millis(500);
 
 /// Measures `plan` on the current thread's local runtime.
 ///
@@ -100,12 +111,13 @@ pub async fn run(plan: &EditsPlan) -> Result<EditsReport> {
 }
 
 async fn measure(plan: &EditsPlan, dir: &Path) -> Result<EditsReport> {
+    ensure!(!plan.moving || plan.editors_each > 1, "a move is timed by another editor of its room");
     let disk = disk(dir)?;
     let certificate = Certificate::mint(std::time::SystemTime::now(), &[])?;
     let server = Server::start(&plan.program, dir, Some(&certificate), "127.0.0.1:0")?;
     let endpoint = ClientEndpoint::bind(ClientTls::Hash(certificate.sha256()))?;
     let editors = timeout(DEADLINE, enter(plan, &server, &endpoint)).await??;
-    let filler = timeout(DEADLINE, fill(plan.records, &server, &endpoint)).await??;
+    let filler = timeout(DEADLINE, newcomers::fill(plan.records, &server, &endpoint)).await??;
     let cpu_of = |pid| process::cpu_time(pid);
     let every = Duration::from_secs(1).mul_f64(editors.len() as f64 / plan.rate as f64);
     let (start, pid) = (Instant::now(), server.child.id());
@@ -116,8 +128,14 @@ async fn measure(plan: &EditsPlan, dir: &Path) -> Result<EditsReport> {
         let (room, window) = (editor.1.clone(), window);
         editing.spawn_local(async move { edit(&room, number, start + phase, every, window).await });
     }
+    let mut moving = JoinSet::new();
+    let pairs = if plan.moving { plan.rooms } else { 0 };
+    for (number, (_, mover)) in editors.iter().enumerate().take(pairs) {
+        let (mover, viewer) = (mover.clone(), editors[number + plan.rooms].1.clone());
+        moving.spawn_local(async move { moves::ages(&mover, &viewer, window).await });
+    }
     let aside = Aside::start()?;
-    let opening = aside.handle().spawn(open_again_and_again(
+    let opening = aside.handle().spawn(newcomers::open_again_and_again(
         plan.records,
         server.address.clone(),
         certificate.sha256(),
@@ -140,6 +158,12 @@ async fn measure(plan: &EditsPlan, dir: &Path) -> Result<EditsReport> {
     }
     ensure!(!times.is_empty(), "no edit was acked");
     times.sort_by(f64::total_cmp);
+    let mut ages = vec![];
+    while let Some(some) = timeout(DEADLINE, moving.join_next()).await? {
+        ages.extend(some?);
+    }
+    ensure!(ages.is_empty() != plan.moving, "no move was heard of");
+    ages.sort_by(f64::total_cmp);
     let opened = opening.await??;
     drop(filler);
     Ok(EditsReport {
@@ -152,6 +176,9 @@ async fn measure(plan: &EditsPlan, dir: &Path) -> Result<EditsReport> {
         ack_p50_ms: percentile(&times, 50),
         ack_p99_ms: percentile(&times, 99),
         ack_max_ms: percentile(&times, 100),
+        move_p50_ms: percentile(&ages, 50),
+        move_p99_ms: percentile(&ages, 99),
+        move_max_ms: percentile(&ages, 100),
         records: plan.records,
         open_p50_ms: percentile(&opened, 50),
         open_max_ms: percentile(&opened, 100),
@@ -190,59 +217,6 @@ async fn open(address: &str, endpoint: &ClientEndpoint, name: &str) -> Result<Ed
     let room = Arc::new(client.enter(name, Map::new()).await?);
     room.open_document()?;
     Ok((client, room))
-}
-
-/// The room that newcomers open.
-const BIG: &str = "default:big";
-
-/// Fills it, and stays there.
-async fn fill(
-    records: usize,
-    server: &Server,
-    endpoint: &ClientEndpoint,
-) -> Result<Option<Editor>> {
-    if records == 0 {
-        return Ok(None);
-    }
-    let (client, room) = open(&server.address, endpoint, BIG).await?;
-    let all: Vec<usize> = (0..records).collect();
-    for some in all.chunks(EDIT_OPS_MAX) {
-        let put = |number: &usize| {
-            let fields = [("x", Value::Int(*number as i64)), ("text", "a note's words".into())];
-            let fields = fields.map(|(name, value)| (name.to_owned(), value));
-            Op::new(OpKind::Put, format!("note-{number}"), Map::from(fields))
-        };
-        room.submit(some.iter().map(put).collect()).await?;
-    }
-    Ok(Some((client, room)))
-}
-
-/// How many milliseconds newcomers took to have its document, twice a second, sorted. It is for a thread of its own: an
-/// editor whose ack waits until this one has read ten thousand records measures the generator.
-async fn open_again_and_again(
-    records: usize,
-    address: String,
-    sha256: [u8; 32],
-    (from, to): (Instant, Instant),
-) -> Result<Vec<f64>> {
-    let endpoint = ClientEndpoint::bind(ClientTls::Hash(sha256))?;
-    let mut times = vec![0.0];
-    let mut at = from;
-    while records > 0 && at < to {
-        sleep_until(at).await;
-        let (_client, room) = open(&address, &endpoint, BIG).await?;
-        loop {
-            match room.next_event().await {
-                Some(Event::DocumentLoaded { .. }) => break,
-                Some(_) => {}
-                None => bail!("a newcomer was turned away"),
-            }
-        }
-        times.push((Instant::now() - at).as_secs_f64() * 1_000.0);
-        at += OPEN_EVERY;
-    }
-    times.sort_by(f64::total_cmp);
-    Ok(times)
 }
 
 /// Submits an edit at each of its times, and returns how many milliseconds the acks of those within the window took,
@@ -292,9 +266,9 @@ fn disk(dir: &Path) -> Result<Vec<f64>> {
     Ok(times)
 }
 
-/// Of times that are sorted and not none.
+/// Of sorted times; 0 of none.
 fn percentile(times: &[f64], percent: usize) -> f64 {
-    times[(times.len() * percent / 100).min(times.len() - 1)]
+    times.get(times.len() * percent / 100).or(times.last()).copied().unwrap_or(0.0)
 }
 
 #[cfg(test)]
@@ -305,7 +279,7 @@ mod tests {
     fn percentiles_are_of_what_there_is() {
         let times: Vec<f64> = (0..200).map(f64::from).collect();
         assert_eq!([50, 99, 100].map(|of| percentile(&times, of)), [100.0, 198.0, 199.0]);
-        assert_eq!(percentile(&[3.0], 99), 3.0);
+        assert_eq!((percentile(&[3.0], 99), percentile(&[], 99)), (3.0, 0.0));
     }
 
     #[test]

@@ -3,8 +3,18 @@
 use super::Options;
 
 /// The names of all series, in the page's order.
-pub(super) const SERIES: [&str; 9] =
-    ["rooms", "large", "viewport", "at-once", "loss", "stall", "idle", "storm", "edits"];
+pub(super) const SERIES: [&str; 10] = [
+    "rooms",
+    "large",
+    "viewport",
+    "at-once",
+    "loss",
+    "stall",
+    "idle",
+    "storm",
+    "edits",
+    "snapshots",
+];
 
 /// One kind of run, as the load generator's flags.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +38,8 @@ pub(super) struct Case {
     pub(super) by: &'static str,
     /// Edits a second, of all editors; 0 elsewhere.
     pub(super) rate: u32,
+    /// Records of a document that newcomers open meanwhile; 0 without.
+    pub(super) records: u32,
 }
 
 /// Milliseconds each way in the loss series.
@@ -43,12 +55,24 @@ impl Case {
     fn new(series: &'static str, transport: &'static str, mix: &str, hz: u32) -> Self {
         let mix = mix.to_owned();
         let (loss, reliable, stall, viewport) = (None, false, None, None);
-        Self { series, transport, mix, hz, loss, reliable, stall, viewport, by: "", rate: 0 }
+        Self {
+            series,
+            transport,
+            mix,
+            hz,
+            loss,
+            reliable,
+            stall,
+            viewport,
+            by: "",
+            rate: 0,
+            records: 0,
+        }
     }
 
     /// What tells it from others, as the first fields of its JSON lines.
     pub(super) fn identity(&self) -> String {
-        let Self { series, transport, mix, hz, by, rate, .. } = self;
+        let Self { series, transport, mix, hz, by, rate, records, .. } = self;
         let members = mix.split_once('x').map_or(mix.as_str(), |(_, members)| members);
         let lane = if self.reliable { "one stream" } else { "datagrams" };
         let (loss, stall) = (self.loss.unwrap_or(0), self.stall.unwrap_or(0.0));
@@ -56,7 +80,7 @@ impl Case {
         format!(
             "\"series\":\"{series}\",\"transport\":\"{transport}\",\"rooms\":\"{mix}\",\"size\":{members},\
              \"ticks\":{hz},\"loss\":{loss},\"lane\":\"{lane}\",\"stall\":{stall},\"share\":{share},\
-             \"by\":\"{by}\",\"rate\":{rate}"
+             \"by\":\"{by}\",\"rate\":{rate},\"records\":{records}"
         )
     }
 }
@@ -72,7 +96,8 @@ pub(super) fn of(series: &str, options: &Options) -> Vec<Case> {
         "stall" => stall(options.seconds.1),
         "idle" => idle(options.idle),
         "storm" => storm(options.idle),
-        _ => edits(options.idle),
+        "edits" => edits(options.idle),
+        _ => snapshots(options.idle),
     }
 }
 
@@ -144,6 +169,15 @@ fn edits(sessions: u32) -> Vec<Case> {
         .into_iter()
         .flat_map(|rate| [1, 10, 100].map(|rooms| of(rooms.min(editors), rate)))
         .collect()
+}
+
+/// The same editors, whose cursors move, too, without and with newcomers to another room's large document.
+fn snapshots(sessions: u32) -> Vec<Case> {
+    let editors = sessions / 10;
+    let mix = format!("{}x10", (editors / 10).max(1));
+    let case =
+        |records| Case { rate: editors * 10, records, ..Case::new("snapshots", "quic", &mix, 0) };
+    [0, editors * 100].map(case).into()
 }
 
 #[cfg(test)]

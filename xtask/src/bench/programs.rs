@@ -43,7 +43,7 @@ impl Programs {
     /// Has the load generator measure a server, and returns its report, one line of JSON.
     pub(super) fn measure(&self, case: &Case, options: &Options) -> Result<String> {
         let report = match case.series {
-            "storm" | "edits" => shell::stdout(&mut self.with_own_server(case)),
+            "storm" | "edits" | "snapshots" => shell::stdout(&mut self.with_own_server(case)),
             _ => self.measure_server(case, options),
         };
         Ok(report.with_context(|| format!("no report about {}", case.identity()))?.trim().into())
@@ -51,7 +51,8 @@ impl Programs {
 
     /// The generator where it starts its servers itself.
     fn with_own_server(&self, case: &Case) -> Command {
-        let mut load = self.command("1", &self.load, &[case.series, "--json"]);
+        let mode = if case.series == "storm" { "storm" } else { "edits" };
+        let mut load = self.command("1", &self.load, &[mode, "--json"]);
         load.arg("--server").arg(&self.server);
         match case.mix.split_once('x') {
             None => load.args(["--by", case.by, "--members", &case.mix]),
@@ -60,6 +61,9 @@ impl Programs {
                 load.args(["--rooms", rooms, "--editors-each", editors, "--rate", &rate])
             }
         };
+        if case.series == "snapshots" {
+            load.args(["--moving", "--records", &case.records.to_string()]);
+        }
         if self.pinning {
             load.args(["--server-core", "0"]);
         }
@@ -138,7 +142,7 @@ fn runs(series: &str, options: &Options) -> String {
     if series == "idle" {
         return format!("{runs}, CPU of {IDLE_SPAN} s after {IDLE_SETTLE} s of rest");
     }
-    if series == "storm" || series == "edits" {
+    if matches!(series, "storm" | "edits" | "snapshots") {
         return runs;
     }
     let hands = if options.traces.is_some() { "recorded mice" } else { "seeded mice" };

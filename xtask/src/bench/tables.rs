@@ -65,6 +65,19 @@ const EDITS: [Column; 11] = [
     ("generator CPU %", "loadgen_cpu_pct", 0),
 ];
 
+const SNAPSHOTS: [Column; 10] = [
+    ("opened p50 ms", "open_p50_ms", 1),
+    ("most", "open_max_ms", 1),
+    ("ack p50 ms", "ack_p50_ms", 2),
+    ("p99", "ack_p99_ms", 2),
+    ("most", "ack_max_ms", 1),
+    ("move p50 ms", "move_p50_ms", 1),
+    ("p99", "move_p99_ms", 1),
+    ("most", "move_max_ms", 1),
+    ("server CPU %", "server_cpu_pct", 1),
+    ("generator CPU %", "loadgen_cpu_pct", 0),
+];
+
 /// What names the cases of a series: headings and fields.
 fn names(series: &str) -> &'static [(&'static str, &'static str)] {
     match series {
@@ -75,6 +88,7 @@ fn names(series: &str) -> &'static [(&'static str, &'static str)] {
         "idle" => &[("transport", "transport")],
         "storm" => &[("members", "rooms"), ("server lost by", "by")],
         "edits" => &[("rooms x editors", "rooms"), ("edits a second", "rate")],
+        "snapshots" => &[("records opened twice a second", "records")],
         _ => &[("transport", "transport"), ("rooms x members", "rooms"), ("Hz", "ticks")],
     }
 }
@@ -84,6 +98,7 @@ fn columns(series: &str) -> Vec<Column> {
         "idle" => IDLE.to_vec(),
         "storm" => STORM.to_vec(),
         "edits" => EDITS.to_vec(),
+        "snapshots" => SNAPSHOTS.to_vec(),
         "stall" => [&AGES[..], &STALLED, &GENERATOR].concat(),
         "viewport" => [&AGES[1..], &COSTS, &GENERATOR].concat(),
         "loss" => [&AGES[..], &[("oldest ms", "max", 0)], &COSTS[3..], &GENERATOR].concat(),
@@ -93,7 +108,7 @@ fn columns(series: &str) -> Vec<Column> {
 
 /// Whether the load generator says if it was the limit.
 fn tells_limits(series: &str) -> bool {
-    !matches!(series, "idle" | "storm" | "edits")
+    !matches!(series, "idle" | "storm" | "edits" | "snapshots")
 }
 
 /// A series' conditions and its table; or that it was not measured.

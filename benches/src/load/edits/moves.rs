@@ -1,0 +1,41 @@
+//! Cursors that move beside edits: how old a move is when another member hears of it.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use hither_client::{Position, Room};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+/// A little less than a tick, so that moves fall on all parts of one.
+const EVERY: Duration = Duration::from_millis(47);
+/// How long the last move may take.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Moves one member's cursor until the window ends, and returns how many milliseconds another member took to hear of
+/// those moves within the window that were not followed by another one in the same tick.
+pub(super) async fn ages(mover: &Room, viewer: &Room, (from, to): (Instant, Instant)) -> Vec<f64> {
+    let sent = RefCell::new(Vec::new());
+    let moving = async {
+        let mut at = from;
+        while at < to {
+            sleep_until(at).await;
+            // A position is the number of its move.
+            sent.borrow_mut().push(Instant::now());
+            mover.set_motion(Position::xy(sent.borrow().len() as i32, 0));
+            at += EVERY;
+        }
+    };
+    let mut ages = Vec::new();
+    let viewing = async {
+        while let Some((_, moved)) = viewer.next_motion().await {
+            let number = moved.map_or(0, |position| position.x() as usize);
+            if let Some(sent) = number.checked_sub(1).and_then(|at| sent.borrow().get(at).copied())
+            {
+                ages.push(sent.elapsed().as_secs_f64() * 1_000.0);
+            }
+        }
+    };
+    // The viewer stays in its room: hearing ends by the clock.
+    let _ = timeout_at(to + GRACE, async { tokio::join!(moving, viewing) }).await;
+    ages
+}
