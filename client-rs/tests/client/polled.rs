@@ -6,7 +6,7 @@ use hither_client::{
     Client, ConnectError, Event, Map, Polled, PolledState, Position, RoomHandle, SendError, Status,
 };
 use hither_protocol::Tick;
-use hither_protocol::message::control::{Diff, ToClient, ToServer, Welcome};
+use hither_protocol::message::control::{Diff, Kept, ToClient, ToServer, Welcome};
 use hither_protocol::message::edits::{EditsToServer, Op, OpKind};
 use hither_protocol::motion::upward::Upward;
 use hither_transport::memory;
@@ -57,6 +57,9 @@ async fn serve(mut server: Server) {
     let mut lane = Lane::accept(&server.link).await;
     assert!(matches!(lane.next_edits().await, EditsToServer::Open(_)));
     assert!(matches!(lane.next_edits().await, EditsToServer::Submit(submit) if submit.number == 1));
+    let ToServer::Kept(ask) = server.next().await else { panic!("not asked for kept events") };
+    let kept = Kept { request: ask.request, room: ROOM, ..Kept::default() };
+    server.send(ToClient::Kept(kept)).await;
     assert!(matches!(server.next().await, ToServer::Bye(_)));
     server.link.close(4000, "");
 }
@@ -99,6 +102,12 @@ fn a_plain_loop_enters_moves_sees_and_closes() {
     let nowhere = RoomHandle(99);
     assert_eq!(net.undo(nowhere), Err(SendError::NotInRoom));
     assert_eq!(net.broadcast(nowhere, "wave", 1), Err(SendError::NotInRoom));
+    let asked = net.event_history(room, None, 5).unwrap();
+    let request = turn(&mut net, |net| match net.poll_event()? {
+        Event::Kept { kept, .. } => Some(kept.request),
+        other => panic!("not what was asked for: {other:?}"),
+    });
+    assert_eq!(request, asked);
     net.close();
     let code = turn(&mut net, |net| match net.state() {
         PolledState::Closed(closed) => Some(closed.code),
