@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hither_core::room::{Counters, SavedRoom};
+use hither_core::room::{Counters, SavedRoom, Ticked};
 use hither_core::{NewMember, Output, Recipient, Room, RoomId, RoomPolicy};
 use hither_protocol::limits::MOTION_DATAGRAM_BYTES_MAX;
 use hither_protocol::message::Refusal;
@@ -240,12 +240,17 @@ impl RoomCell {
         .unwrap_or(false)
     }
 
-    /// Does what is due, and tells the room first what the tick before took, which this returns if there was one.
-    pub(super) fn tick(self: &Arc<Self>, took_before: Option<Duration>) -> Option<Duration> {
+    /// Does what was due at `due`, and tells the room first how the tick before went, which this returns if there was
+    /// one.
+    pub(super) fn tick(
+        self: &Arc<Self>,
+        due: Timestamp,
+        tick_before: Option<Ticked>,
+    ) -> Option<Ticked> {
         let start = self.node.clock.now();
         let (is_tick, is_worn_out) = self.with(|room, now| {
-            if let Some(took) = took_before {
-                room.handle_tick_took(took);
+            if let Some(ticked) = tick_before {
+                room.handle_ticked(ticked);
             }
             (room.handle_timeout(now), room.is_worn_out())
         })?;
@@ -255,7 +260,7 @@ impl RoomCell {
         }
         let took = self.node.clock.now().since(start);
         self.node.metrics.tick_seconds.observe(took.as_secs_f64());
-        is_tick.then_some(took)
+        is_tick.then(|| Ticked { late: start.since(due), took })
     }
 
     /// When the ticker is to call [`Self::tick`]; from now on an earlier time wakes it.

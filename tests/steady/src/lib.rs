@@ -9,6 +9,7 @@ mod mouse;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hither_core::room::Ticked;
 use hither_core::{NewMember, Output, Room, RoomId, RoomPolicy};
 use hither_protocol::message::control::Viewport;
 use hither_protocol::motion::View;
@@ -122,7 +123,7 @@ impl Crowd {
             self.room.handle_sample(slot, sample);
         }
         self.run_until(now);
-        self.room.handle_tick_took(Duration::ZERO);
+        self.room.handle_ticked(Ticked::default());
     }
 
     /// What the clients do: each decodes its frames. Their acks come in with the next tick.
