@@ -157,18 +157,17 @@ fn storm(sessions: u32) -> Vec<Case> {
         .collect()
 }
 
-/// At the rate that was promised, then as many as a tenth of the idle series' sessions submit at 100 a second each.
+/// At the rate that was promised, in rooms of few, as each member's view is decoded; then as many as a tenth of the idle
+/// series' sessions submit at 100 a second each, alone in their rooms.
 fn edits(sessions: u32) -> Vec<Case> {
     let editors = sessions / 10;
-    let of = |rooms: u32, rate| {
-        let mix = format!("{rooms}x{}", (editors / rooms).max(1));
-        Case { rate, ..Case::new("edits", "quic", &mix, 0) }
+    let few = (editors / 10).max(2);
+    let of = |rooms: u32, each: u32, rate| Case {
+        rate,
+        ..Case::new("edits", "quic", &format!("{rooms}x{each}"), 0)
     };
-    let rates = [editors * 10, editors * 100];
-    rates
-        .into_iter()
-        .flat_map(|rate| [1, 10, 100].map(|rooms| of(rooms.min(editors), rate)))
-        .collect()
+    let rate = editors * 10;
+    vec![of(1, few, rate), of(few, few, rate), of(editors, 1, rate), of(editors, 1, rate * 10)]
 }
 
 /// The same editors, whose cursors move, too, without and with newcomers to another room's large document.
