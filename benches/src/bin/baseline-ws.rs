@@ -201,13 +201,20 @@ fn config() -> WebSocketConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::net::TcpSocket;
     use tokio_tungstenite::tungstenite::protocol::Role;
 
     type Client = WebSocketStream<TcpStream>;
 
+    /// Its sockets' buffers are the least that there are: one that does not read has them full after
+    /// some frames. Great ones take seconds to fill, in which the kernel's repeats grow rare.
     async fn enter(room: &mut Room) -> (u16, Client) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let [near, far] = [(); 2].map(|()| TcpSocket::new_v4().unwrap());
+        near.set_recv_buffer_size(1).unwrap();
+        far.set_send_buffer_size(1).unwrap();
+        far.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = far.listen(1).unwrap();
+        let near = near.connect(listener.local_addr().unwrap()).await.unwrap();
         let (far, _) = listener.accept().await.unwrap();
         let far = WebSocketStream::from_raw_socket(far, Role::Server, Some(config())).await;
         let mut client = WebSocketStream::from_raw_socket(near, Role::Client, None).await;

@@ -303,7 +303,7 @@ impl RoomCell {
             let mut state = self.gate.enter()?;
             let handled = catch_unwind(AssertUnwindSafe(|| {
                 let result = handle(&mut state, now);
-                self.carry_out(&mut state, &mut outside);
+                self.carry_out(now, &mut state, &mut outside);
                 result
             }));
             match handled {
@@ -318,7 +318,7 @@ impl RoomCell {
         Some(result)
     }
 
-    fn carry_out(&self, state: &mut State, outside: &mut Outside) {
+    fn carry_out(&self, now: Timestamp, state: &mut State, outside: &mut Outside) {
         let State { room, outlets, alarm, members } = state;
         while let Some(output) = room.poll_output() {
             match output {
@@ -361,7 +361,9 @@ impl RoomCell {
             self.node.metrics.frames_paced.inc_by(counters.frames_paced);
             self.node.metrics.ticks_skipped.inc_by(counters.ticks_skipped);
         }
-        if alarm.is_late_for(room.poll_timeout()) {
+        // The time of an idle room's next tick may be long over, but nothing was to be done until now.
+        let due = room.poll_timeout().map(|due| due.max(now));
+        if alarm.is_late_for(due) {
             self.wake.notify_one();
         }
     }

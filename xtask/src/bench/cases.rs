@@ -157,8 +157,8 @@ fn storm(sessions: u32) -> Vec<Case> {
         .collect()
 }
 
-/// At the rate that was promised, in rooms of few, as each member's view is decoded; then as many as a tenth of the idle
-/// series' sessions submit at 100 a second each, alone in their rooms.
+/// At the rate that was promised, in rooms of few, as each member's view is decoded; then as many as a tenth of the
+/// idle series' sessions submit at 100 a second each, alone in their rooms.
 fn edits(sessions: u32) -> Vec<Case> {
     let editors = sessions / 10;
     let few = (editors / 10).max(2);

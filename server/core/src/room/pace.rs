@@ -28,8 +28,8 @@ impl Pace {
         self.stride
     }
 
-    /// From when a tick was due until it is done, above three quarters of the time that there is, there are half as many
-    /// from now on; below a quarter, twice as many. Returns how many ticks are left out after this one.
+    /// From when a tick was due until it is done: above three quarters of the time that there is, there are half as
+    /// many from now on; below a quarter, twice as many. Returns how many ticks are left out after this one.
     pub(super) fn handle_ticked(&mut self, ticked: Ticked, period: Duration) -> u64 {
         let time = period * self.stride;
         self.late = (self.late * 7 + ticked.late) / 8;
