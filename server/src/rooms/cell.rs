@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hither_core::room::{Counters, SavedRoom, Ticked};
+use hither_core::room::{Counters, SavedRoom};
 use hither_core::{NewMember, Output, Recipient, Room, RoomId, RoomPolicy};
 use hither_protocol::limits::MOTION_DATAGRAM_BYTES_MAX;
 use hither_protocol::message::Refusal;
@@ -240,17 +240,12 @@ impl RoomCell {
         .unwrap_or(false)
     }
 
-    /// Does what was due at `due`, and tells the room first how the tick before went, which this returns if there was
-    /// one.
-    pub(super) fn tick(
-        self: &Arc<Self>,
-        due: Timestamp,
-        tick_before: Option<Ticked>,
-    ) -> Option<Ticked> {
+    /// Does what is due, and tells the room first what the tick before took, which this returns if there was one.
+    pub(super) fn tick(self: &Arc<Self>, took_before: Option<Duration>) -> Option<Duration> {
         let start = self.node.clock.now();
         let (is_tick, is_worn_out) = self.with(|room, now| {
-            if let Some(ticked) = tick_before {
-                room.handle_ticked(ticked);
+            if let Some(took) = took_before {
+                room.handle_tick_took(took);
             }
             (room.handle_timeout(now), room.is_worn_out())
         })?;
@@ -260,7 +255,7 @@ impl RoomCell {
         }
         let took = self.node.clock.now().since(start);
         self.node.metrics.tick_seconds.observe(took.as_secs_f64());
-        is_tick.then(|| Ticked { late: start.since(due), took })
+        is_tick.then_some(took)
     }
 
     /// When the ticker is to call [`Self::tick`]; from now on an earlier time wakes it.
@@ -303,7 +298,7 @@ impl RoomCell {
             let mut state = self.gate.enter()?;
             let handled = catch_unwind(AssertUnwindSafe(|| {
                 let result = handle(&mut state, now);
-                self.carry_out(now, &mut state, &mut outside);
+                self.carry_out(&mut state, &mut outside);
                 result
             }));
             match handled {
@@ -318,7 +313,7 @@ impl RoomCell {
         Some(result)
     }
 
-    fn carry_out(&self, now: Timestamp, state: &mut State, outside: &mut Outside) {
+    fn carry_out(&self, state: &mut State, outside: &mut Outside) {
         let State { room, outlets, alarm, members } = state;
         while let Some(output) = room.poll_output() {
             match output {
@@ -361,9 +356,7 @@ impl RoomCell {
             self.node.metrics.frames_paced.inc_by(counters.frames_paced);
             self.node.metrics.ticks_skipped.inc_by(counters.ticks_skipped);
         }
-        // The time of an idle room's next tick may be long over, but nothing was to be done until now.
-        let due = room.poll_timeout().map(|due| due.max(now));
-        if alarm.is_late_for(due) {
+        if alarm.is_late_for(room.poll_timeout()) {
             self.wake.notify_one();
         }
     }

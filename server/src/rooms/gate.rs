@@ -65,10 +65,10 @@ impl<T> DerefMut for Inside<'_, T> {
 pub(super) struct Alarm<T>(Option<T>);
 
 impl<T: Copy + Ord> Alarm<T> {
-    /// The ticker sleeps until then, or until it is woken. Returns when: what it was woken for is not due before.
+    /// The ticker sleeps until then, or until it is woken. Returns the same.
     pub(super) fn set(&mut self, due: Option<T>) -> Option<T> {
-        self.0 = due.and_then(|_| due.max(self.0));
-        self.0
+        self.0 = due;
+        due
     }
 
     /// Something is due then: true if the ticker would sleep too long and is to be woken.

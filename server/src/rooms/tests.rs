@@ -139,7 +139,7 @@ async fn a_room_that_panics_on_another_thread_is_closed_and_ticks_no_more() {
         std::thread::spawn(move || cell.with(|_, _| -> () { panic!("on another thread") }));
     assert_eq!(broken.join().unwrap(), None);
     assert_eq!(guest.left().await, Some(Refusal::RoomClosed));
-    joined.cell.tick(rooms.node.clock.now(), None);
+    joined.cell.tick(None);
     assert_eq!(gauges(&rooms), (0, 0));
 }
 
@@ -319,25 +319,12 @@ async fn m3_a_room_whose_ticks_are_used_up_begins_anew() {
     for (years, status, is_over) in [(4, Status::Away, false), (1, Status::Active, true)] {
         tokio::time::advance(Duration::from_secs(years * 366 * 86_400)).await;
         joined.cell.with(|room, now| room.handle_status(now, joined.slot, status));
-        joined.cell.tick(rooms.node.clock.now(), None);
+        joined.cell.tick(None);
         assert_eq!(joined.cell.is_closed(), is_over, "after {years} more years");
     }
     assert_eq!(ada.left().await, Some(Refusal::Unavailable));
     let again = Guest::new().join(&rooms, &name("a")).unwrap();
     assert_ne!(again.cell.id().epoch, joined.cell.id().epoch);
-}
-
-#[tokio::test(start_paused = true)]
-async fn m14_a_tick_tells_how_late_it_began() {
-    let rooms = working();
-    let joined = Guest::new().join(&rooms, &name("a")).unwrap();
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    joined.cell.with(|room, now| room.handle_status(now, joined.slot, Status::Away));
-    let now = rooms.node.clock.now();
-    assert_eq!(joined.cell.schedule(), Some(now), "nothing was due while nothing happened");
-    let late = Duration::from_millis(40);
-    let ticked = joined.cell.tick(now - late, None).unwrap();
-    assert_eq!((ticked.late, ticked.took), (late, Duration::ZERO));
 }
 
 /// Whether a member is in its room, and whoever asks for the room by its name comes to the same one.

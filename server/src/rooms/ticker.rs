@@ -7,14 +7,14 @@ use crate::registry::Closable;
 
 /// Calls a room when something of it is due, until it is closed.
 pub(super) async fn run_ticker(rooms: Arc<Rooms>, cell: Arc<RoomCell>) {
-    let mut ticked = None;
+    let mut took = None;
     while !cell.is_closed() {
         match cell.schedule() {
             None => cell.woken().await,
             Some(due) => tokio::select! {
                 () = cell.woken() => {}
                 () = tokio::time::sleep_until(rooms.node.clock.instant(due)) => {
-                    ticked = cell.tick(due, ticked);
+                    took = cell.tick(took);
                     rooms.close_if_empty(&cell);
                 }
             },

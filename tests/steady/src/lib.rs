@@ -9,7 +9,6 @@ mod mouse;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hither_core::room::Ticked;
 use hither_core::{NewMember, Output, Room, RoomId, RoomPolicy};
 use hither_protocol::message::control::Viewport;
 use hither_protocol::motion::View;
@@ -123,7 +122,7 @@ impl Crowd {
             self.room.handle_sample(slot, sample);
         }
         self.run_until(now);
-        self.room.handle_ticked(Ticked::default());
+        self.room.handle_tick_took(Duration::ZERO);
     }
 
     /// What the clients do: each decodes its frames. Their acks come in with the next tick.

@@ -33,7 +33,6 @@ use edits::{Author, EditLog};
 pub use edits::{Editors, LoggedEdit, RECENT_BYTES_MAX, Recent, SavedDocument, SavedEditor};
 use motion::Motion;
 use pace::Pace;
-pub use pace::Ticked;
 use replay::Replay;
 pub use roster::NewMember;
 use roster::Roster;
@@ -408,11 +407,10 @@ impl Room {
         self.tick == Tick(u32::MAX)
     }
 
-    /// How a tick went: a room whose ticks take too much of their time, or begin late, since others' do, ticks and
-    /// repeats more seldom (M14).
-    pub fn handle_ticked(&mut self, ticked: Ticked) {
-        self.counters.ticks_skipped += self.pace.handle_ticked(ticked, self.policy.tick_period());
-        self.motion.set_overloaded(self.pace.stride() > 1);
+    /// What [`Self::handle_timeout`], and sending what came of it, took: a room whose ticks take too much of their time
+    /// ticks more seldom (M14).
+    pub fn handle_tick_took(&mut self, took: Duration) {
+        self.counters.ticks_skipped += self.pace.handle_tick_took(took, self.policy.tick_period());
     }
 
     /// When [`Self::handle_timeout`] has something to do next; `None` for an idle room.

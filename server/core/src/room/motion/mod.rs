@@ -231,11 +231,6 @@ impl Motion {
         repeated
     }
 
-    /// Whether there is more to do than time: repeats are then fewer.
-    pub(super) fn set_overloaded(&mut self, is_overloaded: bool) {
-        self.patience.set_overloaded(is_overloaded);
-    }
-
     /// How many frames were not sent for the viewer's pace since this was last asked.
     pub(super) fn take_paced(&mut self) -> u64 {
         std::mem::take(&mut self.paced)

@@ -32,33 +32,13 @@ impl<const FRAMES: u32> Late<FRAMES> {
     }
 }
 
-/// Those of a room, and whether it is late itself.
-#[derive(Debug, Default)]
-pub(super) struct Patience {
-    late: Late<64>,
-    is_overloaded: bool,
-}
+/// Those of a room.
+pub(super) type Patience = Late<64>;
 
 impl Patience {
-    /// A frame was acked.
-    pub(super) fn handle_ack(&mut self) {
-        self.late.handle_ack();
-    }
-
-    /// A frame's ack is late.
-    pub(super) fn handle_late(&mut self) {
-        self.late.handle_late();
-    }
-
-    /// Whether the room's own ticks are late.
-    pub(super) fn set_overloaded(&mut self, is_overloaded: bool) {
-        self.is_overloaded = is_overloaded;
-    }
-
     /// What lies between two repeats to one viewer.
     pub(super) fn pause(&self) -> Duration {
-        let is_overload = self.is_overloaded || self.late.0 > OVERLOAD;
-        if is_overload { REPEAT_EVERY * 4 } else { REPEAT_EVERY }
+        if self.0 > OVERLOAD { REPEAT_EVERY * 4 } else { REPEAT_EVERY }
     }
 }
 
@@ -157,7 +137,5 @@ mod tests {
         assert_eq!(patience.pause(), REPEAT_EVERY * 4);
         (0..20).for_each(|_| patience.handle_ack());
         assert_eq!(patience.pause(), REPEAT_EVERY, "it is over soon");
-        patience.set_overloaded(true);
-        assert_eq!(patience.pause(), REPEAT_EVERY * 4, "the room itself is late");
     }
 }
