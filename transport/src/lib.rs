@@ -13,6 +13,7 @@ mod client;
 mod clock;
 mod congestion;
 mod connection_id;
+mod diligent;
 mod link;
 mod listener;
 pub mod memory;

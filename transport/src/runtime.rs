@@ -1,5 +1,6 @@
-//! quinn's runtime with patient timers: what is due far enough ahead may be done a little late, so that it needs no
-//! packet and no wake-up of its own. Apart because quinn sees no more of it than a trait.
+//! quinn's runtime with patient timers and a diligent reader. Apart because quinn sees no more of it than a trait.
+//!
+//! What is due far enough ahead may be done a little late, so that it needs no packet and no wake-up of its own.
 //!
 //! Three kinds of deadlines go through quinn's one timer a connection, told apart by how far ahead they lie:
 //!
@@ -11,15 +12,19 @@
 //!   costs: a loss on a long path is made good so much later.
 //! - Keep-alives and idle timeouts are seconds ahead, and meet on a grid: a thousand connections at rest wake the
 //!   server 30 times a second, not once each.
+//!
+//! The endpoint's driver, which alone reads the socket, goes on for longer at a time than quinn lets it (`diligent`).
 
 use std::future::Future;
 use std::io;
 use std::net::UdpSocket;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use crate::diligent::Diligent;
 use quinn::{AsyncTimer, AsyncUdpSocket, Runtime, TokioRuntime};
 
 /// A deadline nearer than this is kept.
@@ -42,23 +47,32 @@ pub(crate) const ACK_DELAY: Duration = MAX_ACK_DELAY.saturating_add(PATIENCE);
 
 /// tokio's runtime, on which timers are patient.
 #[derive(Debug)]
-pub(crate) struct PatientRuntime(Patience);
+pub(crate) struct PatientRuntime {
+    patience: Patience,
+    /// Whether the endpoint's driver runs, which quinn spawns before those of connections.
+    drives: AtomicBool,
+}
 
 impl PatientRuntime {
     /// A runtime for one endpoint. To be used within a tokio runtime.
     pub(crate) fn shared() -> Arc<Self> {
-        Arc::new(Self(Patience { start: TokioRuntime.now() }))
+        let patience = Patience { start: TokioRuntime.now() };
+        Arc::new(Self { patience, drives: AtomicBool::new(false) })
     }
 }
 
 impl Runtime for PatientRuntime {
     fn new_timer(&self, due: Instant) -> Pin<Box<dyn AsyncTimer>> {
-        let timer = TokioRuntime.new_timer(self.0.prolong(due, TokioRuntime.now()));
-        Box::pin(PatientTimer { timer, patience: self.0 })
+        let timer = TokioRuntime.new_timer(self.patience.prolong(due, TokioRuntime.now()));
+        Box::pin(PatientTimer { timer, patience: self.patience })
     }
 
     fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
-        TokioRuntime.spawn(future);
+        if self.drives.swap(true, Ordering::Relaxed) {
+            TokioRuntime.spawn(future);
+        } else {
+            TokioRuntime.spawn(Box::pin(Diligent::new(future)));
+        }
     }
 
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
