@@ -1,7 +1,10 @@
-//! What the kernel knows about processes and sockets: CPU, memory, drops. It stands apart because
+//! What the kernel knows about processes and sockets: CPU, memory, drops, priority. It stands apart because
 //! it alone depends on Linux and holds the crate's `unsafe`.
 
-#![expect(unsafe_code, reason = "std offers neither another process's CPU clock nor TCP_INFO")]
+#![expect(
+    unsafe_code,
+    reason = "std offers no other process's CPU clock, no TCP_INFO and no priority"
+)]
 
 use std::fs::read_to_string;
 use std::io::{Error, ErrorKind, Result};
@@ -33,6 +36,20 @@ pub fn cpu_time(pid: Option<u32>) -> Result<Duration> {
     let seconds = u64::try_from(time.tv_sec).map_err(Error::other)?;
     let nanos = u32::try_from(time.tv_nsec).map_err(Error::other)?;
     Ok(Duration::new(seconds, nanos))
+}
+
+/// Time for which the cores of this machine, all together, had work and their host ran somebody else, so far. Zero where
+/// nobody shares them, or the host does not say.
+pub fn stolen_time() -> Result<Duration> {
+    stolen_in(&read_to_string("/proc/stat")?)
+        .ok_or_else(|| Error::new(ErrorKind::InvalidData, "no line of all cores"))
+}
+
+/// Lets every other thread go before the current one, from now on.
+pub fn give_way() -> Result<()> {
+    // SAFETY: the call takes no memory. Of Linux's, 0 is the calling thread.
+    let code = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 19) };
+    if code == 0 { Ok(()) } else { Err(Error::last_os_error()) }
 }
 
 /// Memory of a process.
@@ -114,6 +131,13 @@ pub fn tcp_traffic(socket: BorrowedFd<'_>) -> Result<TcpTraffic> {
 /// The kernel's own bound, 2^22.
 const PID_MAX: u32 = 4_194_304;
 
+/// In steps of 10 ms, which is `USER_HZ` on every Linux.
+fn stolen_in(stat: &str) -> Option<Duration> {
+    let all = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
+    let steps: u64 = all.split_whitespace().nth(7)?.parse().ok()?;
+    Some(Duration::from_millis(10 * steps))
+}
+
 fn drops_in(table: &str, server_port: u16) -> u64 {
     let row = |line: &str| {
         let mut fields = line.split_whitespace();
@@ -145,6 +169,24 @@ mod tests {
         assert!(memory_kb(u32::MAX, Memory::Resident).is_err());
         assert!(cpu_time(Some(PID_MAX)).is_err());
         assert!(cpu_time(Some(i32::MAX.cast_unsigned())).is_err());
+    }
+
+    #[test]
+    fn stolen_time_is_of_all_cores() {
+        let stat =
+            "cpu  1507529 5850 196044 1526262 25216 0 23201 66523 0 0\ncpu0 1 2 3 4 5 6 7 8 9 10\n";
+        assert_eq!(stolen_in(stat), Some(Duration::from_millis(665_230)));
+        assert_eq!(stolen_in("intr 1\n"), None);
+        assert!(stolen_time().unwrap() <= stolen_time().unwrap());
+    }
+
+    #[test]
+    fn a_thread_that_gives_way_does_so_alone() {
+        // SAFETY: as above.
+        let own = || unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) };
+        let before = own();
+        let after = std::thread::spawn(move || give_way().map(|()| own())).join().unwrap().unwrap();
+        assert_eq!((after, own()), (19, before));
     }
 
     #[test]

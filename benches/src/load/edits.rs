@@ -98,6 +98,9 @@ pub struct EditsReport {
     pub disk_sync_p99_ms: f64,
     /// The generator's own time, in percent of one core: from 85 on it is the limit.
     pub loadgen_cpu_pct: f64,
+    /// Time for which cores of this machine had work and its host ran somebody else, in percent of one core: acks and
+    /// moves wait for as long.
+    pub stolen_pct: f64,
 }
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -118,7 +121,9 @@ async fn measure(plan: &EditsPlan, dir: &Path) -> Result<EditsReport> {
     let endpoint = ClientEndpoint::bind(ClientTls::Hash(certificate.sha256()))?;
     let editors = timeout(DEADLINE, enter(plan, &server, &endpoint)).await??;
     let filler = timeout(DEADLINE, newcomers::fill(plan.records, &server, &endpoint)).await??;
-    let cpu_of = |pid| process::cpu_time(pid);
+    let used = |pid| -> Result<[Duration; 3]> {
+        Ok([process::cpu_time(Some(pid))?, process::cpu_time(None)?, process::stolen_time()?])
+    };
     let every = Duration::from_secs(1).mul_f64(editors.len() as f64 / plan.rate as f64);
     let (start, pid) = (Instant::now(), server.child.id());
     let window = (start + plan.warmup, start + plan.warmup + plan.window);
@@ -128,12 +133,6 @@ async fn measure(plan: &EditsPlan, dir: &Path) -> Result<EditsReport> {
         let (room, window) = (editor.1.clone(), window);
         editing.spawn_local(async move { edit(&room, number, start + phase, every, window).await });
     }
-    let mut moving = JoinSet::new();
-    let pairs = if plan.moving { plan.rooms } else { 0 };
-    for (number, (_, mover)) in editors.iter().enumerate().take(pairs) {
-        let (mover, viewer) = (mover.clone(), editors[number + plan.rooms].1.clone());
-        moving.spawn_local(async move { moves::ages(&mover, &viewer, window).await });
-    }
     let aside = Aside::start()?;
     let opening = aside.handle().spawn(newcomers::open_again_and_again(
         plan.records,
@@ -141,14 +140,20 @@ async fn measure(plan: &EditsPlan, dir: &Path) -> Result<EditsReport> {
         certificate.sha256(),
         window,
     ));
-    sleep_until(window.0).await;
-    let before = (cpu_of(Some(pid))?, cpu_of(None)?);
-    sleep_until(window.1).await;
-    let share = |now: Duration, then: Duration| {
-        (now - then).as_secs_f64() / plan.window.as_secs_f64() * 100.0
+    let using = async {
+        sleep_until(window.0).await;
+        let before = used(pid)?;
+        sleep_until(window.1).await;
+        Ok((before, used(pid)?))
     };
-    let (server_cpu, own_cpu) =
-        (share(cpu_of(Some(pid))?, before.0), share(cpu_of(None)?, before.1));
+    let moving = async {
+        if plan.moving { moves::ages(&editors, plan.rooms, window).await } else { Ok(vec![]) }
+    };
+    let ((before, after), ages) = tokio::try_join!(using, moving)?;
+    let share = |of: usize| {
+        let took: Duration = after[of].saturating_sub(before[of]);
+        took.as_secs_f64() / plan.window.as_secs_f64() * 100.0
+    };
     let mut times = Vec::new();
     let mut failed = 0;
     while let Some(edited) = timeout(DEADLINE, editing.join_next()).await? {
@@ -158,12 +163,6 @@ async fn measure(plan: &EditsPlan, dir: &Path) -> Result<EditsReport> {
     }
     ensure!(!times.is_empty(), "no edit was acked");
     times.sort_by(f64::total_cmp);
-    let mut ages = vec![];
-    while let Some(some) = timeout(DEADLINE, moving.join_next()).await? {
-        ages.extend(some?);
-    }
-    ensure!(ages.is_empty() != plan.moving, "no move was heard of");
-    ages.sort_by(f64::total_cmp);
     let opened = opening.await??;
     drop(filler);
     Ok(EditsReport {
@@ -182,12 +181,13 @@ async fn measure(plan: &EditsPlan, dir: &Path) -> Result<EditsReport> {
         records: plan.records,
         open_p50_ms: percentile(&opened, 50),
         open_max_ms: percentile(&opened, 100),
-        server_cpu_pct: server_cpu,
+        server_cpu_pct: share(0),
         server_rss_mb: process::memory_kb(pid, Memory::Resident)? as f64 / 1_024.0,
         disk_syncs_per_s: 1_000.0 / (disk.iter().sum::<f64>() / disk.len() as f64),
         disk_sync_p50_ms: percentile(&disk, 50),
         disk_sync_p99_ms: percentile(&disk, 99),
-        loadgen_cpu_pct: own_cpu,
+        loadgen_cpu_pct: share(1),
+        stolen_pct: share(2),
     })
 }
 

@@ -51,7 +51,7 @@ const STORM: [Column; 13] = [
     ("server MiB", "server_rss_mb", 1),
 ];
 
-const EDITS: [Column; 11] = [
+const EDITS: [Column; 12] = [
     ("acked a second", "acked_per_s", 0),
     ("not acked", "failed", 0),
     ("ack p50 ms", "ack_p50_ms", 2),
@@ -63,9 +63,10 @@ const EDITS: [Column; 11] = [
     ("server CPU %", "server_cpu_pct", 1),
     ("server MiB", "server_rss_mb", 1),
     ("generator CPU %", "loadgen_cpu_pct", 0),
+    ("the host's others %", "stolen_pct", 0),
 ];
 
-const SNAPSHOTS: [Column; 10] = [
+const SNAPSHOTS: [Column; 11] = [
     ("opened p50 ms", "open_p50_ms", 1),
     ("most", "open_max_ms", 1),
     ("ack p50 ms", "ack_p50_ms", 2),
@@ -76,6 +77,7 @@ const SNAPSHOTS: [Column; 10] = [
     ("most", "move_max_ms", 1),
     ("server CPU %", "server_cpu_pct", 1),
     ("generator CPU %", "loadgen_cpu_pct", 0),
+    ("the host's others %", "stolen_pct", 0),
 ];
 
 /// What names the cases of a series: headings and fields.

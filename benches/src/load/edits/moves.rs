@@ -3,17 +3,39 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
+use anyhow::{Result, ensure};
 use hither_client::{Position, Room};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::Editor;
 
 /// A little less than a tick, so that moves fall on all parts of one.
 const EVERY: Duration = Duration::from_millis(47);
 /// How long the last move may take.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// Moves one editor's cursor in each room, and returns how many milliseconds another one's hearing of it took, in all
+/// rooms, sorted. Editors come as they have entered: one of each room, and again.
+pub(super) async fn ages(
+    editors: &[Editor],
+    rooms: usize,
+    window: (Instant, Instant),
+) -> Result<Vec<f64>> {
+    let mut moving = JoinSet::new();
+    for ((_, mover), (_, viewer)) in editors.iter().zip(&editors[rooms..]).take(rooms) {
+        let (mover, viewer) = (mover.clone(), viewer.clone());
+        moving.spawn_local(async move { ages_in(&mover, &viewer, window).await });
+    }
+    let mut ages = moving.join_all().await.concat();
+    ensure!(!ages.is_empty(), "no move was heard of");
+    ages.sort_by(f64::total_cmp);
+    Ok(ages)
+}
+
 /// Moves one member's cursor until the window ends, and returns how many milliseconds another member took to hear of
 /// those moves within the window that were not followed by another one in the same tick.
-pub(super) async fn ages(mover: &Room, viewer: &Room, (from, to): (Instant, Instant)) -> Vec<f64> {
+async fn ages_in(mover: &Room, viewer: &Room, (from, to): (Instant, Instant)) -> Vec<f64> {
     let sent = RefCell::new(Vec::new());
     let moving = async {
         let mut at = from;
