@@ -38,8 +38,8 @@ pub fn cpu_time(pid: Option<u32>) -> Result<Duration> {
     Ok(Duration::new(seconds, nanos))
 }
 
-/// Time for which the cores of this machine, all together, had work and their host ran somebody else, so far. Zero where
-/// nobody shares them, or the host does not say.
+/// Time for which the cores of this machine, all together, had work and their host ran somebody
+/// else, so far. Zero where nobody shares them, or the host does not say.
 pub fn stolen_time() -> Result<Duration> {
     stolen_in(&read_to_string("/proc/stat")?)
         .ok_or_else(|| Error::new(ErrorKind::InvalidData, "no line of all cores"))

@@ -13,8 +13,8 @@ use tokio::task::coop::{Unconstrained, unconstrained};
 const POLLS: usize = 16;
 
 /// quinn's driver of an endpoint reads for 50 µs, wakes itself, and waits for its next turn until each connection and
-/// room that can run has had one. When a thousand of them send, it reads a few thousand datagrams a second; the socket's
-/// buffer fills with acks, what is not acked is sent again, and handshakes are lost. So its turns are longer.
+/// room that can run has had one. When a thousand of them send, it reads a few thousand datagrams a second; the
+/// socket's buffer fills with acks, what is not acked is sent again, and handshakes are lost. So its turns are longer.
 pub(crate) struct Diligent<F> {
     /// Not bound by tokio's budget of operations a turn.
     future: Unconstrained<F>,
