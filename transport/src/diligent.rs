@@ -9,12 +9,12 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures_util::task::AtomicWaker;
 use tokio::task::coop::{Unconstrained, unconstrained};
 
-/// How often at most it is polled in one turn: of quinn's driver, each takes 100 µs at most.
+/// How often at most it is polled in one turn: of quinn's driver, each takes some 100 µs at most, as quinn says.
 const POLLS: usize = 16;
 
 /// quinn's driver of an endpoint reads for 50 µs, wakes itself, and waits for its next turn until each connection and
-/// room that can run has had one. When a thousand of them send, it reads a few thousand datagrams a second; the
-/// socket's buffer fills with acks, what is not acked is sent again, and handshakes are lost. So its turns are longer.
+/// room that can run has had one. When a thousand members come back at once, the socket's buffer has megabytes of acks
+/// meanwhile; what is not acked is sent again, and handshakes are lost. So its turns are longer.
 pub(crate) struct Diligent<F> {
     /// Not bound by tokio's budget of operations a turn.
     future: Unconstrained<F>,
@@ -76,25 +76,60 @@ mod tests {
     use super::*;
     use std::future::{pending, poll_fn};
     use std::sync::atomic::AtomicUsize;
-    use tokio::sync::oneshot;
+    use tokio::sync::{mpsc, oneshot};
     use tokio::task::yield_now;
+
+    /// Gives it some turns, and says after which of them it wanted another.
+    fn turns<F: Future<Output = ()> + Unpin, const N: usize>(mut task: Diligent<F>) -> [bool; N] {
+        let outer = Arc::<Bell>::default();
+        let waker = Waker::from(outer.clone());
+        [(); N].map(|()| {
+            assert!(Pin::new(&mut task).poll(&mut Context::from_waker(&waker)).is_pending());
+            outer.has_rung.swap(false, Ordering::Relaxed)
+        })
+    }
 
     #[test]
     fn it_goes_on_while_it_wakes_itself_and_then_lets_others_run() {
         let mut polls = 0;
-        let mut task = Diligent::new(poll_fn(|context| {
+        let task = Diligent::new(poll_fn(|context| {
             polls += 1;
             context.waker().wake_by_ref();
             Poll::Pending
         }));
-        let turn = Arc::<Bell>::default();
-        for _ in 0..3 {
-            let waker = Waker::from(turn.clone());
-            assert!(Pin::new(&mut task).poll(&mut Context::from_waker(&waker)).is_pending());
-            assert!(turn.has_rung.swap(false, Ordering::Relaxed), "it wants another turn");
-        }
-        drop(task);
+        assert_eq!(turns(task), [true; 3]);
         assert_eq!(polls, 3 * POLLS);
+    }
+
+    #[test]
+    fn when_it_has_done_all_it_wants_no_other_turn() {
+        let mut polls = 0;
+        let task = Diligent::new(poll_fn(|context| {
+            polls += 1;
+            if polls % 3 != 0 {
+                context.waker().wake_by_ref();
+            }
+            Poll::Pending
+        }));
+        assert_eq!(turns(task), [false; 2], "that it woke itself is no news");
+        assert_eq!(polls, 6);
+    }
+
+    #[tokio::test]
+    async fn its_turn_is_not_cut_short_by_tokios_budget() {
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        for number in 0..1_000 {
+            sender.send(number).unwrap();
+        }
+        let mut read = 0;
+        let task = Diligent::new(poll_fn(|context| {
+            while receiver.poll_recv(context).is_ready() {
+                read += 1;
+            }
+            Poll::Pending
+        }));
+        assert_eq!(turns(task), [false]);
+        assert_eq!(read, 1_000);
     }
 
     #[tokio::test]

@@ -24,8 +24,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crate::diligent::Diligent;
 use quinn::{AsyncTimer, AsyncUdpSocket, Runtime, TokioRuntime};
+
+use crate::diligent::Diligent;
 
 /// A deadline nearer than this is kept.
 const NEAR: Duration = Duration::from_millis(15);
@@ -45,7 +46,7 @@ const PATIENCE: Duration = Duration::from_millis(24);
 /// After how long an endpoint acks by a packet of its own.
 pub(crate) const ACK_DELAY: Duration = MAX_ACK_DELAY.saturating_add(PATIENCE);
 
-/// tokio's runtime, on which timers are patient.
+/// tokio's runtime, on which timers are patient and the reader is diligent.
 #[derive(Debug)]
 pub(crate) struct PatientRuntime {
     patience: Patience,
@@ -127,6 +128,7 @@ impl Patience {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::AtomicUsize;
 
     const fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
@@ -167,6 +169,30 @@ mod tests {
         points.dedup();
         assert_eq!(points.len(), 11, "320 deadlines within 320 ms");
         assert!(points.windows(2).all(|pair| pair[1] - pair[0] == GRID));
+    }
+
+    #[tokio::test]
+    async fn the_first_that_quinn_spawns_is_an_endpoints_driver_and_diligent() {
+        let runtime = PatientRuntime::shared();
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let config = quinn::EndpointConfig::default();
+        let _endpoint = quinn::Endpoint::new(config, None, socket, runtime.clone()).unwrap();
+        assert!(runtime.drives.load(Ordering::Relaxed), "there is no connection yet");
+
+        let in_one_turn = async |runtime: Arc<PatientRuntime>| {
+            let polls = Arc::<AtomicUsize>::default();
+            let counted = polls.clone();
+            runtime.spawn(Box::pin(std::future::poll_fn(move |context| {
+                if counted.fetch_add(1, Ordering::Relaxed) < 4 {
+                    context.waker().wake_by_ref();
+                }
+                Poll::Pending
+            })));
+            // The next task in the queue runs after its first turn.
+            tokio::spawn(async move { polls.load(Ordering::Relaxed) }).await.unwrap()
+        };
+        assert_eq!(in_one_turn(runtime).await, 1, "one of a connection takes turns");
+        assert_eq!(in_one_turn(PatientRuntime::shared()).await, 5);
     }
 
     #[tokio::test(start_paused = true)]
