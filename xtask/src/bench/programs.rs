@@ -22,12 +22,17 @@ pub(super) struct Programs {
     server: PathBuf,
     baseline: PathBuf,
     load: PathBuf,
+    /// What they were built from.
+    commit: String,
     pinning: bool,
 }
 
 impl Programs {
     /// Builds them in one go: each package alone would want its dependencies with other features.
     pub(super) fn build() -> Result<Self> {
+        // Said before the first table is written, which changes a file.
+        let commit =
+            shell::stdout(&mut shell::command("git", ["describe", "--always", "--dirty"]))?;
         let words = ["build", "--release", "--message-format=json-render-diagnostics"];
         let packages = ["-p", "hither-server", "-p", "hither-bench"];
         let built = shell::stdout(&mut cargo(words.iter().chain(&packages)))?;
@@ -36,6 +41,7 @@ impl Programs {
             server: find("hither")?,
             baseline: find("baseline-ws")?,
             load: find("hither-load")?,
+            commit: commit.trim().to_owned(),
             pinning: shell::succeeds(Command::new("taskset").args(["-c", "0,1", "true"])),
         })
     }
@@ -112,15 +118,14 @@ impl Programs {
         let cpu = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
         let cpu = cpu.map_or("an unknown processor", |(_, name)| name);
         let cores = std::thread::available_parallelism()?;
-        let commit =
-            shell::stdout(&mut shell::command("git", ["describe", "--always", "--dirty"]))?;
+        let commit = &self.commit;
         let pinned = if self.pinning {
             "server and generator on a core of their own"
         } else {
             "nothing pinned"
         };
         let runs = runs(series, options);
-        Ok(format!("{cores} cores of {cpu}, {pinned}; {runs}; commit {}.", commit.trim()))
+        Ok(format!("{cores} cores of {cpu}, {pinned}; {runs}; commit {commit}."))
     }
 
     fn command(&self, core: &str, program: &Path, args: &[&str]) -> Command {
