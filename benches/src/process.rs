@@ -1,5 +1,5 @@
-//! What the kernel knows about processes and sockets: CPU, memory, drops, priority. It stands apart because
-//! it alone depends on Linux and holds the crate's `unsafe`.
+//! What the kernel knows about processes and sockets: CPU, memory, drops, priority. It stands apart
+//! because it alone depends on Linux and holds the crate's `unsafe`.
 
 #![expect(
     unsafe_code,
@@ -47,7 +47,7 @@ pub fn stolen_time() -> Result<Duration> {
 
 /// Lets every other thread go before the current one, from now on.
 pub fn give_way() -> Result<()> {
-    // SAFETY: the call takes no memory. Of Linux's, 0 is the calling thread.
+    // SAFETY: the call takes no memory; 0 is the calling thread.
     let code = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 19) };
     if code == 0 { Ok(()) } else { Err(Error::last_os_error()) }
 }
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_thread_that_gives_way_does_so_alone() {
-        // SAFETY: as above.
+        // SAFETY: the call takes no memory; 0 is the calling thread.
         let own = || unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) };
         let before = own();
         let after = std::thread::spawn(move || give_way().map(|()| own())).join().unwrap().unwrap();
