@@ -7,7 +7,7 @@ import { byRole, showsIn } from './support/shows.ts'
 import type { World } from './support/world.ts'
 
 /** The only note. */
-const NOTE = byRole('textbox', 'Note')
+const NOTE = byRole('#notes', 'textbox', 'Note')
 
 scenario('two people meet on the demo page, point, write a note, and call bots', demo, { folder: DEMO })
 
@@ -19,7 +19,7 @@ async function demo(world: World): Promise<void> {
     [ada, 'Ada'],
     [grace, 'Grace'],
   ] as const) {
-    await page.locator(byRole('textbox', 'Your name')).fill(name)
+    await page.locator(byRole('.me', 'textbox', 'Your name')).fill(name)
   }
   await shows('Ada lists Grace', (timeout) => ada.waitForSelector(person('Grace'), { timeout }))
   await shows('Grace lists Ada', (timeout) => grace.waitForSelector(person('Ada'), { timeout }))
@@ -37,15 +37,15 @@ async function demo(world: World): Promise<void> {
   }
 
   await shows('a note that Ada puts and writes on shows, and goes when Grace removes it', async (timeout) => {
-    await ada.locator(byRole('button', 'Note')).setTimeout(timeout).click()
+    await ada.locator(byRole('.tools', 'button', 'Note')).setTimeout(timeout).click()
     await ada.locator(NOTE).setTimeout(timeout).fill('Milk')
     await grace.waitForFunction(() => document.querySelector('textarea')?.value === 'Milk', { timeout })
-    await grace.locator(byRole('button', 'Remove note')).setTimeout(timeout).click()
+    await grace.locator(byRole('#notes', 'button', 'Remove note')).setTimeout(timeout).click()
     for (const page of [ada, grace]) await page.waitForSelector(NOTE, { hidden: true, timeout })
   })
 
   await shows('Ada calls bots and sends them away', async (timeout) => {
-    const bots = ada.locator(byRole('button', '50 bots')).setTimeout(timeout)
+    const bots = ada.locator(byRole('.tools', 'button', '50 bots')).setTimeout(timeout)
     await bots.click()
     for (const page of [ada, grace]) await page.waitForSelector('::-p-text(and 50 bots)', { timeout })
     await bots.click()

@@ -18,13 +18,13 @@ async function network(world: World): Promise<void> {
   const [ada, grace] = await Promise.all([world.open('/?room=tests'), world.open('/?room=tests')])
   const shows = showsIn(world)
   await shows('bots come', async (timeout) => {
-    await ada.locator(byRole('button', '50 bots')).setTimeout(timeout).click()
+    await ada.locator(byRole('.tools', 'button', '50 bots')).setTimeout(timeout).click()
     await ada.waitForSelector('::-p-text(and 50 bots)', { timeout })
   })
   await shows('Ada sees ghosts, and Grace knows nobody more', async (timeout) => {
     await ada.locator('#network summary').setTimeout(timeout).click()
     await ada.waitForSelector('::-p-text(the same cursor by one stream)', { visible: true, timeout })
-    await grace.waitForSelector(byRole('heading', 'People 52'), { timeout })
+    await grace.waitForSelector(byRole('#panel', 'heading', 'People 52'), { timeout })
   })
   await shows('figures of a network that loses a fifth', (timeout) => setNetwork(ada, 20, 60, timeout))
   await shows('ghosts are out of date for more than twice as long as cursors', (timeout) =>
@@ -36,8 +36,8 @@ async function network(world: World): Promise<void> {
 
 /** Makes the network so, and waits until the page has figures of it: it forgets those of another. */
 async function setNetwork(page: Page, lossPercent: number, delayMs: number, timeout: number): Promise<void> {
-  await page.locator(byRole('slider', 'Packets lost')).setTimeout(timeout).fill(`${lossPercent}`)
-  await page.locator(byRole('slider', 'Delay each way')).setTimeout(timeout).fill(`${delayMs}`)
+  await page.locator(byRole('#network', 'slider', 'Packets lost')).setTimeout(timeout).fill(`${lossPercent}`)
+  await page.locator(byRole('#network', 'slider', 'Delay each way')).setTimeout(timeout).fill(`${delayMs}`)
   await waitForRatio(page, -1, Infinity, timeout)
 }
 

@@ -16,7 +16,10 @@ export function showsIn({ expects }: World): Shows {
     })
 }
 
-/** Selects what assistive technology knows by a role and a name. */
-export function byRole(role: string, name: string): string {
-  return `::-p-aria([name="${name}"][role="${role}"])`
+/**
+ * Selects what assistive technology knows by a role and a name, within a part of the page: Firefox takes a frame or two
+ * for each element that it is asked about, which on a whole page that draws cursors is many seconds.
+ */
+export function byRole(part: string, role: string, name: string): string {
+  return `${part} ::-p-aria([name="${name}"][role="${role}"])`
 }
