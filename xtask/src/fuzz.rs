@@ -21,10 +21,10 @@ pub(crate) fn run_all(seconds: u64, seed: u64) -> Result<()> {
     let triple = shell::stdout(&mut shell::command("rustc", ["--print", "host-tuple"]))?;
     let triple = triple.trim();
     // A named target keeps the flags away from build scripts and procedural macros.
-    let build = ["build", "--quiet", "-p", "hither-fuzz", "--bins", "--release"];
+    let build = ["build", "--quiet", "-p", "hither-fuzz", "--bins", "--profile", "fuzz"];
     let place = ["--target", triple, "--target-dir", TARGET_DIR];
     shell::run(cargo(build.iter().chain(&place)).env("RUSTFLAGS", RUSTFLAGS))?;
-    let binaries = shell::root().join(TARGET_DIR).join(triple).join("release");
+    let binaries = shell::root().join(TARGET_DIR).join(triple).join("fuzz");
     for target in targets(&shell::root().join("protocol/fuzz/fuzz_targets"))? {
         run_one(&binaries, &target, seconds, seed)?;
     }
