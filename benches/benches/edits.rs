@@ -21,7 +21,7 @@ fn note(number: usize) -> Record {
         ("y", Value::Int(40)),
         ("text", "a note of some length".into()),
     ];
-    let fields = fields.map(|(name, value)| (name.to_owned(), value)).into();
+    let fields = Map::from(fields.map(|(name, value)| (name.to_owned(), value))).into();
     Record { id: format!("note-{number:05}"), version: 1, fields }
 }
 
@@ -88,10 +88,12 @@ fn snapshots(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("snapshot of 10,000 records");
     let (document, overlay) = (document(), Overlay::default());
     let make = || {
-        let records = overlay.tell_after(&document, None).collect();
-        Snapshot { document: document.id(), sequence: 1, records, more: false }
+        let (records, more) = overlay.page_after(&document, None, usize::MAX);
+        Snapshot { document: document.id(), sequence: 1, records, more }
     };
     group.bench_function("make", |bencher| bencher.iter(make));
+    let made = EditsToClient::Snapshot(make());
+    group.bench_function("encode", |bencher| bencher.iter(|| made.encode()));
     group.bench_function("load", |bencher| {
         let load = |snapshot| {
             let mut document = Document::default();

@@ -17,10 +17,10 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(id: &str, version: u64, fields: Map) -> Self {
+    pub(super) fn new(id: &str, version: u64, fields: Arc<Map>) -> Self {
         let of_fields = fields.iter().map(|(name, value)| field_len(name, value));
         let bytes = id.len() + of_fields.sum::<usize>();
-        Self { version, bytes, fields: Arc::new(fields) }
+        Self { version, bytes, fields }
     }
 
     /// It with this field, or without it.
@@ -50,7 +50,8 @@ pub(super) fn perform(old: Option<&Entry>, op: &Op) -> Result<Option<Entry>, Fai
     let mut entry = match (op.kind, old) {
         (OpKind::Remove, _) => return Ok(None),
         (OpKind::Put, _) => {
-            return Ok(Some(Entry::new(&op.record, version.unwrap_or(0), op.fields.clone())));
+            let fields = op.fields.clone().into();
+            return Ok(Some(Entry::new(&op.record, version.unwrap_or(0), fields)));
         }
         (OpKind::Patch | OpKind::Increment, None) => return Err(Refusal::NoRecord.into()),
         (OpKind::Patch | OpKind::Increment, Some(old)) => old.clone(),

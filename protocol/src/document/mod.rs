@@ -232,7 +232,10 @@ pub fn patch(fields: &mut Map, patch: &Map) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::message::encoded_len;
 
     fn op(kind: OpKind, record: &str, fields: &[(&str, Value)]) -> Op {
         let fields = fields.iter().map(|(name, value)| ((*name).into(), value.clone())).collect();
@@ -337,7 +340,7 @@ mod tests {
     }
 
     fn page(source: &Document, after: Option<&str>) -> Snapshot {
-        let records = Overlay::default().tell_after(source, after).collect();
+        let (records, _) = Overlay::default().page_after(source, after, usize::MAX);
         let (document, sequence) = (source.id(), source.sequence());
         Snapshot { document, sequence, records, more: false }
     }
@@ -399,11 +402,11 @@ mod tests {
         let failing = [op(OpKind::Remove, "a", &[]), op(OpKind::Patch, "b", &[])];
         assert_eq!(overlay.commit(&document, &failing), Err(Refusal::NoRecord.into()));
         overlay.commit(&document, &[op(OpKind::Put, "e", &[])]).unwrap();
-        let all: Vec<_> = overlay.records_after(&document, None).map(|(id, ..)| id).collect();
+        let all: Vec<_> = overlay.records(&document).map(|(id, _)| id).collect();
         assert_eq!(all, ["a", "c", "d", "e"]);
         assert_eq!(overlay.get(&document, "c").unwrap()["n"], Value::Int(2));
-        let rest: Vec<_> = overlay.records_after(&document, Some("c")).map(|(id, ..)| id).collect();
-        assert_eq!(rest, ["d", "e"]);
+        let (rest, _) = overlay.page_after(&document, Some("c"), usize::MAX);
+        assert_eq!(rest.into_iter().map(|record| record.id).collect::<Vec<_>>(), ["d", "e"]);
         let on_its_version = Op { if_version: Some(3), ..op(OpKind::Put, "c", &[]) };
         assert!(
             overlay.commit(&document, &[on_its_version]).is_err(),
@@ -426,8 +429,37 @@ mod tests {
         for edit in edits {
             overlay.restore(&document.commit(&[edit], CAPS).unwrap());
         }
-        let told =
-            |document, overlay: &Overlay| overlay.tell_after(document, None).collect::<Vec<_>>();
+        let told = |document, overlay: &Overlay| overlay.page_after(document, None, usize::MAX);
         assert_eq!(told(&document, &overlay), told(&durable, &Overlay::default()));
+    }
+
+    #[test]
+    fn d3_pages_have_each_record_once_and_no_more_bytes_than_they_may() {
+        let mut document = Document::default();
+        for number in 0..100 {
+            let id = "x".repeat(1 + number % 128) + &number.to_string();
+            let fields =
+                (0..number % 40).map(|field| (field.to_string(), Value::Int(number as i64)));
+            let fields = Arc::new(fields.collect());
+            let version = u64::MAX >> (number % 64);
+            document.insert(Record { id, version, fields });
+        }
+        let (all, _) = Overlay::default().page_after(&document, None, usize::MAX);
+        assert_eq!(all.len(), 100);
+        for bytes_max in [0, 100, 1_000, 10_000] {
+            let (mut paged, mut more, mut pages) = (Vec::<Record>::new(), true, 0);
+            while more {
+                let after = paged.last().map(|record| record.id.as_str());
+                let page;
+                (page, more) = Overlay::default().page_after(&document, after, bytes_max);
+                let bytes: usize = page.iter().map(encoded_len).sum();
+                assert!(bytes <= bytes_max || page.len() == 1, "{bytes} of {bytes_max}");
+                paged.extend(page);
+                pages += 1;
+            }
+            assert_eq!(paged, all);
+            let bytes: usize = all.iter().map(encoded_len).sum();
+            assert!(bytes_max < 1_000 || pages <= 2 * bytes / bytes_max, "{pages} pages");
+        }
     }
 }

@@ -13,6 +13,10 @@ use crate::message::edits::{Op, Record};
 /// The version of a record as an edit makes it that has no number yet: no condition on a version holds for it.
 const NO_VERSION: u64 = u64::MAX;
 
+/// What an encoded record takes besides its id's characters and its fields, in bytes at most: the record's three keys
+/// and its own head, the heads of the id and of the fields, and the version.
+const AROUND_BYTES_MAX: usize = 3 * 2 + 1 + 2 + 5 + 9;
+
 /// What some of a document's records are instead.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Overlay {
@@ -40,44 +44,32 @@ impl Overlay {
         Some(self.entry(document, id)?.fields.clone())
     }
 
-    /// All records, with what is laid over the document, in the order of their ids, those after `after`.
-    pub fn records_after<'a>(
+    /// All records, with what is laid over the document, in the order of their ids.
+    pub fn records<'a>(
         &'a self,
         document: &'a Document,
-        after: Option<&'a str>,
-    ) -> impl Iterator<Item = (&'a str, u64, &'a Map)> {
-        let mut here = self.records.range::<str, _>(super::from(after)).peekable();
-        let mut there = document.records.range::<str, _>(super::from(after)).peekable();
-        let next = move || {
-            loop {
-                let is_here = match (here.peek(), there.peek()) {
-                    (Some((here, _)), Some((there, _))) => here <= there,
-                    (here, _) => here.is_some(),
-                };
-                if !is_here {
-                    return there.next();
-                }
-                let (id, entry) = here.next()?;
-                there.next_if(|(there, _)| *there == id);
-                if let Some(entry) = entry {
-                    return Some((id, entry));
-                }
-            }
-        };
-        iter::from_fn(next).map(|(id, entry)| (id.as_str(), entry.version, &*entry.fields))
+    ) -> impl Iterator<Item = (&'a str, &'a Map)> {
+        self.entries_after(document, None).map(|(id, entry)| (id, &*entry.fields))
     }
 
-    /// The same, as they are told.
-    pub fn tell_after<'a>(
-        &'a self,
-        document: &'a Document,
-        after: Option<&'a str>,
-    ) -> impl Iterator<Item = Record> {
-        let tell = |(id, version, fields): (&str, _, &Map)| {
-            let (id, fields) = (id.to_owned(), fields.clone());
-            Record { id, version, fields }
-        };
-        self.records_after(document, after).map(tell)
+    /// Those after `after`, as a page of a snapshot has them, as many as take at most `bytes_max` encoded, but at
+    /// least one; and whether there are more.
+    pub fn page_after(
+        &self,
+        document: &Document,
+        after: Option<&str>,
+        bytes_max: usize,
+    ) -> (Vec<Record>, bool) {
+        let (mut records, mut bytes) = (Vec::new(), 0);
+        for (id, entry) in self.entries_after(document, after) {
+            bytes += entry.bytes + AROUND_BYTES_MAX;
+            if bytes > bytes_max && !records.is_empty() {
+                return (records, true);
+            }
+            let (id, fields) = (id.to_owned(), entry.fields.clone());
+            records.push(Record { id, version: entry.version, fields });
+        }
+        (records, false)
     }
 
     /// Lays an edit over the document and what is there already: whole, or not at all. Gives the operations that take
@@ -110,6 +102,32 @@ impl Overlay {
         for (id, entry) in &before.0 {
             self.records.entry(id.clone()).or_insert_with(|| entry.clone());
         }
+    }
+
+    fn entries_after<'a>(
+        &'a self,
+        document: &'a Document,
+        after: Option<&'a str>,
+    ) -> impl Iterator<Item = (&'a str, &'a Entry)> {
+        let mut here = self.records.range::<str, _>(super::from(after)).peekable();
+        let mut there = document.records.range::<str, _>(super::from(after)).peekable();
+        let next = move || {
+            loop {
+                let is_here = match (here.peek(), there.peek()) {
+                    (Some((here, _)), Some((there, _))) => here <= there,
+                    (here, _) => here.is_some(),
+                };
+                if !is_here {
+                    return there.next();
+                }
+                let (id, entry) = here.next()?;
+                there.next_if(|(there, _)| *there == id);
+                if let Some(entry) = entry {
+                    return Some((id, entry));
+                }
+            }
+        };
+        iter::from_fn(next).map(|(id, entry)| (id.as_str(), entry))
     }
 
     fn entry<'a>(&'a self, document: &'a Document, id: &str) -> Option<&'a Entry> {

@@ -1,5 +1,7 @@
 //! The messages of the edits lane, one bidirectional stream per joined room: a document's snapshot, edits and acks.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Map, Refusal, messages};
@@ -166,9 +168,9 @@ pub struct Record {
     /// The sequence number of the edit that changed it last.
     #[serde(rename = "v")]
     pub version: u64,
-    /// Its fields.
+    /// Its fields, which a document shares with the pages that tell of it: copies of ten thousand take milliseconds.
     #[serde(rename = "f")]
-    pub fields: Map,
+    pub fields: Arc<Map>,
 }
 
 /// Edits of one tick, in order and without gaps (D4).

@@ -303,8 +303,11 @@ fn edit() -> impl Strategy<Value = Edit> {
 }
 
 pub(crate) fn edits_to_client() -> impl Strategy<Value = EditsToClient> {
-    let record =
-        (text(), number(), map()).prop_map(|(id, version, fields)| Record { id, version, fields });
+    let record = (text(), number(), map()).prop_map(|(id, version, fields)| Record {
+        id,
+        version,
+        fields: fields.into(),
+    });
     let snapshot = (number(), number(), vec(record, 0..4), any::<bool>()).prop_map(
         |(document, sequence, records, more)| {
             let document = DocumentId(document);

@@ -319,7 +319,7 @@ fn none() -> History {
 
 fn edits_to_client() -> Vec<(&'static str, EditsToClient)> {
     let fields = map(&[("done", true.into()), ("x", (-40).into())]);
-    let record = Record { id: "note-1".into(), version: 42, fields };
+    let record = Record { id: "note-1".into(), version: 42, fields: fields.into() };
     let page = Snapshot { document: DOCUMENT, sequence: 42, records: vec![record], more: true };
     let edit = Edit {
         sequence: 43,

@@ -62,7 +62,7 @@ impl<'a> Records<'a> {
 
     /// All records, an id and fields each, in the order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a Map)> + use<'a> {
-        self.shown.records_after(self.document, None).map(|(id, _, fields)| (id, fields))
+        self.shown.records(self.document)
     }
 
     /// The number of the edit that changed a record last, as far as the server has said: for conditions. `None` if the

@@ -145,22 +145,14 @@ impl EditLog {
         let mut durable = Overlay::default();
         ordered.iter().for_each(|ordered| durable.restore(&ordered.before));
         let Place { document: id, sequence } = loading.place;
-        let mut page = Snapshot { document: id, sequence, records: Vec::new(), more: false };
-        let mut bytes = 0;
-        for record in durable.tell_after(document, loading.after.as_deref()) {
-            bytes += encoded_len(&record);
-            if bytes > MESSAGE_BYTES && !page.records.is_empty() {
-                page.more = true;
-                break;
-            }
-            page.records.push(record);
-        }
-        if page.more {
-            loading.after = page.records.last().map(|record| record.id.clone());
+        let after = loading.after.as_deref();
+        let (records, more) = durable.page_after(document, after, MESSAGE_BYTES);
+        if more {
+            loading.after = records.last().map(|record| record.id.clone());
         } else {
             lane.loading = None;
         }
-        Some(page)
+        Some(Snapshot { document: id, sequence, records, more })
     }
 
     /// Orders an edit, or rejects it, or answers a number again (D2, D6, D7).
