@@ -32,11 +32,13 @@ fn edits_moves_and_newcomers_are_timed() {
     assert!(0.0 < figure("open_p50_ms") && figure("open_p50_ms") <= figure("open_max_ms"));
     assert!(figure("server_cpu_pct") > 0.0 && figure("loadgen_cpu_pct") > 0.0);
     assert!(figure("disk_syncs_per_s") > 0.0 && figure("stolen_pct") >= 0.0);
+    assert!(figure("calm_s") <= 2.0, "the window has no more");
 }
 
 #[test]
 fn nobody_moves_and_nobody_comes_unless_they_are_asked_to() {
-    let figure = report(&["edits", "--rooms", "1", "--editors-each", "1", "--rate", "10"]);
+    let one = ["--rooms", "1", "--editors-each", "1", "--rate", "10", "--window", "1"];
+    let figure = report(&[&["edits"][..], &one].concat());
     assert_eq!((figure("move_max_ms"), figure("open_max_ms")), (0.0, 0.0));
 }
 

@@ -1,12 +1,16 @@
 //! Editors that submit edits at a steady rate: how many become durable, and how long their acks take. Beside it the
 //! disk's own limit, since an ack can't come before the disk has what it says.
 
+mod calm;
 mod moves;
 mod newcomers;
+mod times;
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +22,8 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use self::calm::CalmSecond;
+use self::times::{Times, percentile};
 use super::aside::Aside;
 use super::own_server::{Program, Server, in_a_folder};
 use super::plan::{count, seconds};
@@ -47,8 +53,8 @@ pub struct EditsPlan {
     /// Seconds before edits count.
     #[arg(long, default_value = "1", value_parser = seconds)]
     warmup: Duration,
-    /// Seconds in which they do.
-    #[arg(long, default_value = "5", value_parser = seconds)]
+    /// Seconds in which they do; on a host that others use, too, few of them are calm.
+    #[arg(long, default_value = "20", value_parser = seconds)]
     window: Duration,
 }
 
@@ -101,6 +107,10 @@ pub struct EditsReport {
     /// Time for which cores of this machine had work and its host ran somebody else, in percent of one core: acks and
     /// moves wait for as long.
     pub stolen_pct: f64,
+    /// The window's whole seconds in which it was next to nothing,
+    pub calm_s: usize,
+    /// and each of them.
+    pub calm: Vec<CalmSecond>,
 }
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -147,22 +157,23 @@ async fn measure(plan: &EditsPlan, dir: &Path) -> Result<EditsReport> {
         Ok((before, used(pid)?))
     };
     let moving = async {
-        if plan.moving { moves::ages(&editors, plan.rooms, window).await } else { Ok(vec![]) }
+        match plan.moving {
+            true => moves::ages(&editors, plan.rooms, window).await,
+            false => Ok(Times::default()),
+        }
     };
-    let ((before, after), ages) = tokio::try_join!(using, moving)?;
+    let ((before, after), moves, calm) = tokio::try_join!(using, moving, calm::look_on(window))?;
     let share = |of: usize| {
         let took: Duration = after[of].saturating_sub(before[of]);
         took.as_secs_f64() / plan.window.as_secs_f64() * 100.0
     };
-    let mut times = Vec::new();
-    let mut failed = 0;
+    let (mut acks, mut failed) = (Times::default(), 0);
     while let Some(edited) = timeout(DEADLINE, editing.join_next()).await? {
-        let (took, lost) = edited?;
-        times.extend(took);
+        let (acked, lost) = edited?;
+        acks.extend(acked);
         failed += lost;
     }
-    ensure!(!times.is_empty(), "no edit was acked");
-    times.sort_by(f64::total_cmp);
+    ensure!(acks.len() > 0, "no edit was acked");
     let opened = opening.await??;
     drop(filler);
     Ok(EditsReport {
@@ -170,14 +181,14 @@ async fn measure(plan: &EditsPlan, dir: &Path) -> Result<EditsReport> {
         rooms: plan.rooms,
         editors: editors.len(),
         asked_per_s: plan.rate,
-        acked_per_s: times.len() as f64 / plan.window.as_secs_f64(),
+        acked_per_s: acks.len() as f64 / plan.window.as_secs_f64(),
         failed,
-        ack_p50_ms: percentile(&times, 50),
-        ack_p99_ms: percentile(&times, 99),
-        ack_max_ms: percentile(&times, 100),
-        move_p50_ms: percentile(&ages, 50),
-        move_p99_ms: percentile(&ages, 99),
-        move_max_ms: percentile(&ages, 100),
+        ack_p50_ms: acks.percentile(50),
+        ack_p99_ms: acks.percentile(99),
+        ack_max_ms: acks.percentile(100),
+        move_p50_ms: moves.percentile(50),
+        move_p99_ms: moves.percentile(99),
+        move_max_ms: moves.percentile(100),
         records: plan.records,
         open_p50_ms: percentile(&opened, 50),
         open_max_ms: percentile(&opened, 100),
@@ -188,6 +199,8 @@ async fn measure(plan: &EditsPlan, dir: &Path) -> Result<EditsReport> {
         disk_sync_p99_ms: percentile(&disk, 99),
         loadgen_cpu_pct: share(1),
         stolen_pct: share(2),
+        calm_s: calm.len(),
+        calm: calm.into_iter().map(|start| CalmSecond::of(start, &acks, &moves)).collect(),
     })
 }
 
@@ -219,15 +232,16 @@ async fn open(address: &str, endpoint: &ClientEndpoint, name: &str) -> Result<Ed
     Ok((client, room))
 }
 
-/// Submits an edit at each of its times, and returns how many milliseconds the acks of those within the window took,
-/// and how many had none.
+/// Submits an edit at each of its times, and returns the times of the acks of those within the window, and how many had
+/// none.
 async fn edit(
     room: &Room,
     number: usize,
     first: Instant,
     every: Duration,
     (from, to): (Instant, Instant),
-) -> (Vec<f64>, usize) {
+) -> (Times, usize) {
+    let acks = Rc::new(RefCell::new(Times::default()));
     let mut waiting = JoinSet::new();
     let mut at = first;
     let mut index = 0_i64;
@@ -240,15 +254,19 @@ async fn edit(
         let submitted = Instant::now();
         let answer = room.submit(vec![op]);
         if at >= from {
+            let acks = acks.clone();
             waiting.spawn_local(async move {
-                answer.await.ok().map(|_| submitted.elapsed().as_secs_f64() * 1_000.0)
+                let is_acked = answer.await.is_ok();
+                if is_acked {
+                    acks.borrow_mut().note(submitted);
+                }
+                is_acked
             });
         }
         (at, index) = (at + every, index + 1);
     }
-    let answers = waiting.join_all().await;
-    let failed = answers.iter().filter(|answer| answer.is_none()).count();
-    (answers.into_iter().flatten().collect(), failed)
+    let failed = waiting.join_all().await.into_iter().filter(|is_acked| !is_acked).count();
+    (acks.take(), failed)
 }
 
 /// How many milliseconds each append of 4 KiB took that was synced before the next, in a second, sorted.
@@ -266,21 +284,9 @@ fn disk(dir: &Path) -> Result<Vec<f64>> {
     Ok(times)
 }
 
-/// Of sorted times; 0 of none.
-fn percentile(times: &[f64], percent: usize) -> f64 {
-    times.get(times.len() * percent / 100).or(times.last()).copied().unwrap_or(0.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn percentiles_are_of_what_there_is() {
-        let times: Vec<f64> = (0..200).map(f64::from).collect();
-        assert_eq!([50, 99, 100].map(|of| percentile(&times, of)), [100.0, 198.0, 199.0]);
-        assert_eq!((percentile(&[3.0], 99), percentile(&[], 99)), (3.0, 0.0));
-    }
 
     #[test]
     fn a_disk_is_asked_for_a_second() {

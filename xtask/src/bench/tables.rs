@@ -51,7 +51,7 @@ const STORM: [Column; 13] = [
     ("server MiB", "server_rss_mb", 1),
 ];
 
-const EDITS: [Column; 12] = [
+const EDITS: [Column; 14] = [
     ("acked a second", "acked_per_s", 0),
     ("not acked", "failed", 0),
     ("ack p50 ms", "ack_p50_ms", 2),
@@ -64,9 +64,11 @@ const EDITS: [Column; 12] = [
     ("server MiB", "server_rss_mb", 1),
     ("generator CPU %", "loadgen_cpu_pct", 0),
     ("the host's others %", "stolen_pct", 0),
+    ("calm seconds", "calm_s", 0),
+    ("ack p99 ms of one", "calm_ack_p99_ms", 2),
 ];
 
-const SNAPSHOTS: [Column; 11] = [
+const SNAPSHOTS: [Column; 14] = [
     ("opened p50 ms", "open_p50_ms", 1),
     ("most", "open_max_ms", 1),
     ("ack p50 ms", "ack_p50_ms", 2),
@@ -78,6 +80,9 @@ const SNAPSHOTS: [Column; 11] = [
     ("server CPU %", "server_cpu_pct", 1),
     ("generator CPU %", "loadgen_cpu_pct", 0),
     ("the host's others %", "stolen_pct", 0),
+    ("calm seconds", "calm_s", 0),
+    ("ack p99 ms of one", "calm_ack_p99_ms", 2),
+    ("move p99 ms of one", "calm_move_p99_ms", 1),
 ];
 
 /// What names the cases of a series: headings and fields.

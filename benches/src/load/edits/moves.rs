@@ -9,33 +9,33 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::Editor;
+use super::times::Times;
 
 /// A little less than a tick, so that moves fall on all parts of one.
 const EVERY: Duration = Duration::from_millis(47);
 /// How long the last move may take.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Moves one editor's cursor in each room, and returns how many milliseconds another one's hearing of it took, in all
-/// rooms, sorted. Editors come as they have entered: one of each room, and again.
+/// Moves one editor's cursor in each room, and returns the times from each move to another one's hearing of it, in all
+/// rooms. Editors come as they have entered: one of each room, and again.
 pub(super) async fn ages(
     editors: &[Editor],
     rooms: usize,
     window: (Instant, Instant),
-) -> Result<Vec<f64>> {
+) -> Result<Times> {
     let mut moving = JoinSet::new();
     for ((_, mover), (_, viewer)) in editors.iter().zip(&editors[rooms..]).take(rooms) {
         let (mover, viewer) = (mover.clone(), viewer.clone());
         moving.spawn_local(async move { ages_in(&mover, &viewer, window).await });
     }
-    let mut ages = moving.join_all().await.concat();
-    ensure!(!ages.is_empty(), "no move was heard of");
-    ages.sort_by(f64::total_cmp);
+    let mut ages = Times::default();
+    moving.join_all().await.into_iter().for_each(|in_room| ages.extend(in_room));
+    ensure!(ages.len() > 0, "no move was heard of");
     Ok(ages)
 }
 
-/// Moves one member's cursor until the window ends, and returns how many milliseconds another member took to hear of
-/// those moves within the window that were not followed by another one in the same tick.
-async fn ages_in(mover: &Room, viewer: &Room, (from, to): (Instant, Instant)) -> Vec<f64> {
+/// Moves one member's cursor until the window ends, and returns the times that another member took to hear of those moves within the window that were not followed by another one in the same tick.
+async fn ages_in(mover: &Room, viewer: &Room, (from, to): (Instant, Instant)) -> Times {
     let sent = RefCell::new(Vec::new());
     let moving = async {
         let mut at = from;
@@ -47,13 +47,13 @@ async fn ages_in(mover: &Room, viewer: &Room, (from, to): (Instant, Instant)) ->
             at += EVERY;
         }
     };
-    let mut ages = Vec::new();
+    let mut ages = Times::default();
     let viewing = async {
         while let Some((_, moved)) = viewer.next_motion().await {
             let number = moved.map_or(0, |position| position.x() as usize);
             if let Some(sent) = number.checked_sub(1).and_then(|at| sent.borrow().get(at).copied())
             {
-                ages.push(sent.elapsed().as_secs_f64() * 1_000.0);
+                ages.note(sent);
             }
         }
     };
