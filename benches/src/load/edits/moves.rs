@@ -34,7 +34,8 @@ pub(super) async fn ages(
     Ok(ages)
 }
 
-/// Moves one member's cursor until the window ends, and returns the times that another member took to hear of those moves within the window that were not followed by another one in the same tick.
+/// Moves one member's cursor until the window ends, and returns the times that another member took to hear of those
+/// moves within the window that were not followed by another one in the same tick.
 async fn ages_in(mover: &Room, viewer: &Room, (from, to): (Instant, Instant)) -> Times {
     let sent = RefCell::new(Vec::new());
     let moving = async {
