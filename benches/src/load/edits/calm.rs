@@ -1,5 +1,5 @@
-//! The seconds in which the host of this virtual machine leaves its cores to it. What a server takes shows in them alone:
-//! when the host runs somebody else, all else waits for as long.
+//! The seconds in which the host of this virtual machine leaves its cores to it. What a server takes shows in them
+//! alone: when the host runs somebody else, all else waits for as long.
 
 use std::time::Duration;
 
