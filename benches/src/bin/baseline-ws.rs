@@ -207,7 +207,7 @@ mod tests {
     type Client = WebSocketStream<TcpStream>;
 
     /// Its sockets' buffers are the least that there are: one that does not read has them full after
-    /// some frames. Great ones take seconds to fill, in which the kernel's repeats grow rare.
+    /// some frames. Great ones take megabytes, and some kernels many seconds to fill.
     async fn enter(room: &mut Room) -> (u16, Client) {
         let [near, far] = [(); 2].map(|()| TcpSocket::new_v4().unwrap());
         near.set_recv_buffer_size(1).unwrap();
