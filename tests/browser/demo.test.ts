@@ -37,10 +37,16 @@ async function demo(world: World): Promise<void> {
   }
 
   await shows('a note that Ada puts and writes on shows, and goes when Grace removes it', async (timeout) => {
-    await ada.locator(byRole('.tools', 'button', 'Note')).setTimeout(timeout).click()
+    await ada
+      .locator(byRole('.tools', 'button', 'Note'))
+      .setTimeout(timeout)
+      .click()
     await ada.locator(NOTE).setTimeout(timeout).fill('Milk')
     await grace.waitForFunction(() => document.querySelector('textarea')?.value === 'Milk', { timeout })
-    await grace.locator(byRole('#notes', 'button', 'Remove note')).setTimeout(timeout).click()
+    await grace
+      .locator(byRole('#notes', 'button', 'Remove note'))
+      .setTimeout(timeout)
+      .click()
     for (const page of [ada, grace]) await page.waitForSelector(NOTE, { hidden: true, timeout })
   })
 

@@ -18,7 +18,10 @@ async function network(world: World): Promise<void> {
   const [ada, grace] = await Promise.all([world.open('/?room=tests'), world.open('/?room=tests')])
   const shows = showsIn(world)
   await shows('bots come', async (timeout) => {
-    await ada.locator(byRole('.tools', 'button', '50 bots')).setTimeout(timeout).click()
+    await ada
+      .locator(byRole('.tools', 'button', '50 bots'))
+      .setTimeout(timeout)
+      .click()
     await ada.waitForSelector('::-p-text(and 50 bots)', { timeout })
   })
   await shows('Ada sees ghosts, and Grace knows nobody more', async (timeout) => {
@@ -36,8 +39,14 @@ async function network(world: World): Promise<void> {
 
 /** Makes the network so, and waits until the page has figures of it: it forgets those of another. */
 async function setNetwork(page: Page, lossPercent: number, delayMs: number, timeout: number): Promise<void> {
-  await page.locator(byRole('#network', 'slider', 'Packets lost')).setTimeout(timeout).fill(`${lossPercent}`)
-  await page.locator(byRole('#network', 'slider', 'Delay each way')).setTimeout(timeout).fill(`${delayMs}`)
+  await page
+    .locator(byRole('#network', 'slider', 'Packets lost'))
+    .setTimeout(timeout)
+    .fill(`${lossPercent}`)
+  await page
+    .locator(byRole('#network', 'slider', 'Delay each way'))
+    .setTimeout(timeout)
+    .fill(`${delayMs}`)
   await waitForRatio(page, -1, Infinity, timeout)
 }
 

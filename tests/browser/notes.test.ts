@@ -57,13 +57,23 @@ scenario(
   async (world) => {
     const [ada, grace] = await two(world)
     const shows = showsIn(world)
-    const undo = (ms: number): Promise<void> => ada.locator(byRole('.edits', 'button', 'Undo')).setTimeout(ms).click()
+    const undo = (ms: number): Promise<void> =>
+      ada
+        .locator(byRole('.edits', 'button', 'Undo'))
+        .setTimeout(ms)
+        .click()
     await shows('a note of Ada’s', (ms) => putNote(ada, HERE, 'Milk', ms))
     await shows('Ada makes it blue', async (ms) => {
       await noteIsAt(grace, 'Milk', HERE, ms)
       await ada.keyboard.press('Escape')
-      await ada.locator(byRole('#notes', 'button', 'Note’s colour')).setTimeout(ms).click()
-      await ada.locator(byRole('#notes', 'button', 'Blue')).setTimeout(ms).click()
+      await ada
+        .locator(byRole('#notes', 'button', 'Note’s colour'))
+        .setTimeout(ms)
+        .click()
+      await ada
+        .locator(byRole('#notes', 'button', 'Blue'))
+        .setTimeout(ms)
+        .click()
       await hueIs(grace, 215, true, ms)
     })
     await shows('Grace reads who did that', async (ms) => {
@@ -111,7 +121,10 @@ scenario(
       await noteIsAt(ada, 'Bread', HERE, ms)
     })
     await shows('both arrive, and are saved', async (ms) => {
-      await ada.locator(byRole('.switch', 'switch', 'Work offline')).setTimeout(ms).click()
+      await ada
+        .locator(byRole('.switch', 'switch', 'Work offline'))
+        .setTimeout(ms)
+        .click()
       await noteIsAt(grace, 'Milk', THERE, ms)
       await noteIsAt(grace, 'Bread', HERE, ms)
       await ada.waitForSelector('#saved ::-p-text(Saved)', { timeout: ms })
@@ -153,7 +166,10 @@ async function met(look: Promise<unknown>): Promise<void> {
 
 async function goOffline(page: Page, ms: number): Promise<void> {
   await page.waitForSelector('[data-status="connected"]', { timeout: ms })
-  await page.locator(byRole('.switch', 'switch', 'Work offline')).setTimeout(ms).click()
+  await page
+    .locator(byRole('.switch', 'switch', 'Work offline'))
+    .setTimeout(ms)
+    .click()
   await page.waitForSelector('#status ::-p-text(Offline)', { timeout: ms })
 }
 
