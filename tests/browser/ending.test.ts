@@ -80,9 +80,10 @@ async function end(guest: BrowserGuest, how: keyof Trials, watcher: Guest, sees:
   ENDINGS[how](page).catch(() => {})
   await sees(watcher, `${name} lost`, ({ lost }) => lost.includes(name), LOST_MS_MAX)
   const lost = performance.now() - start
-  const last = start + (lost < SILENCE_MS_MIN ? lost - TICK_MS : 0)
+  // A page that is told to end goes on sending for a while; who has fallen silent did so at least 2 s before.
+  const last = start + lost - (lost < SILENCE_MS_MIN ? TICK_MS : SILENCE_MS_MIN)
   await sees(watcher, `${name} gone`, ({ gone }) => gone.includes(name), GONE_MS_MAX)
   const gone = performance.now() - last
-  if (gone > GONE_MS_MAX) throw new Unmet(`${name} was gone ${gone} ms after its last packet`)
+  if (gone > GONE_MS_MAX) throw new Unmet(`${name}, lost after ${lost} ms, was gone ${gone} ms after its last packet`)
   return { how, lost, gone }
 }
