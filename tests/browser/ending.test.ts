@@ -13,8 +13,11 @@ const GONE_MS_MAX = 5_500
 const SILENCE_MS_MIN = 2_000
 /** How late the others hear of it: a tick. */
 const TICK_MS = 34
-/** Between two ends: a browser that is busy with all at once would be what is measured. */
-const BETWEEN_MS = 100
+/**
+ * Between two ends: a browser that is busy with others would be what is measured, since a page that falls silent sends
+ * on until it is ended.
+ */
+const BETWEEN_MS = 500
 
 /** How pages end; some of it is never answered. */
 const ENDINGS = {
@@ -80,8 +83,7 @@ async function end(guest: BrowserGuest, how: keyof Trials, watcher: Guest, sees:
   ENDINGS[how](page).catch(() => {})
   await sees(watcher, `${name} lost`, ({ lost }) => lost.includes(name), LOST_MS_MAX)
   const lost = performance.now() - start
-  // A page that is told to end goes on sending for a while; who has fallen silent did so at least 2 s before.
-  const last = start + lost - (lost < SILENCE_MS_MIN ? TICK_MS : SILENCE_MS_MIN)
+  const last = start + (lost < SILENCE_MS_MIN ? lost - TICK_MS : 0)
   await sees(watcher, `${name} gone`, ({ gone }) => gone.includes(name), GONE_MS_MAX)
   const gone = performance.now() - last
   if (gone > GONE_MS_MAX) throw new Unmet(`${name}, lost after ${lost} ms, was gone ${gone} ms after its last packet`)
