@@ -6,11 +6,9 @@ mod moves;
 mod newcomers;
 mod times;
 
-use std::cell::RefCell;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +21,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use self::calm::CalmSecond;
-use self::times::{Times, percentile};
+use self::times::{Timed, percentile, sorted, took};
 use super::aside::Aside;
 use super::own_server::{Program, Server, in_a_folder};
 use super::plan::{count, seconds};
@@ -157,25 +155,23 @@ async fn measure(plan: &EditsPlan, dir: &Path) -> Result<EditsReport> {
         Ok((before, used(pid)?))
     };
     let moving = async {
-        match plan.moving {
-            true => moves::ages(&editors, plan.rooms, window).await,
-            false => Ok(Times::default()),
-        }
+        if plan.moving { moves::ages(&editors, plan.rooms, window).await } else { Ok(vec![]) }
     };
     let ((before, after), moves, calm) = tokio::try_join!(using, moving, calm::look_on(window))?;
     let share = |of: usize| {
         let took: Duration = after[of].saturating_sub(before[of]);
         took.as_secs_f64() / plan.window.as_secs_f64() * 100.0
     };
-    let (mut acks, mut failed) = (Times::default(), 0);
+    let (mut acks, mut failed) = (Vec::new(), 0);
     while let Some(edited) = timeout(DEADLINE, editing.join_next()).await? {
         let (acked, lost) = edited?;
         acks.extend(acked);
         failed += lost;
     }
-    ensure!(acks.len() > 0, "no edit was acked");
+    ensure!(!acks.is_empty(), "no edit was acked");
     let opened = opening.await??;
     drop(filler);
+    let [ack_ms, move_ms] = [sorted(&acks), sorted(&moves)];
     Ok(EditsReport {
         mode: "edits",
         rooms: plan.rooms,
@@ -183,12 +179,12 @@ async fn measure(plan: &EditsPlan, dir: &Path) -> Result<EditsReport> {
         asked_per_s: plan.rate,
         acked_per_s: acks.len() as f64 / plan.window.as_secs_f64(),
         failed,
-        ack_p50_ms: acks.percentile(50),
-        ack_p99_ms: acks.percentile(99),
-        ack_max_ms: acks.percentile(100),
-        move_p50_ms: moves.percentile(50),
-        move_p99_ms: moves.percentile(99),
-        move_max_ms: moves.percentile(100),
+        ack_p50_ms: percentile(&ack_ms, 50),
+        ack_p99_ms: percentile(&ack_ms, 99),
+        ack_max_ms: percentile(&ack_ms, 100),
+        move_p50_ms: percentile(&move_ms, 50),
+        move_p99_ms: percentile(&move_ms, 99),
+        move_max_ms: percentile(&move_ms, 100),
         records: plan.records,
         open_p50_ms: percentile(&opened, 50),
         open_max_ms: percentile(&opened, 100),
@@ -200,7 +196,7 @@ async fn measure(plan: &EditsPlan, dir: &Path) -> Result<EditsReport> {
         loadgen_cpu_pct: share(1),
         stolen_pct: share(2),
         calm_s: calm.len(),
-        calm: calm.into_iter().map(|start| CalmSecond::of(start, &acks, &moves)).collect(),
+        calm: calm.iter().map(|second| CalmSecond::of(second, &acks, &moves)).collect(),
     })
 }
 
@@ -240,8 +236,7 @@ async fn edit(
     first: Instant,
     every: Duration,
     (from, to): (Instant, Instant),
-) -> (Times, usize) {
-    let acks = Rc::new(RefCell::new(Times::default()));
+) -> (Vec<Timed>, usize) {
     let mut waiting = JoinSet::new();
     let mut at = first;
     let mut index = 0_i64;
@@ -254,19 +249,13 @@ async fn edit(
         let submitted = Instant::now();
         let answer = room.submit(vec![op]);
         if at >= from {
-            let acks = acks.clone();
-            waiting.spawn_local(async move {
-                let is_acked = answer.await.is_ok();
-                if is_acked {
-                    acks.borrow_mut().note(submitted);
-                }
-                is_acked
-            });
+            waiting.spawn_local(async move { answer.await.ok().map(|_| took(submitted)) });
         }
         (at, index) = (at + every, index + 1);
     }
-    let failed = waiting.join_all().await.into_iter().filter(|is_acked| !is_acked).count();
-    (acks.take(), failed)
+    let answers = waiting.join_all().await;
+    let failed = answers.iter().filter(|answer| answer.is_none()).count();
+    (answers.into_iter().flatten().collect(), failed)
 }
 
 /// How many milliseconds each append of 4 KiB took that was synced before the next, in a second, sorted.

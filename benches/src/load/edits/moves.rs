@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::Editor;
-use super::times::Times;
+use super::times::{Timed, took};
 
 /// A little less than a tick, so that moves fall on all parts of one.
 const EVERY: Duration = Duration::from_millis(47);
@@ -22,21 +22,20 @@ pub(super) async fn ages(
     editors: &[Editor],
     rooms: usize,
     window: (Instant, Instant),
-) -> Result<Times> {
+) -> Result<Vec<Timed>> {
     let mut moving = JoinSet::new();
     for ((_, mover), (_, viewer)) in editors.iter().zip(&editors[rooms..]).take(rooms) {
         let (mover, viewer) = (mover.clone(), viewer.clone());
         moving.spawn_local(async move { ages_in(&mover, &viewer, window).await });
     }
-    let mut ages = Times::default();
-    moving.join_all().await.into_iter().for_each(|in_room| ages.extend(in_room));
-    ensure!(ages.len() > 0, "no move was heard of");
+    let ages = moving.join_all().await.concat();
+    ensure!(!ages.is_empty(), "no move was heard of");
     Ok(ages)
 }
 
 /// Moves one member's cursor until the window ends, and returns the times that another member took to hear of those
 /// moves within the window that were not followed by another one in the same tick.
-async fn ages_in(mover: &Room, viewer: &Room, (from, to): (Instant, Instant)) -> Times {
+async fn ages_in(mover: &Room, viewer: &Room, (from, to): (Instant, Instant)) -> Vec<Timed> {
     let sent = RefCell::new(Vec::new());
     let moving = async {
         let mut at = from;
@@ -48,13 +47,13 @@ async fn ages_in(mover: &Room, viewer: &Room, (from, to): (Instant, Instant)) ->
             at += EVERY;
         }
     };
-    let mut ages = Times::default();
+    let mut ages = Vec::new();
     let viewing = async {
         while let Some((_, moved)) = viewer.next_motion().await {
             let number = moved.map_or(0, |position| position.x() as usize);
             if let Some(sent) = number.checked_sub(1).and_then(|at| sent.borrow().get(at).copied())
             {
-                ages.note(sent);
+                ages.push(took(sent));
             }
         }
     };
