@@ -13,6 +13,7 @@ use hither_core::room::SavedRoom;
 use hither_protocol::limits::RESUME_MS;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
+use twox_hash::XxHash3_64;
 
 use crate::rooms::Rooms;
 use crate::sessions::Sessions;
@@ -25,6 +26,8 @@ const KEY_BYTES: usize = 64;
 const LOCK_FILE: &str = "lock";
 /// The last save.
 const SAVE_FILE: &str = "sessions.save";
+/// Of a save's check.
+const CHECK_BYTES: usize = 8;
 /// The form of a save; another one is not read.
 const VERSION: u32 = 1;
 /// The least time between two saves. What began in it before a kill is unknown after.
@@ -106,7 +109,7 @@ impl DataDir {
     pub(crate) fn load(&self, now_ms: u64) -> Saved {
         let path = self.0.join(SAVE_FILE);
         let read = fs::read(&path).and_then(|bytes| {
-            let saved: Saved = rmp_serde::from_slice(&bytes).map_err(io::Error::other)?;
+            let saved: Saved = rmp_serde::from_slice(checked(&bytes)?).map_err(io::Error::other)?;
             let is_known = saved.version == VERSION;
             is_known.then_some(saved).ok_or_else(|| io::Error::other("of another version"))
         });
@@ -121,16 +124,18 @@ impl DataDir {
         Saved { saved_ms: now_ms, ..Saved::default() }
     }
 
-    /// Replaces the last save; a process that is killed meanwhile leaves the one before.
+    /// Replaces the last save; a process that is killed meanwhile leaves the one before. It is not synced: each newcomer
+    /// brings a save, and edits' acks would wait for the disk behind it. A machine that crashes may leave a part of it,
+    /// which its check tells.
     ///
     /// # Errors
     /// The machine's: the disk is full, or gone.
     fn save(&self, saved: &Saved) -> io::Result<()> {
-        let bytes = rmp_serde::to_vec(saved).map_err(io::Error::other)?;
+        let mut bytes = rmp_serde::to_vec(saved).map_err(io::Error::other)?;
+        bytes.extend(check(&bytes));
         let new = self.0.join(format!("{SAVE_FILE}.new"));
         let mut file = owners_only().create(true).truncate(true).open(&new)?;
         file.write_all(&bytes)?;
-        file.sync_data()?;
         fs::rename(new, self.0.join(SAVE_FILE))
     }
 }
@@ -194,6 +199,16 @@ impl Saver {
             tokio::time::sleep(SAVE_EVERY.max(took * SAVE_SHARE)).await;
         }
     }
+}
+
+/// Stands behind a save.
+fn check(save: &[u8]) -> [u8; CHECK_BYTES] {
+    XxHash3_64::oneshot(save).to_le_bytes()
+}
+
+fn checked(bytes: &[u8]) -> io::Result<&[u8]> {
+    let save = bytes.split_last_chunk().filter(|(save, stored)| check(save) == **stored);
+    save.map(|(save, _)| save).ok_or_else(|| io::Error::other("not as it was saved"))
 }
 
 fn read_or_make_key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
@@ -269,9 +284,11 @@ mod tests {
         let path = parent.path().join(SAVE_FILE);
         dir.save(&saved()).unwrap();
         let whole = fs::read(&path).unwrap();
-        for bytes in [&whole[..whole.len() / 2], &[], b"no save at all"] {
-            fs::write(&path, bytes).unwrap();
-            assert_eq!(dir.load(9), Saved { saved_ms: 9, ..Saved::default() });
+        let cut = |at: usize| whole[..at].to_vec();
+        let zeroed = |at: usize| [cut(at), vec![0; whole.len() - at]].concat();
+        for bytes in (0..whole.len()).flat_map(|at| [cut(at), zeroed(at)]) {
+            fs::write(&path, &bytes).unwrap();
+            assert_eq!(dir.load(9), Saved { saved_ms: 9, ..Saved::default() }, "{bytes:x?}");
         }
     }
 
