@@ -124,9 +124,9 @@ impl DataDir {
         Saved { saved_ms: now_ms, ..Saved::default() }
     }
 
-    /// Replaces the last save; a process that is killed meanwhile leaves the one before. It is not synced: each newcomer
-    /// brings a save, and edits' acks would wait for the disk behind it. A machine that crashes may leave a part of it,
-    /// which its check tells.
+    /// Replaces the last save; a process that is killed meanwhile leaves the one before. It is not synced: newcomers
+    /// bring saves, and edits' acks would wait for the disk behind them. A machine that crashes may leave a part of
+    /// it, which its check tells.
     ///
     /// # Errors
     /// The machine's: the disk is full, or gone.

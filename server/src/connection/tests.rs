@@ -9,11 +9,15 @@ use hither_core::room::{LoggedEdit, SavedDocument};
 use hither_protocol::message::control::{
     AskKept, EventId, Hello, Join, Joined, Kept, KeptEvent, ToClient, ToServer,
 };
-use hither_protocol::message::edits::{Edit, EditsToServer, Op, OpKind, Open, Submit};
-use hither_protocol::message::{FrameBuffer, Refusal};
+use hither_protocol::message::edits::{
+    Edit, EditsToClient, EditsToServer, Op, OpKind, Open, Record, Submit,
+};
+use hither_protocol::message::{FrameBuffer, Map, Refusal};
 use hither_protocol::{RoomName, VERSION};
 use hither_transport::{RecvStream, SendStream, memory};
+use tokio::time::{Instant, sleep};
 
+use super::driver::PAGE_EVERY;
 use super::*;
 use crate::event_log::{EventLog, EventLogError, Found, MemoryEventLog, Retentions};
 use crate::rooms::Node;
@@ -39,6 +43,33 @@ impl Store for Full {
 
     fn append(&self, _room: &RoomName, _edit: LoggedEdit) -> Stored<()> {
         Box::pin(ready(Err(StoreError::Unavailable("full".to_owned()))))
+    }
+}
+
+/// Has a document of so many records, of 1 KiB each.
+#[derive(Debug)]
+struct Large(usize);
+
+impl Store for Large {
+    fn is_available(&self) -> bool {
+        true
+    }
+
+    fn load(&self, _room: &RoomName) -> Stored<SavedDocument> {
+        let mut saved = SavedDocument::default();
+        for number in 0..self.0 {
+            let fields = Map::from([("text".to_owned(), "x".repeat(1_024).into())]).into();
+            saved.document.insert(Record { id: format!("{number:05}"), version: 1, fields });
+        }
+        Box::pin(ready(Ok(saved)))
+    }
+
+    fn history(&self, room: &RoomName, before: Option<u64>, limit: usize) -> Stored<Vec<Edit>> {
+        Full.history(room, before, limit)
+    }
+
+    fn append(&self, room: &RoomName, edit: LoggedEdit) -> Stored<()> {
+        Full.append(room, edit)
     }
 }
 
@@ -161,6 +192,50 @@ async fn a_room_that_the_server_closed_can_be_joined_again() {
     let second = client.join(3).await.unwrap();
     assert_ne!(second.room, first.room);
     assert_ne!(second.epoch, first.epoch);
+}
+
+impl Client {
+    /// Joins, opens the document, reads it after a while, and tells when each page was there.
+    async fn load(&mut self, records: usize, reads_after: Duration) -> Vec<Instant> {
+        let joined = self.join(1).await.unwrap();
+        let (mut edits, mut lane) = self.link.open_stream().await.unwrap();
+        let open = Open { room: joined.room, slot: joined.slot, ..Open::default() };
+        edits.write_chunk(EditsToServer::Open(open).encode()).await.unwrap();
+        sleep(reads_after).await;
+        let (mut buffer, mut pages, mut loaded) = (FrameBuffer::default(), Vec::new(), 0);
+        while loaded < records {
+            let chunk = timeout(Duration::from_secs(10), lane.read_chunk(1_000)).await;
+            buffer.push(&chunk.expect("no page came").unwrap().expect("the lane ended"));
+            while let Some(message) = buffer.pop().unwrap() {
+                if let Some(EditsToClient::Snapshot(page)) =
+                    EditsToClient::decode(&message).unwrap()
+                {
+                    pages.push(Instant::now());
+                    loaded += page.records.len();
+                    assert_eq!(page.more, loaded < records);
+                }
+            }
+        }
+        pages
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_document_leaves_others_their_turns_between_its_pages() {
+    let (shared, _stopping) = shared(Large(1_000));
+    let pages = Client::connect(&shared).await.load(1_000, Duration::ZERO).await;
+    assert!(pages.len() > 30, "{}", pages.len());
+    // The second comes with the first.
+    for (before, after) in pages[1..].iter().zip(&pages[2..]) {
+        assert!(*after - *before >= PAGE_EVERY, "{pages:?}");
+    }
+    assert!(pages[pages.len() - 1] - pages[0] < pages.len() as u32 * 2 * PAGE_EVERY, "{pages:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_reads_a_large_document_late_has_all_of_it() {
+    let (shared, _stopping) = shared(Large(1_000));
+    Client::connect(&shared).await.load(1_000, Duration::from_secs(1)).await;
 }
 
 impl Client {

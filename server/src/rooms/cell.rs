@@ -136,7 +136,7 @@ impl RoomCell {
         self.loaded.initialized()
     }
 
-    /// Takes a member in; its roster follows by [`Self::send_pages`].
+    /// Takes a member in; its roster follows by [`Self::send_page`].
     pub(super) fn join(
         self: &Arc<Self>,
         request: u32,
@@ -185,12 +185,13 @@ impl RoomCell {
     /// Opens a member's edits lane, and begins to send it the document; true if pages are still to come.
     pub(crate) fn open_edits(self: &Arc<Self>, open: &Open, lane: LaneSender) -> bool {
         self.with_state(|state, _| {
-            if let Some(Some(outlet)) = state.outlets.get_mut(open.slot.index()) {
-                outlet.edits = Some(lane);
-                state.room.handle_open(open);
-            }
-        });
-        self.send_pages(open.slot)
+            let outlet = state.outlets.get_mut(open.slot.index())?.as_mut()?;
+            outlet.edits = Some(lane);
+            state.room.handle_open(open);
+            Some(state.room.is_loading(open.slot))
+        })
+        .flatten()
+        .unwrap_or(false)
     }
 
     /// Hands a member's edit to the room.
@@ -220,23 +221,20 @@ impl RoomCell {
         self.with_state(|state, now| handle(&mut state.room, now))
     }
 
-    /// Queues as many pages of a member's roster and document as its queue has room for; true if more are to come.
-    pub(crate) fn send_pages(self: &Arc<Self>, slot: Slot) -> bool {
+    /// Queues the next page of a member's roster, else of its document; true if more are to come.
+    pub(crate) fn send_page(self: &Arc<Self>, slot: Slot) -> bool {
         self.with_state(|state, _| {
-            let Some(Some(outlet)) = state.outlets.get(slot.index()) else { return false };
-            while outlet.control.budget().has_room_for_page() {
-                if let Some(page) = state.room.poll_roster(slot) {
-                    outlet.control.push(page);
-                } else if let Some(lane) = &outlet.edits
-                    && let Some(page) = state.room.poll_snapshot(slot)
-                {
-                    lane.push(page);
-                } else {
-                    return false;
-                }
+            let outlet = state.outlets.get(slot.index())?.as_ref()?;
+            if let Some(page) = state.room.poll_roster(slot) {
+                outlet.control.push(page);
+            } else if let Some(lane) = &outlet.edits
+                && let Some(page) = state.room.poll_snapshot(slot)
+            {
+                lane.push(page);
             }
-            true
+            Some(state.room.is_loading(slot))
         })
+        .flatten()
         .unwrap_or(false)
     }
 

@@ -436,6 +436,11 @@ impl Room {
         Some(EditsToClient::Snapshot(self.edits.page(slot)?).encode())
     }
 
+    /// Whether a member lacks pages of the roster, or of a document that it has opened.
+    pub fn is_loading(&self, slot: Slot) -> bool {
+        self.roster.is_loading(slot) || self.edits.is_loading(slot)
+    }
+
     fn handle_tick(&mut self, now: Timestamp) {
         self.tick = self.schedule.tick_at(now);
         self.edits.flush(&mut self.outputs);

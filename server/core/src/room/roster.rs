@@ -251,6 +251,11 @@ impl Roster {
         })
     }
 
+    /// Whether the member at `to` lacks a part of the roster.
+    pub(super) fn is_loading(&self, to: Slot) -> bool {
+        self.get(to).is_some_and(|member| member.roster_from.is_some())
+    }
+
     /// The next page of the roster of the member at `to`.
     pub(super) fn page(
         &mut self,

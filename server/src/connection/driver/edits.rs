@@ -121,6 +121,7 @@ impl Connection {
             let cell = &member.joined.cell;
             member.is_loading |= cell.open_edits(&open, lane.sender.clone());
             lane.read_on.notify_one();
+            self.load_on();
         } else {
             self.lanes.remove(&number);
             self.session.handle_refused(open.room, Refusal::Unavailable);

@@ -137,6 +137,11 @@ impl EditLog {
         !self.stored.is_empty()
     }
 
+    /// Whether a member lacks a part of its snapshot.
+    pub(super) fn is_loading(&self, slot: Slot) -> bool {
+        self.lanes.get(&slot).is_some_and(|lane| lane.loading.is_some())
+    }
+
     /// The next page of a member's snapshot: the document with the edits that are durable.
     pub(super) fn page(&mut self, slot: Slot) -> Option<Snapshot> {
         let Self { document, ordered, lanes, .. } = self;
