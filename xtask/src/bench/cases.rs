@@ -170,13 +170,16 @@ fn edits(sessions: u32) -> Vec<Case> {
     vec![of(1, few, rate), of(few, few, rate), of(editors, 1, rate), of(editors, 1, rate * 10)]
 }
 
-/// The same editors, whose cursors move, too, without and with newcomers to another room's large document.
+/// The same editors, whose cursors move, too, without and with newcomers to another room's large document: on a server
+/// with little to do, and at the rate that was promised.
 fn snapshots(sessions: u32) -> Vec<Case> {
     let editors = sessions / 10;
     let mix = format!("{}x10", (editors / 10).max(1));
-    let case =
-        |records| Case { rate: editors * 10, records, ..Case::new("snapshots", "quic", &mix, 0) };
-    [0, editors * 100].map(case).into()
+    let case = |rate, records| Case { rate, records, ..Case::new("snapshots", "quic", &mix, 0) };
+    [editors * 2, editors * 10]
+        .into_iter()
+        .flat_map(|rate| [0, editors * 100].map(|records| case(rate, records)))
+        .collect()
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ fn names(series: &str) -> &'static [(&'static str, &'static str)] {
         "idle" => &[("transport", "transport")],
         "storm" => &[("members", "rooms"), ("server lost by", "by")],
         "edits" => &[("rooms x editors", "rooms"), ("edits a second", "rate")],
-        "snapshots" => &[("records opened twice a second", "records")],
+        "snapshots" => &[("edits a second", "rate"), ("records opened twice a second", "records")],
         _ => &[("transport", "transport"), ("rooms x members", "rooms"), ("Hz", "ticks")],
     }
 }
