@@ -3,6 +3,7 @@
 
 mod edits;
 mod kept;
+mod pages;
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -36,9 +37,6 @@ use kept::Looks;
 
 /// How long a closing connection has for its bye to arrive, and for the client to go by itself.
 const BYE_DEADLINE: Duration = Duration::from_secs(1);
-/// The least time between two pages of rosters and documents, which makes some 7 MB/s. It spreads what a newcomer
-/// costs: a page takes as long to make and to send as many edits do, and others' edits would wait for all in a row.
-pub(super) const PAGE_EVERY: Duration = Duration::from_millis(4);
 /// How many messages of edits lanes wait for the session.
 const LANE_EVENTS_MAX: usize = 8;
 
@@ -246,26 +244,6 @@ impl Connection {
         }
         self.load_on();
         self.look_on();
-    }
-
-    /// Sends the next pages, unless they are to wait.
-    fn load_on(&mut self) {
-        if self.pages_due.is_none() {
-            self.send_pages();
-        }
-    }
-
-    /// Sends a page to each member that lacks any, as long as the queue has room.
-    fn send_pages(&mut self) {
-        self.pages_due = None;
-        let next = self.now() + PAGE_EVERY;
-        for member in self.members.values_mut().filter(|member| member.is_loading) {
-            if !self.budget.has_room_for_page() {
-                break;
-            }
-            member.is_loading = member.joined.cell.send_page(member.joined.slot);
-            self.pages_due = self.pages_due.or(member.is_loading.then_some(next));
-        }
     }
 
     async fn carry_out(&mut self) {
